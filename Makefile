@@ -1,0 +1,63 @@
+# make help lists the targets. PROFILE=smoke|quick|cpu|paper, SEED, DATA_DIR and RESULTS_DIR can be given to each.
+
+PROFILE ?= quick
+SEED ?= 0
+DATA_DIR ?=
+RESULTS_DIR ?= results
+PYTHON ?= python3
+CORES ?= all
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help env reproduce test lint lab notebooks reference requirements clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  PROFILE=smoke|quick|cpu|paper (now $(PROFILE)), SEED=0, DATA_DIR=<your pairs>, RESULTS_DIR=results"
+
+env: $(INSTALLED)  ## create the environment in .venv/ (5.5 GB on x86-64 Linux)
+
+# The marker is written last, so that an interrupted installation is taken up again.
+$(INSTALLED): requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 10) <= v <= (3, 13) or sys.exit("Python 3.10 to 3.13 is needed and this is %d.%d: give another one, for instance PYTHON=python3.11" % v)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+reproduce: env  ## data, three methods, loss curves, Table 3, comparison: all that is missing
+	@# After a kill, Snakemake's lock is stale and its last outputs may be incomplete; both are safe to go on from.
+	@snakemake --cores $(CORES) --nolock --rerun-incomplete --quiet all --config profile=$(PROFILE) \
+	    seed=$(SEED) results_dir='$(RESULTS_DIR)' data_dir='$(DATA_DIR)'
+	@python -m orelib.table3 '$(RESULTS_DIR)/$(PROFILE)'
+
+test: env  ## run all tests
+	python -m ruff check .
+	python -m ruff format --check .
+	python -m pytest
+
+lint: env  ## format the code and mend what ruff can mend
+	python -m ruff format .
+	python -m ruff check --fix .
+
+lab: env  ## open JupyterLab on notebooks/
+	jupyter lab --notebook-dir=. notebooks
+
+notebooks: reproduce  ## execute the notebooks in place, as they are committed
+	jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+	python -m ruff format notebooks
+
+reference: reproduce  ## copy what the README quotes to results/reference/<profile>/
+	python -m orelib.reference '$(RESULTS_DIR)/$(PROFILE)'
+
+requirements:  ## pin the newest versions that pyproject.toml admits in requirements.txt
+	$(PYTHON) -m pip install --quiet uv
+	$(PYTHON) -m uv pip compile --universal --python-version 3.10 --upgrade --extra dev --constraints torch-pins.txt --no-annotate \
+	    --custom-compile-command 'make requirements' --output-file requirements.txt pyproject.toml
+
+clean:  ## delete the embedded data and results of PROFILE
+	rm -rf 'data/$(PROFILE)' '$(RESULTS_DIR)/$(PROFILE)'

@@ -1,0 +1,187 @@
+"""The settings of an experiment, the profiles that fill them in, and where files live.
+
+Everything that can change a result is a field of :class:`Experiment`; it is saved as ``config.json`` beside every
+result and with every checkpoint. The defaults are the paper's; where the paper is silent, the comment says what we
+decided and why. The profiles shrink them: ``smoke`` for tests, ``quick`` for a first look, ``cpu`` for published
+results without a GPU, ``paper`` for the paper as printed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be: the message names the field and the values it may take."""
+
+
+METHODS = ("pix2pix", "cyclegan", "improved")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One method trained once. Sizes are in pixels, (height, width); loss weights multiply the terms of ``losses``."""
+
+    profile: str = "paper"
+    method: str = "improved"
+    seed: int = 0
+
+    # The embedded data set; ignored when the user's own photographs are given.
+    scene_size: tuple[int, int] = (1900, 2048)
+    px_per_mm: float = 6.5  # not in the paper: 2048 px across a field of about 315 mm
+    train_pairs: int = 500
+    val_pairs: int = 50  # not in the paper, which names no validation images
+    test_pairs: int = 200
+
+    # Mosaic: four pairs in one square sample.
+    mosaic_size: int = 512
+
+    # Networks. The paper gives no widths or depths; 64, 8 and 9 are those of Pix2Pix and CycleGAN.
+    base_width: int = 64
+    unet_depth: int = 8
+    discriminator_width: int = 64
+    cyclegan_width: int = 64
+    cyclegan_blocks: int = 9
+
+    # Loss weights; the adversarial term has weight 1. Only lambda_l1 = 100 has a source (Pix2Pix, Isola et al.
+    # 2017); the paper prints none.
+    lambda_l1: float = 100.0
+    lambda_mse: float = 100.0
+    lambda_ssim: float = 100.0
+    lambda_perceptual: float = 10.0
+    vgg_weights: str | None = None  # path of a VGG19 weight file; None: torchvision's own cache
+    lambda_cycle: float = 10.0  # CycleGAN (Zhu et al. 2017)
+    lambda_identity: float = 5.0  # CycleGAN's half of lambda_cycle; 0 saves a third of its step
+
+    # Optimisation: Adam, constant learning rate, batch 1.
+    steps: int = 950_000  # the paper's 1,900 "epochs", read as passes over 500 training pairs
+    batch_size: int = 1
+    learning_rate: float = 0.002  # the paper's; ten times what Pix2Pix uses
+    beta1: float = 0.5  # Pix2Pix and CycleGAN; the paper does not say
+
+    # Bookkeeping.
+    validate_every: int = 5_000
+    checkpoint_every: int = 5_000
+    device: str = "auto"  # "auto", "cpu" or "cuda" (mixed precision)
+    threads: int = 2  # fixed, so that two machines of one kind give the same numbers
+    loader_workers: int = 2  # processes that compose Mosaic samples; 0: the training process itself
+
+    def __post_init__(self):
+        if self.method not in METHODS:
+            raise SettingsError(f"method={self.method!r} is unknown: choose one of {', '.join(METHODS)}")
+        for name in ("steps", "batch_size", "base_width", "unet_depth", "mosaic_size", "threads", "validate_every"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{name}={getattr(self, name)!r} must be at least 1")
+        if self.mosaic_size % 2**self.unet_depth:
+            raise SettingsError(
+                f"mosaic_size={self.mosaic_size} must be a multiple of {2**self.unet_depth}, "
+                f"because a U-Net of unet_depth={self.unet_depth} halves the image that many times"
+            )
+
+    @classmethod
+    def from_profile(cls, profile: str, method: str = "improved", seed: int = 0, **changes) -> Experiment:
+        """The experiment of a profile; ``changes`` replaces any further field.
+
+        Raises SettingsError for an unknown profile, method or field.
+        """
+        if profile not in PROFILES:
+            raise SettingsError(f"profile={profile!r} is unknown: choose one of {', '.join(PROFILES)}")
+        known = {field.name for field in fields(cls)}
+        if unknown := sorted(set(changes) - known):
+            raise SettingsError(f"no such field: {', '.join(unknown)}; fields are {', '.join(sorted(known))}")
+        settings = PROFILES[profile] | METHOD_SETTINGS.get((profile, method), {}) | changes
+        return cls(profile=profile, method=method, seed=seed, **settings)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Experiment:
+        values = json.loads(text)
+        return cls(**{**values, "scene_size": tuple(values["scene_size"])})
+
+    def replace(self, **changes) -> Experiment:
+        """The same experiment with some fields changed."""
+        return replace(self, **changes)
+
+
+# The perceptual term is off outside the paper profile, because VGG19's 548 MB of weights cannot be shipped;
+# table and notebooks say so. The learning rate is Pix2Pix's 0.0002: 0.002 is kept for the paper profile alone.
+_WITHOUT_GPU = {"lambda_perceptual": 0.0, "learning_rate": 0.0002, "loader_workers": 0}
+
+PROFILES: dict[str, dict] = {
+    "smoke": _WITHOUT_GPU
+    | dict(
+        scene_size=(64, 80), px_per_mm=1.0, train_pairs=6, val_pairs=2, test_pairs=3,
+        mosaic_size=32, base_width=4, unet_depth=5, discriminator_width=4, cyclegan_width=4, cyclegan_blocks=1,
+        steps=8, validate_every=4, checkpoint_every=4,
+    ),
+    "quick": _WITHOUT_GPU
+    | dict(
+        scene_size=(256, 256), px_per_mm=2.5, train_pairs=120, val_pairs=16, test_pairs=40,
+        mosaic_size=128, base_width=32, unet_depth=7, discriminator_width=32, cyclegan_width=16, cyclegan_blocks=6,
+        steps=1000, validate_every=100, checkpoint_every=100,
+    ),
+    "cpu": _WITHOUT_GPU
+    | dict(
+        scene_size=(256, 256), px_per_mm=2.5, train_pairs=400, val_pairs=40, test_pairs=100,
+        mosaic_size=128, base_width=32, unet_depth=7, discriminator_width=32, cyclegan_width=16, cyclegan_blocks=6,
+        steps=4000, validate_every=250, checkpoint_every=250,
+    ),
+    "paper": {},
+}  # fmt: skip
+
+METHOD_SETTINGS: dict[tuple[str, str], dict] = {}
+
+
+def kit_root() -> Path:
+    """The folder that relative paths count from.
+
+    The nearest folder at or above the current one that holds ``notebooks`` and ``orelib``, so that a notebook gives
+    the same result from the kit's root and from ``notebooks/``; outside the kit, the current folder.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "notebooks").is_dir() and (folder / "orelib").is_dir():
+            return folder
+    return here
+
+
+def shown(path: Path) -> str:
+    """A path as a reader should see it: relative to the kit's root where it lies inside."""
+    try:
+        return str(Path(path).resolve().relative_to(kit_root().resolve()))
+    except ValueError:
+        return str(path)
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where one profile reads its pairs and writes its results.
+
+    ``data_dir=None`` means the embedded data set of the profile, ``data/<profile>``. Relative paths count from
+    :func:`kit_root`.
+    """
+
+    profile: str
+    data_dir: str | None = None
+    results_dir: str = "results"
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the pairs are the embedded scenes rather than the user's own photographs."""
+        return self.data_dir is None
+
+    @property
+    def data(self) -> Path:
+        return kit_root() / (self.data_dir or f"data/{self.profile}")
+
+    @property
+    def results(self) -> Path:
+        return kit_root() / self.results_dir / self.profile
+
+    def run(self, method: str, seed: int) -> Path:
+        """The run folder of one training."""
+        return self.results / f"{method}-seed{seed}"

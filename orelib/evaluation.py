@@ -1,0 +1,66 @@
+"""Scores of a trained run on the test images: ``metrics.csv`` and ``baselines.csv`` of its run folder."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from orelib.config import Experiment
+from orelib.files import appearing
+from orelib.metrics import mean_interval, score, score_baselines
+from orelib.pairs import Pairs
+from orelib.progress import Progress
+from orelib.provenance import write_provenance
+from orelib.restore import load_restorer
+
+
+def evaluate(run: Path, pairs: Pairs) -> pd.DataFrame:
+    """Restores every test image with the run's generator and scores it against its dry partner.
+
+    Writes ``metrics.csv`` (``image`` and the columns of :func:`orelib.metrics.score`), ``baselines.csv`` (the same
+    with ``method`` in front) and, into ``provenance.json``, the median seconds an image takes to restore. Returns
+    the metrics. A scored run is not scored again: test data is read once, for the table.
+    """
+    run = Path(run)
+    metrics, baselines = run / "metrics.csv", run / "baselines.csv"
+    if not baselines.exists():
+        write_csv(baselines, score_baselines(pairs.train, pairs.test))
+    if not metrics.exists():
+        torch.set_num_threads(Experiment.from_json((run / "config.json").read_text()).threads)
+        restorer = load_restorer(run / "generator.safetensors")
+        rows, seconds = [], []
+        progress = Progress(len(pairs.test), "restoring test images")
+        for pair in pairs.test:
+            wet, dry = pair.load()
+            began = time.perf_counter()
+            restored = restorer.restore(wet)
+            seconds.append(time.perf_counter() - began)
+            rows.append({"image": pair.stem} | score(restored, dry))
+            progress.advance()
+        progress.close()
+        write_csv(metrics, pd.DataFrame(rows))
+        write_provenance(run, seconds_per_image=round(statistics.median(seconds), 4), parameters=restorer.parameters)
+    return pd.read_csv(metrics, dtype={"image": str})
+
+
+def summary(run: Path) -> pd.DataFrame:
+    """Mean and 95 % interval of PSNR and SSIM over the test images: a row the run's method and each baseline."""
+    run = Path(run)
+    scores = dict(iter(pd.read_csv(run / "baselines.csv").groupby("method", sort=False)))
+    scores[Experiment.from_json((run / "config.json").read_text()).method] = pd.read_csv(run / "metrics.csv")
+    rows = {
+        name: [value for metric in ("psnr", "ssim") for value in mean_interval(table[metric])]
+        for name, table in scores.items()
+    }
+    columns = [f"{metric}{bound}" for metric in ("psnr", "ssim") for bound in ("", "_low", "_high")]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).round(4)
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Writes a table in one piece; six significant decimals, so that the bytes do not depend on printing habits."""
+    with appearing(path) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6f")

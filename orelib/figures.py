@@ -1,0 +1,200 @@
+"""Every figure of the kit. Each function returns a matplotlib Figure, closed for pyplot, so that it shows once.
+
+Figure numbers are the paper's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from orelib.files import appearing
+from orelib.table3 import BASELINES, PAPER, TITLES
+
+# Okabe and Ito's colours, which remain distinct to colour-blind readers.
+COLOURS = {"pix2pix": "#0072B2", "cyclegan": "#E69F00", "improved": "#D55E00"}
+SHORT = {"pix2pix": "Pix2Pix", "cyclegan": "CycleGAN", "improved": "Improved"}
+INSET = 0.22  # side of the enlarged window of Fig. 8, as a share of the image's shorter side
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes a figure as PNG in one piece."""
+    with appearing(path) as temporary:
+        figure.savefig(temporary, dpi=110, bbox_inches="tight")
+
+
+def _images(rows: int, columns: int, height: float = 2.3, width: float = 2.3) -> tuple[Figure, np.ndarray]:
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(width * columns, height * rows), squeeze=False, layout="constrained"
+    )
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+    plt.close(figure)
+    return figure, axes
+
+
+def pairs_figure(pairs: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> Figure:
+    """Fig. 5: dry above wet, a column a pair; ``pairs`` are (title, wet, dry)."""
+    figure, axes = _images(2, len(pairs))
+    for column, (title, wet, dry) in enumerate(pairs):
+        axes[0, column].imshow(dry)
+        axes[1, column].imshow(wet)
+        axes[0, column].set_title(title, fontsize=9)
+    axes[0, 0].set_ylabel("dry")
+    axes[1, 0].set_ylabel("wet")
+    return figure
+
+
+def ground_truth_figure(wet: np.ndarray, labels: np.ndarray, glare: np.ndarray) -> Figure:
+    """A wet scene, its particle labels in random colours, and its glare mask."""
+    figure, axes = _images(1, 3, height=3, width=3)
+    colours = np.random.default_rng(0).integers(60, 256, (int(labels.max()) + 1, 3)).astype(np.uint8)
+    colours[0] = 0
+    layers = {"wet": wet, "particles": colours[labels], "glare": np.where(glare[..., None], 255, wet // 4)}
+    for axis, (title, image) in zip(axes[0], layers.items(), strict=True):
+        axis.imshow(image)
+        axis.set_title(title, fontsize=9)
+    return figure
+
+
+def brightness_figure(wet: np.ndarray, dry: np.ndarray) -> Figure:
+    """Histograms of all wet and dry pixel values: water darkens the rock and its glare clips to white."""
+    figure, axis = plt.subplots(figsize=(6, 2.6), layout="constrained")
+    plt.close(figure)
+    bins = np.arange(0, 257, 4)
+    for name, values, colour in (("dry", dry, "#999999"), ("wet", wet, "#0072B2")):
+        axis.hist(values.ravel(), bins, density=True, histtype="step", color=colour, label=name, linewidth=1.6)
+    axis.set(xlabel="pixel value", ylabel="share", yscale="log", xlim=(0, 256))
+    axis.legend(frameon=False)
+    return figure
+
+
+def mosaic_figure(samples: Sequence[tuple[np.ndarray, np.ndarray]]) -> Figure:
+    """Mosaic samples, wet above dry, a column a sample: the same four windows in both."""
+    figure, axes = _images(2, len(samples))
+    for column, (wet, dry) in enumerate(samples):
+        axes[0, column].imshow(wet)
+        axes[1, column].imshow(dry)
+    axes[0, 0].set_ylabel("wet")
+    axes[1, 0].set_ylabel("dry")
+    return figure
+
+
+def _curve(axis: Axes, steps: pd.Series, values: pd.Series, colour: str, label: str | None = None) -> None:
+    """Raw values faintly, and their running mean over a fiftieth of the run."""
+    axis.plot(steps, values, color=colour, alpha=0.22, linewidth=0.6)
+    smooth = values.rolling(max(1, len(values) // 50), center=True, min_periods=1).mean()
+    axis.plot(steps, smooth, color=colour, linewidth=1.6, label=label)
+
+
+def loss_curves_figure(histories: Mapping[str, pd.DataFrame], term: str, title: str) -> Figure:
+    """Fig. 6 (``term="generator"``) or Fig. 7 (``"discriminator"``): one panel a method, raw and smoothed.
+
+    Each method has a scale of its own, since their losses are sums of different terms.
+    """
+    figure, axes = plt.subplots(
+        1, len(histories), figsize=(3.3 * len(histories), 2.7), squeeze=False, layout="constrained"
+    )
+    plt.close(figure)
+    for axis, (method, history) in zip(axes[0], histories.items(), strict=True):
+        _curve(axis, history["step"], history[term], COLOURS[method])
+        axis.set_title(SHORT[method], fontsize=10)
+        axis.set_xlabel("step")
+        axis.set_ylim(0, float(history[term].quantile(0.995)) * 1.15)
+    axes[0, 0].set_ylabel(title)
+    return figure
+
+
+def loss_terms_figure(history: pd.DataFrame, method: str) -> Figure:
+    """All recorded terms of one method, unweighted except ``generator``, their weighted sum."""
+    terms = [name for name in history.columns if name not in ("step", "epoch")]
+    columns = 4
+    rows = -(-len(terms) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(2.7 * columns, 1.9 * rows), squeeze=False, layout="constrained")
+    plt.close(figure)
+    for axis, name in zip(axes.flat, terms, strict=False):
+        _curve(axis, history["step"], history[name], COLOURS[method])
+        axis.set_title(name.replace("_", " "), fontsize=9)
+        axis.tick_params(labelsize=7)
+    for axis in axes.flat[len(terms) :]:
+        axis.set_axis_off()
+    figure.suptitle(f"{SHORT[method]}: every loss term over the steps", fontsize=10)
+    return figure
+
+
+def validation_figure(validations: Mapping[str, pd.DataFrame]) -> Figure:
+    """PSNR and SSIM of the validation images over the steps; the ring marks the generator that was kept."""
+    figure, axes = plt.subplots(1, 2, figsize=(8, 2.8), layout="constrained")
+    plt.close(figure)
+    for method, scores in validations.items():
+        kept = scores["psnr"].idxmax()
+        for axis, metric in zip(axes, ("psnr", "ssim"), strict=True):
+            axis.plot(scores["step"], scores[metric], ".-", color=COLOURS[method], label=SHORT[method])
+            axis.plot(scores["step"][kept], scores[metric][kept], "o", ms=10, mfc="none", color=COLOURS[method])
+    axes[0].set(xlabel="step", ylabel="PSNR, dB")
+    axes[1].set(xlabel="step", ylabel="SSIM")
+    axes[1].legend(frameon=False, fontsize=8)
+    return figure
+
+
+def glare_window(wet: np.ndarray, dry: np.ndarray) -> tuple[int, int, int]:
+    """Top, left and side of the square window with the most glare: where wet is brighter than dry."""
+    side = max(8, round(INSET * min(wet.shape[:2])))
+    glare = np.clip(wet.astype(np.float64).mean(2) - dry.mean(2), 0, None)
+    total = np.pad(glare, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    sums = total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
+    top, left = np.unravel_index(sums.argmax(), sums.shape)
+    return int(top), int(left), side
+
+
+def comparison_figure(examples: Sequence[Mapping[str, np.ndarray]]) -> Figure:
+    """Fig. 8: a row an image with its columns (wet, dry, improved, ...), and below it a window with much glare.
+
+    Each example maps column titles to images of one size and holds ``wet`` and ``dry``.
+    """
+    titles = list(examples[0])
+    figure, axes = _images(2 * len(examples), len(titles), height=2.15)
+    for number, example in enumerate(examples):
+        top, left, side = glare_window(example["wet"], example["dry"])
+        whole, enlarged = axes[2 * number], axes[2 * number + 1]
+        for column, title in enumerate(titles):
+            image = example[title]
+            whole[column].imshow(image)
+            whole[column].add_patch(
+                Rectangle((left - 0.5, top - 0.5), side, side, fill=False, edgecolor="#F0E442", linewidth=1.4)
+            )
+            enlarged[column].imshow(image[top : top + side, left : left + side], interpolation="nearest")
+            for spine in enlarged[column].spines.values():
+                spine.set(edgecolor="#F0E442", linewidth=2)
+            if number == 0:
+                whole[column].set_title(SHORT.get(title, title), fontsize=11)
+    return figure
+
+
+def table3_figure(table: pd.DataFrame) -> Figure:
+    """Table 3 as a figure: measured means with 95 % intervals, the paper's values, and the untrained baselines."""
+    figure, axes = plt.subplots(1, 2, figsize=(9, 2.9), sharey=True, layout="constrained")
+    plt.close(figure)
+    names = [*BASELINES, *PAPER]
+    rows = table.set_index("method").loc[names]
+    for axis, metric, label in zip(axes, ("psnr", "ssim"), ("PSNR, dB", "SSIM"), strict=True):
+        for height, (name, row) in enumerate(rows.iterrows()):
+            colour = COLOURS.get(name, "#777777")
+            axis.plot([row[f"{metric}_low"], row[f"{metric}_high"]], [height, height], color=colour, linewidth=3)
+            axis.plot(row[metric], height, "o", color=colour, label="measured" if name == "improved" else None)
+            if name in PAPER:
+                label_once = "the paper, on its own photographs" if name == "improved" else None
+                axis.plot(row[f"paper_{metric}"], height, "D", mfc="none", color="black", label=label_once)
+        axis.set_xlabel(label)
+        axis.grid(axis="x", alpha=0.3)
+        axis.set_yticks(range(len(names)), [TITLES[name] for name in names])
+    axes[0].invert_yaxis()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False, fontsize=8)
+    return figure

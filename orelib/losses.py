@@ -1,0 +1,219 @@
+"""The losses of the paper, eq. 1-10, and those of CycleGAN.
+
+Each is a function of tensors; SSIM and the perceptual loss also come as modules, because they keep a window or a
+network. Images are (N, C, H, W). A generated image is called ``restored``, its target ``dry``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# Wang et al. 2004: an 11 x 11 Gaussian of sigma 1.5; c1 = (0.01 L)^2, c2 = (0.03 L)^2, L the range of the values.
+WINDOW_SIZE, WINDOW_SIGMA = 11, 1.5
+K1, K2 = 0.01, 0.03
+
+# ---- eq. 1: adversarial losses -----------------------------------------------------------------------------------
+
+
+def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
+    """What the discriminator minimises: the two halves of ``-L_cGAN``, eq. 1.
+
+    ``-log D(x, y)`` on real pairs and ``-log(1 - D(x, G(x)))`` on generated ones, averaged over patches. A
+    discriminator that cannot tell them apart scores ln 2 = 0.693 in each.
+    """
+    return -F.logsigmoid(real_logits).mean(), -F.logsigmoid(-fake_logits).mean()
+
+
+def adversarial_loss(fake_logits: Tensor) -> Tensor:
+    """What the generator minimises of eq. 1, in its non-saturating form ``-log D(x, G(x))``.
+
+    Goodfellow et al. 2014 (section 3) and Pix2Pix train this rather than ``log(1 - D)``, whose gradient fades
+    exactly when the discriminator is winning.
+    """
+    return -F.logsigmoid(fake_logits).mean()
+
+
+def least_squares_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
+    """CycleGAN's form of :func:`discriminator_loss`: ``(D(y) - 1)^2`` and ``D(G(x))^2`` (Mao et al. 2017)."""
+    return (real_logits - 1).square().mean(), fake_logits.square().mean()
+
+
+def least_squares_adversarial_loss(fake_logits: Tensor) -> Tensor:
+    """CycleGAN's form of :func:`adversarial_loss`: ``(D(G(x)) - 1)^2`` (Mao et al. 2017)."""
+    return (fake_logits - 1).square().mean()
+
+
+# ---- eq. 2 and the other pixel losses ------------------------------------------------------------------------------
+
+
+def l1_loss(restored: Tensor, dry: Tensor) -> Tensor:
+    """Mean absolute difference, eq. 2; the lambda of eq. 3 is ``Experiment.lambda_l1``."""
+    return (restored - dry).abs().mean()
+
+
+def mse_loss(restored: Tensor, dry: Tensor) -> Tensor:
+    """Mean squared difference (section 2.3)."""
+    return (restored - dry).square().mean()
+
+
+def cycle_loss(image: Tensor, there_and_back: Tensor) -> Tensor:
+    """Cycle consistency ``|F(G(x)) - x|`` (Zhu et al. 2017, eq. 2)."""
+    return l1_loss(there_and_back, image)
+
+
+def identity_loss(image: Tensor, mapped: Tensor) -> Tensor:
+    """``|G(y) - y|``: a generator of dry images leaves a dry image alone (Zhu et al. 2017, section 5.2)."""
+    return l1_loss(mapped, image)
+
+
+# ---- eq. 5-10: structural similarity -------------------------------------------------------------------------------
+
+
+def gaussian_window(dtype: torch.dtype = torch.float32, device: torch.device | None = None) -> Tensor:
+    """The 11 weights of one side of SSIM's window; they sum to 1."""
+    distance = torch.arange(WINDOW_SIZE, dtype=dtype, device=device) - WINDOW_SIZE // 2
+    weights = torch.exp(-(distance**2) / (2 * WINDOW_SIGMA**2))
+    return weights / weights.sum()
+
+
+def local_statistics(x: Tensor, y: Tensor, window: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Means, variances and covariance under the window: ``mu_x, mu_y, sigma_x^2, sigma_y^2, sigma_xy``.
+
+    Each (N, C, H - 10, W - 10): only windows that lie wholly inside the image, as in Wang et al. 2004. All five
+    are blurred in one go, and as the window is separable, along rows and columns in turn.
+    """
+    n, channels, height, width = x.shape
+    planes = torch.cat([x, y, x * x, y * y, x * y]).reshape(-1, 1, height, width)
+    planes = F.conv2d(F.conv2d(planes, window.view(1, 1, 1, -1)), window.view(1, 1, -1, 1))
+    mean_x, mean_y, mean_xx, mean_yy, mean_xy = planes.reshape(5, n, channels, *planes.shape[-2:])
+    return mean_x, mean_y, mean_xx - mean_x**2, mean_yy - mean_y**2, mean_xy - mean_x * mean_y
+
+
+def luminance(mean_x: Tensor, mean_y: Tensor, c1: float) -> Tensor:
+    """Eq. 6: ``(2 mu_x mu_y + c1) / (mu_x^2 + mu_y^2 + c1)``."""
+    return (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+
+
+def contrast(variance_x: Tensor, variance_y: Tensor, c2: float) -> Tensor:
+    """Eq. 7: ``(2 sigma_x sigma_y + c2) / (sigma_x^2 + sigma_y^2 + c2)``."""
+    return (2 * (variance_x * variance_y).sqrt() + c2) / (variance_x + variance_y + c2)
+
+
+def structure(variance_x: Tensor, variance_y: Tensor, covariance: Tensor, c3: float) -> Tensor:
+    """Eq. 8: ``(sigma_xy + c3) / (sigma_x sigma_y + c3)``."""
+    return (covariance + c3) / ((variance_x * variance_y).sqrt() + c3)
+
+
+def ssim(x: Tensor, y: Tensor, data_range: float, window: Tensor | None = None) -> Tensor:
+    """Structural similarity, one value an image (N,), at most 1.
+
+    Eq. 9 and 10 with alpha = beta = gamma = 1. For c3 = c2 / 2 contrast and structure multiply to
+    ``(2 sigma_xy + c2) / (sigma_x^2 + sigma_y^2 + c2)``, which is what is computed here: it needs no square root,
+    whose gradient would be infinite on constant images.
+
+    Parameters
+    ----------
+    x, y : (N, C, H, W) of one shape, H and W at least 11; values start at 0.
+    data_range : the largest possible value, for instance 1 or 255.
+    window : from :func:`gaussian_window`; made anew when None.
+
+    Raises
+    ------
+    ValueError
+        For different shapes, or images smaller than the window.
+    """
+    if x.shape != y.shape or x.ndim != 4:
+        raise ValueError(f"SSIM compares two (N, C, H, W) of one shape, not {tuple(x.shape)} and {tuple(y.shape)}")
+    if min(x.shape[-2:]) < WINDOW_SIZE:
+        raise ValueError(f"SSIM needs images of at least {WINDOW_SIZE} x {WINDOW_SIZE} px, not {tuple(x.shape[-2:])}")
+    window = gaussian_window(x.dtype, x.device) if window is None else window
+    c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
+    mean_x, mean_y, variance_x, variance_y, covariance = local_statistics(x, y, window)
+    similarity = luminance(mean_x, mean_y, c1) * (2 * covariance + c2) / (variance_x + variance_y + c2)
+    return similarity.mean(dim=(1, 2, 3))
+
+
+class SSIMLoss(nn.Module):
+    """``1 - mean SSIM`` of a batch, eq. 5; 0 for equal images. See :func:`ssim`."""
+
+    def __init__(self, data_range: float):
+        super().__init__()
+        self.data_range = data_range
+        self.register_buffer("window", gaussian_window(), persistent=False)
+
+    def forward(self, restored: Tensor, dry: Tensor) -> Tensor:
+        return 1 - ssim(restored, dry, self.data_range, self.window).mean()
+
+
+# ---- perceptual loss -------------------------------------------------------------------------------------------------
+
+
+class PerceptualLoss(nn.Module):
+    """Mean absolute difference of VGG19 features (Johnson et al. 2016; section 2.3 of the paper names VGG19).
+
+    The paper names no layers; these are the last activations of VGG19's five blocks, weighted alike. Takes images in
+    [0, 1], (N, 3, H, W), at least 32 x 32.
+
+    Parameters
+    ----------
+    weights : path of a VGG19 weight file as torchvision publishes it; None takes torchvision's own, from its
+        cache or by download (548 MB).
+
+    Raises
+    ------
+    FileNotFoundError
+        When there are no weights; says how to get them.
+    """
+
+    TAPS = (3, 8, 17, 26, 35)  # relu1_2, relu2_2, relu3_4, relu4_4, relu5_4 in torchvision's numbering
+
+    def __init__(self, weights: str | Path | None = None):
+        super().__init__()
+        from torchvision.models.vgg import cfgs, make_layers
+
+        self.features = make_layers(cfgs["E"])[: self.TAPS[-1] + 1]
+        state = _vgg19_weights(weights)
+        self.features.load_state_dict(
+            {name.removeprefix("features."): value for name, value in state.items() if name.startswith("features.")}
+        )
+        for layer in self.features:
+            if isinstance(layer, nn.ReLU):
+                layer.inplace = False  # the taps are read after later layers ran
+        self.requires_grad_(False).eval()
+        # The mean and spread of the photographs that VGG19 was trained on.
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), persistent=False)
+        self.register_buffer("spread", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1), persistent=False)
+
+    def forward(self, restored: Tensor, dry: Tensor) -> Tensor:
+        features = (torch.cat([restored, dry]) - self.mean) / self.spread
+        loss = restored.new_zeros(())
+        for number, layer in enumerate(self.features):
+            features = layer(features)
+            if number in self.TAPS:
+                ours, target = features.chunk(2)
+                loss = loss + l1_loss(ours, target.detach())
+        return loss / len(self.TAPS)
+
+
+def _vgg19_weights(path: str | Path | None) -> dict[str, Tensor]:
+    cure = (
+        "The perceptual loss needs them: pass vgg_weights=<path of vgg19-dcbb9e9d.pth>, or, on a machine with network "
+        'access, run: python -c "from torchvision.models import VGG19_Weights as W; '
+        'W.IMAGENET1K_V1.get_state_dict()" once; or set lambda_perceptual=0 and say so with your results.'
+    )
+    if path is not None:
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"VGG19 weights not found: {path} is no file. {cure}")
+        return torch.load(path, map_location="cpu", weights_only=True)
+    from torchvision.models import VGG19_Weights
+
+    try:
+        return VGG19_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True, map_location="cpu")
+    except OSError as error:
+        raise FileNotFoundError(
+            f"VGG19 weights are neither in torchvision's cache nor to be downloaded ({error}). {cure}"
+        ) from error

@@ -1,0 +1,240 @@
+"""The methods of Table 3: Pix2Pix, the paper's improved Pix2Pix, and CycleGAN. A training step reads as its algorithm.
+
+Letters follow the literature: x is the wet image (the condition), y the dry one, G the generator wet -> dry, D the
+discriminator. (The paper's own text uses x and y both ways round.) Images are (N, 3, H, W) in [-1, 1].
+
+A further method is one more class here, in ``METHODS`` of ``config`` and in :data:`METHOD_CLASSES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from orelib import losses
+from orelib.config import Experiment
+from orelib.networks import PatchGAN, ResNetGenerator, UNet
+
+Losses = dict[str, Tensor]
+
+
+class Method:
+    """What all methods share: networks, optimisers, and their state.
+
+    A method sets ``self.generator``, builds its networks with :meth:`network` and its optimisers with :meth:`adam`,
+    and implements :meth:`step`. Everything built so is checkpointed.
+    """
+
+    paired = True  # whether wet and dry of a training sample show the same place
+    generator: nn.Module
+
+    def __init__(self, experiment: Experiment, fabric: Fabric):
+        self.experiment, self.fabric = experiment, fabric
+        self.networks: dict[str, nn.Module] = {}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {}
+
+    @staticmethod
+    def build_generator(experiment: Experiment) -> nn.Module:
+        """The generator wet -> dry, with fresh weights."""
+        raise NotImplementedError
+
+    def network(self, name: str, module: nn.Module) -> nn.Module:
+        self.networks[name] = self.fabric.setup_module(module)
+        return self.networks[name]
+
+    def adam(self, name: str, *networks: nn.Module) -> torch.optim.Optimizer:
+        parameters = [parameter for network in networks for parameter in network.parameters()]
+        betas = (self.experiment.beta1, 0.999)
+        optimizer = torch.optim.Adam(parameters, lr=self.experiment.learning_rate, betas=betas, fused=True)
+        self.optimizers[name] = self.fabric.setup_optimizers(optimizer)
+        return self.optimizers[name]
+
+    def update(self, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+        optimizer.zero_grad()
+        self.fabric.backward(loss)
+        optimizer.step()
+
+    def step(self, x: Tensor, y: Tensor) -> Losses:
+        """One update of all networks; returns every loss term, unweighted, and ``generator``, the weighted sum."""
+        raise NotImplementedError
+
+    def state_dict(self) -> dict:
+        return {
+            "networks": {name: network.state_dict() for name, network in self.networks.items()},
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        for name, network in self.networks.items():
+            network.load_state_dict(state["networks"][name])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+
+
+@contextmanager
+def frozen(*networks: nn.Module) -> Iterator[None]:
+    """Within, gradients flow through the networks but are not computed for their weights."""
+    for network in networks:
+        network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for network in networks:
+            network.requires_grad_(True)
+
+
+class Pix2Pix(Method):
+    """Pix2Pix (Isola et al. 2017), the paper's baseline 1: ``G* = arg min_G max_D L_cGAN + lambda L_L1``, eq. 3."""
+
+    def __init__(self, experiment: Experiment, fabric: Fabric):
+        super().__init__(experiment, fabric)
+        self.generator = self.network("generator", self.build_generator(experiment))
+        self.discriminator = self.network("discriminator", PatchGAN(6, experiment.discriminator_width))
+        self.generator_adam = self.adam("generator", self.generator)
+        self.discriminator_adam = self.adam("discriminator", self.discriminator)
+
+    @staticmethod
+    def build_generator(experiment: Experiment) -> nn.Module:
+        return UNet(experiment.base_width, experiment.unet_depth)
+
+    def reconstruction(self, restored: Tensor, y: Tensor) -> dict[str, tuple[float, Tensor]]:
+        """The terms that compare with the dry image: name -> (weight, loss)."""
+        return {"l1": (self.experiment.lambda_l1, losses.l1_loss(restored, y))}
+
+    def step(self, x: Tensor, y: Tensor) -> Losses:
+        restored = self.generator(x)
+        return self.discriminator_step(x, y, restored) | self.generator_step(x, y, restored)
+
+    def discriminator_step(self, x: Tensor, y: Tensor, restored: Tensor) -> Losses:
+        # detach: this step must not reach the generator
+        real, fake = losses.discriminator_loss(
+            self.discriminator(torch.cat([x, y], 1)), self.discriminator(torch.cat([x, restored.detach()], 1))
+        )
+        # Half of eq. 1 slows D down relative to G (Isola et al. 2017, section 3.3); eq. 1 itself is recorded.
+        self.update(self.discriminator_adam, (real + fake) / 2)
+        return {"discriminator": real + fake, "discriminator_real": real, "discriminator_fake": fake}
+
+    def generator_step(self, x: Tensor, y: Tensor, restored: Tensor) -> Losses:
+        with frozen(self.discriminator):
+            adversarial = losses.adversarial_loss(self.discriminator(torch.cat([x, restored], 1)))
+            terms = {"adversarial": (1.0, adversarial)} | self.reconstruction(restored, y)
+            total = sum(weight * loss for weight, loss in terms.values())
+            self.update(self.generator_adam, total)
+        return {"generator": total} | {name: loss for name, (_, loss) in terms.items()}
+
+
+class Improved(Pix2Pix):
+    """The paper's method ("Ours"): a residual U-Net trained with L1 + MSE + SSIM + perceptual + adversarial losses.
+
+    Fig. 3 and sections 2.1-2.3. A term whose weight is 0 is neither computed nor recorded.
+    """
+
+    def __init__(self, experiment: Experiment, fabric: Fabric):
+        super().__init__(experiment, fabric)
+        self.ssim_loss = fabric.to_device(losses.SSIMLoss(data_range=1.0))
+        self.perceptual_loss = None
+        if experiment.lambda_perceptual:
+            self.perceptual_loss = fabric.setup_module(losses.PerceptualLoss(experiment.vgg_weights))
+
+    @staticmethod
+    def build_generator(experiment: Experiment) -> nn.Module:
+        return UNet(experiment.base_width, experiment.unet_depth, residual=True)
+
+    def reconstruction(self, restored: Tensor, y: Tensor) -> dict[str, tuple[float, Tensor]]:
+        e = self.experiment
+        terms = super().reconstruction(restored, y) | {"mse": (e.lambda_mse, losses.mse_loss(restored, y))}
+        # SSIM and VGG19 are defined on values that start at 0.
+        restored, y = (restored + 1) / 2, (y + 1) / 2
+        if e.lambda_ssim:
+            terms["ssim"] = (e.lambda_ssim, self.ssim_loss(restored, y))
+        if self.perceptual_loss is not None:
+            terms["perceptual"] = (e.lambda_perceptual, self.perceptual_loss(restored, y))
+        return terms
+
+
+class CycleGAN(Method):
+    """CycleGAN (Zhu et al. 2017), the paper's baseline 2: unpaired, G: wet -> dry and F: dry -> wet.
+
+    ``y`` of a training sample shows other places than ``x``.
+    """
+
+    paired = False
+
+    def __init__(self, experiment: Experiment, fabric: Fabric):
+        super().__init__(experiment, fabric)
+        e = experiment
+        self.generator = self.network("generator", self.build_generator(e))  # G
+        self.wetting = self.network("wetting", self.build_generator(e))  # F
+        self.judge_dry = self.network("judge_dry", PatchGAN(3, e.discriminator_width))
+        self.judge_wet = self.network("judge_wet", PatchGAN(3, e.discriminator_width))
+        self.generator_adam = self.adam("generators", self.generator, self.wetting)
+        self.discriminator_adam = self.adam("discriminators", self.judge_dry, self.judge_wet)
+        self.past_dry, self.past_wet = ImagePool(), ImagePool()
+
+    @staticmethod
+    def build_generator(experiment: Experiment) -> nn.Module:
+        return ResNetGenerator(experiment.cyclegan_width, experiment.cyclegan_blocks)
+
+    def step(self, x: Tensor, y: Tensor) -> Losses:
+        generator_losses, dried, wetted = self.generator_step(x, y)
+        return generator_losses | self.discriminator_step(x, y, dried, wetted)
+
+    def generator_step(self, x: Tensor, y: Tensor) -> tuple[Losses, Tensor, Tensor]:
+        e = self.experiment
+        with frozen(self.judge_dry, self.judge_wet):
+            dried, wetted = self.generator(x), self.wetting(y)
+            adversarial = losses.least_squares_adversarial_loss(
+                self.judge_dry(dried)
+            ) + losses.least_squares_adversarial_loss(self.judge_wet(wetted))
+            cycle = losses.cycle_loss(x, self.wetting(dried)) + losses.cycle_loss(y, self.generator(wetted))
+            terms = {"adversarial": (1.0, adversarial), "cycle": (e.lambda_cycle, cycle)}
+            if e.lambda_identity:
+                identity = losses.identity_loss(y, self.generator(y)) + losses.identity_loss(x, self.wetting(x))
+                terms["identity"] = (e.lambda_identity, identity)
+            total = sum(weight * loss for weight, loss in terms.values())
+            self.update(self.generator_adam, total)
+        recorded = {"generator": total} | {name: loss for name, (_, loss) in terms.items()}
+        return recorded, dried.detach(), wetted.detach()
+
+    def discriminator_step(self, x: Tensor, y: Tensor, dried: Tensor, wetted: Tensor) -> Losses:
+        # Older generated images among the new keep the discriminators from chasing the last step alone.
+        dried, wetted = self.past_dry.exchange(dried), self.past_wet.exchange(wetted)
+        dry = sum(losses.least_squares_discriminator_loss(self.judge_dry(y), self.judge_dry(dried)))
+        wet = sum(losses.least_squares_discriminator_loss(self.judge_wet(x), self.judge_wet(wetted)))
+        self.update(self.discriminator_adam, (dry + wet) / 2)
+        return {"discriminator": dry, "discriminator_wet": wet}
+
+    def state_dict(self) -> dict:
+        return super().state_dict() | {"past_dry": self.past_dry.images, "past_wet": self.past_wet.images}
+
+    def load_state_dict(self, state: dict) -> None:
+        super().load_state_dict(state)
+        self.past_dry.images = [self.fabric.to_device(image) for image in state["past_dry"]]
+        self.past_wet.images = [self.fabric.to_device(image) for image in state["past_wet"]]
+
+
+class ImagePool:
+    """The last generated images, at most 50 (Shrivastava et al. 2017, as CycleGAN uses it)."""
+
+    def __init__(self, size: int = 50):
+        self.size = size
+        self.images: list[Tensor] = []
+
+    def exchange(self, batch: Tensor) -> Tensor:
+        """Stores new images; half of the time each is swapped for an older one, once the pool is full."""
+        chosen = []
+        for image in batch:
+            if len(self.images) < self.size:
+                self.images.append(image)
+            elif torch.rand(()) < 0.5:
+                slot = int(torch.randint(self.size, ()))
+                image, self.images[slot] = self.images[slot], image
+            chosen.append(image)
+        return torch.stack(chosen)
+
+
+METHOD_CLASSES: dict[str, type[Method]] = {"pix2pix": Pix2Pix, "cyclegan": CycleGAN, "improved": Improved}

@@ -1,0 +1,139 @@
+"""PSNR and SSIM of restored against dry images, under named protocols, and the baselines that need no training.
+
+Published values of the same restoration differ by more than one dB through the protocol alone, so each is named:
+
+============  ========================================================================================================
+``rgb``       the tables' default. PSNR over all three channels; SSIM with the settings of Wang et al. 2004 (Gaussian
+              11 x 11, sigma 1.5, K 0.01 / 0.03, windows wholly inside) on each channel, averaged.
+``luma``      the same on the luma of ITU-R BT.601 alone, as super-resolution papers report.
+``library``   scikit-image's defaults on RGB: PSNR as ``rgb``; SSIM with a uniform 7 x 7 window and sample covariance.
+============  ========================================================================================================
+
+All take uint8 images and a data range of 255. A table's value is the mean of the images' values, never the value of
+a mean error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import stats
+from skimage.metrics import structural_similarity
+
+from orelib import losses
+from orelib.pairs import Pair
+
+DATA_RANGE = 255
+PROTOCOLS = ("rgb", "luma", "library")
+
+
+def column(metric: str, protocol: str) -> str:
+    """The CSV column of a metric: ``psnr`` and ``ssim`` for the default protocol, ``psnr_luma`` and so on otherwise."""
+    return metric if protocol == "rgb" else f"{metric}_{protocol}"
+
+
+def psnr(restored: np.ndarray, dry: np.ndarray, protocol: str = "rgb") -> float:
+    """Peak signal-to-noise ratio in dB, eq. 11 and 12; infinite for equal images.
+
+    ``10 log10(255^2 / MSE)`` on uint8 (H, W, 3). Raises ValueError for other input.
+    """
+    restored, dry = _prepared(restored, dry, protocol)
+    mean_squared_error = np.mean((restored - dry) ** 2)
+    with np.errstate(divide="ignore"):
+        return float(10 * np.log10(DATA_RANGE**2 / mean_squared_error))
+
+
+def ssim(restored: np.ndarray, dry: np.ndarray, protocol: str = "rgb") -> float:
+    """Structural similarity, eq. 6-10, at most 1; on uint8 (H, W, 3). Raises ValueError for other input."""
+    restored, dry = _prepared(restored, dry, protocol)
+    if protocol == "library":
+        return float(structural_similarity(restored, dry, data_range=DATA_RANGE, channel_axis=2))
+    x, y = (torch.from_numpy(image).permute(2, 0, 1)[None] for image in (restored, dry))
+    return losses.ssim(x, y, DATA_RANGE).item()
+
+
+def _prepared(restored: np.ndarray, dry: np.ndarray, protocol: str) -> tuple[np.ndarray, np.ndarray]:
+    """Checks both images and brings them to the protocol's colour space, float64 (H, W, channels)."""
+    if protocol not in PROTOCOLS:
+        raise ValueError(f"protocol={protocol!r} is unknown: choose one of {', '.join(PROTOCOLS)}")
+    for image in (restored, dry):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise ValueError(f"metrics take uint8 images (H, W, 3), not {image.dtype} {image.shape}")
+    if restored.shape != dry.shape:
+        raise ValueError(f"restored {restored.shape} and dry {dry.shape} differ in size")
+    restored, dry = restored.astype(np.float64), dry.astype(np.float64)
+    if protocol == "luma":
+        weights = np.array([0.299, 0.587, 0.114])
+        restored, dry = (image @ weights[:, None] for image in (restored, dry))
+    return restored, dry
+
+
+def score(restored: np.ndarray, dry: np.ndarray) -> dict[str, float]:
+    """Both metrics under every protocol, by column name."""
+    values = {}
+    for protocol in PROTOCOLS:
+        if protocol != "library":  # its PSNR is that of rgb
+            values[column("psnr", protocol)] = psnr(restored, dry, protocol)
+        values[column("ssim", protocol)] = ssim(restored, dry, protocol)
+    return values
+
+
+def mean_interval(values: Iterable[float], confidence: float = 0.95) -> tuple[float, float, float]:
+    """Mean of the images' values and its confidence interval, by Student's t over images.
+
+    It says how far the mean would move with other test images of the same kind; it does not contain what another
+    training seed would change. The bounds are NaN for a single image.
+    """
+    values = np.asarray(list(values), dtype=np.float64)
+    mean = float(values.mean())
+    if len(values) < 2:
+        return mean, float("nan"), float("nan")
+    half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return mean, float(mean - half), float(mean + half)
+
+
+# ---- baselines: what a method must beat ------------------------------------------------------------------------------
+
+Restore = Callable[[np.ndarray], np.ndarray]
+
+
+def fit_baselines(train: Iterable[Pair]) -> dict[str, Restore]:
+    """The three baselines, fitted on the training pairs; each maps a wet uint8 image to a restored one.
+
+    ``do_nothing`` returns the wet image; ``mean_colour`` the mean colour of the dry training images everywhere;
+    ``linear_colour`` applies ``a wet + b`` to each channel, a and b by least squares over all training pixels.
+    """
+    count = 0
+    sums = np.zeros((4, 3))  # of wet, dry, wet^2, wet dry, per channel
+    for pair in train:
+        wet, dry = (image.reshape(-1, 3).astype(np.float64) for image in pair.load())
+        sums += [wet.sum(0), dry.sum(0), (wet * wet).sum(0), (wet * dry).sum(0)]
+        count += len(wet)
+    wet_mean, dry_mean, wet_square, product = sums / count
+    variance = wet_square - wet_mean**2
+    slope = np.divide(product - wet_mean * dry_mean, variance, out=np.zeros(3), where=variance > 0)
+
+    def linear_colour(wet: np.ndarray) -> np.ndarray:
+        return _to_uint8((wet - wet_mean) * slope + dry_mean)
+
+    def mean_colour(wet: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(_to_uint8(dry_mean), wet.shape).copy()
+
+    return {"do_nothing": np.copy, "mean_colour": mean_colour, "linear_colour": linear_colour}
+
+
+def _to_uint8(values: np.ndarray) -> np.ndarray:
+    return np.clip(np.round(values), 0, 255).astype(np.uint8)
+
+
+def score_baselines(train: Iterable[Pair], test: Iterable[Pair]) -> pd.DataFrame:
+    """A row a baseline and test image: ``method, image`` and the columns of :func:`score`."""
+    baselines = fit_baselines(train)
+    rows = []
+    for pair in test:
+        wet, dry = pair.load()
+        rows += [{"method": name, "image": pair.stem} | score(restore(wet), dry) for name, restore in baselines.items()]
+    return pd.DataFrame(rows).sort_values("method", kind="stable", key=lambda names: names.map(list(baselines).index))

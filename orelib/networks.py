@@ -1,0 +1,168 @@
+"""The networks of the paper: residual U-Net, plain U-Net, PatchGAN and CycleGAN's ResNet generator.
+
+Generators map a wet image (N, 3, H, W) in [-1, 1] to a dry one of the same shape and range. Norms are instance norms:
+the paper trains with batch 1, where the batch norm of Pix2Pix is one (Isola et al. 2017, section 3.3).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def _norm(channels: int) -> nn.Module:
+    return nn.InstanceNorm2d(channels, affine=True)
+
+
+class ResidualBlock(nn.Module):
+    """The residual module of the paper, eq. 4: ``F = W2 relu(W1 X)``, ``Y = F + X``.
+
+    W1 and W2 are 3 x 3 convolutions. The paper does not say how they are normalised; an instance norm follows each,
+    as in the ResNet blocks of CycleGAN.
+    """
+
+    def __init__(self, channels: int, padding_mode: str = "zeros"):
+        super().__init__()
+        self.residual = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, padding_mode=padding_mode, bias=False),
+            _norm(channels),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels, channels, 3, padding=1, padding_mode=padding_mode, bias=False),
+            _norm(channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.residual(x) + x
+
+
+class UNetLevel(nn.Module):
+    """One level of the U-Net: halve the image, go deeper, double it again, and join what was there before."""
+
+    def __init__(self, width: int, inner_width: int, inner: nn.Module | None, residual: bool, dropout: bool):
+        super().__init__()
+        innermost = inner is None
+        # The innermost feature map can be 1 x 1, which no instance norm can normalise.
+        down = [nn.LeakyReLU(0.2), nn.Conv2d(width, inner_width, 4, 2, 1, bias=False)]
+        down += [] if innermost else [_norm(inner_width)]
+        up = [nn.ReLU(), nn.ConvTranspose2d(inner_width * (1 if innermost else 2), width, 4, 2, 1, bias=False)]
+        up += [_norm(width)]
+        if residual and not innermost:
+            down += [ResidualBlock(inner_width)]
+            up += [ResidualBlock(width)]
+        up += [nn.Dropout(0.5)] if dropout else []
+        self.down, self.inner, self.up = nn.Sequential(*down), inner or nn.Identity(), nn.Sequential(*up)
+
+    def forward(self, x: Tensor) -> Tensor:
+        # x: (N, width, H, W) -> (N, 2 width, H, W), the input itself being the skip connection
+        return torch.cat([x, self.up(self.inner(self.down(x)))], dim=1)
+
+
+class UNet(nn.Module):
+    """The generator of Pix2Pix and, with ``residual=True``, the paper's improved generator (Fig. 2 and 3).
+
+    ``depth`` levels halve the image, so height and width must be multiples of ``2 ** depth``. Channels double from
+    ``width`` up to eight times that. The residual modules sit after every down- and up-sampling stage except the
+    outermost and the innermost: the paper's Fig. 3 shows them throughout without naming the levels.
+
+    Dropout after the three innermost up-sampling stages is the noise z of eq. 1, as in Pix2Pix; in evaluation mode it
+    is off, so that one photograph has one restoration.
+
+    Raises ValueError when an image does not fit the depth.
+    """
+
+    def __init__(self, width: int = 64, depth: int = 8, residual: bool = False):
+        super().__init__()
+        if depth < 2:
+            raise ValueError(f"depth={depth}: a U-Net needs at least 2 levels")
+        widths = [width * min(2**level, 8) for level in range(depth)]  # after each down-sampling
+        inner = None
+        for level in reversed(range(1, depth)):
+            # In Pix2Pix dropout sits between the levels of eight times the base width, below the innermost one.
+            dropout = inner is not None and widths[level - 1] == widths[level] == 8 * width
+            inner = UNetLevel(widths[level - 1], widths[level], inner, residual, dropout)
+        self.stride = 2**depth
+        self.first = nn.Conv2d(3, width, 4, 2, 1)
+        self.inner = inner
+        self.last = nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(2 * width, 3, 4, 2, 1), nn.Tanh())
+        self.apply(init_weights)
+
+    def forward(self, wet: Tensor) -> Tensor:
+        _check_size(wet, self.stride)
+        return self.last(self.inner(self.first(wet)))
+
+
+class PatchGAN(nn.Module):
+    """The 70 x 70 PatchGAN: a grid of logits, each judging one overlapping 70 x 70 patch (Isola et al. 2017; Fig. 4).
+
+    ``in_channels`` is 6 when the wet image is the condition (Pix2Pix, Improved) and 3 without one (CycleGAN).
+    (N, in_channels, H, W) -> (N, 1, H/8 - 2, W/8 - 2).
+    """
+
+    def __init__(self, in_channels: int = 6, width: int = 64):
+        super().__init__()
+        layers = [nn.Conv2d(in_channels, width, 4, 2, 1), nn.LeakyReLU(0.2)]
+        for narrow, wide, stride in ((1, 2, 2), (2, 4, 2), (4, 8, 1)):
+            layers += [nn.Conv2d(width * narrow, width * wide, 4, stride, 1, bias=False)]
+            layers += [_norm(width * wide), nn.LeakyReLU(0.2)]
+        layers += [nn.Conv2d(width * 8, 1, 4, 1, 1)]
+        self.layers = nn.Sequential(*layers)
+        self.apply(init_weights)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.layers(image)
+
+
+class ResNetGenerator(nn.Module):
+    """CycleGAN's generator: down to a quarter of the size, ``blocks`` residual blocks, and up again.
+
+    (Zhu et al. 2017, section 7.2; 6 blocks for 128 px, 9 for 256 px and more.)
+
+    Raises ValueError when height or width is not a multiple of 4.
+    """
+
+    stride = 4
+
+    def __init__(self, width: int = 64, blocks: int = 9):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, width, 7, padding=3, padding_mode="reflect", bias=False),
+            *(_norm(width), nn.ReLU()),
+            nn.Conv2d(width, 2 * width, 3, 2, 1, bias=False),
+            *(_norm(2 * width), nn.ReLU()),
+            nn.Conv2d(2 * width, 4 * width, 3, 2, 1, bias=False),
+            *(_norm(4 * width), nn.ReLU()),
+            *(ResidualBlock(4 * width, padding_mode="reflect") for _ in range(blocks)),
+            nn.ConvTranspose2d(4 * width, 2 * width, 3, 2, 1, output_padding=1, bias=False),
+            *(_norm(2 * width), nn.ReLU()),
+            nn.ConvTranspose2d(2 * width, width, 3, 2, 1, output_padding=1, bias=False),
+            *(_norm(width), nn.ReLU()),
+            nn.Conv2d(width, 3, 7, padding=3, padding_mode="reflect"),
+            nn.Tanh(),
+        )
+        self.apply(init_weights)
+
+    def forward(self, image: Tensor) -> Tensor:
+        _check_size(image, self.stride)
+        return self.layers(image)
+
+
+def _check_size(image: Tensor, stride: int) -> None:
+    height, width = image.shape[-2:]
+    if height % stride or width % stride:
+        raise ValueError(f"image of {height} x {width} px: both sides must be multiples of {stride}")
+
+
+def init_weights(module: nn.Module) -> None:
+    """Normal weights of standard deviation 0.02, as in Pix2Pix and CycleGAN."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.InstanceNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+        nn.init.zeros_(module.bias)
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Number of trained parameters."""
+    return sum(parameter.numel() for parameter in module.parameters())

@@ -1,0 +1,241 @@
+"""Folders of wet/dry photographs: match, check, read.
+
+A data folder holds ``train``, ``test`` and, if wanted, ``val``; each holds ``wet`` and ``dry``; the same stem in both
+is the same place::
+
+    <data_dir>/train/wet/belt_017.jpg      <data_dir>/train/dry/belt_017.png
+
+Everything is checked before anything is trained, and one error lists every file that is wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import tifffile
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from orelib.config import Folders, shown
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+NOT_PHOTOGRAPHS = {"thumbs.db", "desktop.ini"}  # what file managers leave behind; hidden files are passed over too
+SPLITS = ("train", "val", "test")
+SMALLEST_SIDE = 16  # the 11 x 11 window of SSIM must fit, with some image around it
+
+
+class PairError(ValueError):
+    """A data folder that cannot be used; the message lists every file that is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One place, photographed wet and dry."""
+
+    split: str
+    stem: str
+    wet: Path
+    dry: Path
+
+    def load(self) -> tuple[np.ndarray, np.ndarray]:
+        """The wet and the dry image, uint8 (H, W, 3) RGB."""
+        return read_image(self.wet), read_image(self.dry)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A checked data folder. ``manifest`` has a row a pair; ``checksum`` names exactly these pixels in this split."""
+
+    train: tuple[Pair, ...]
+    val: tuple[Pair, ...]
+    test: tuple[Pair, ...]
+    manifest: pd.DataFrame
+    checksum: str
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Reads a photograph as uint8 (H, W, 3) RGB.
+
+    Grey is repeated to three channels; 16-bit values are divided by 257, so that 0-65535 becomes 0-255;
+    transparent parts become black; EXIF orientation is applied; palettes and CMYK become RGB.
+
+    Raises
+    ------
+    PairError
+        For a file that is empty, unreadable or holds floating-point values.
+    """
+    path = Path(path)
+    if path.stat().st_size == 0:
+        raise PairError(f"{shown(path)}: the file is empty")
+    try:
+        with Image.open(path) as image:
+            image.load()
+            pixels = _pixels(image)
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        if path.suffix.lower() not in (".tif", ".tiff"):
+            raise PairError(f"{shown(path)}: cannot be read as an image ({_reason(error)})") from error
+        pixels = _read_tiff(path)  # Pillow knows no 16-bit colour TIFF
+    return _to_rgb8(pixels, path)
+
+
+def _pixels(image: Image.Image) -> np.ndarray:
+    image = ImageOps.exif_transpose(image)
+    if image.mode in ("P", "PA", "1", "CMYK", "YCbCr", "LAB", "HSV"):
+        image = image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
+    return np.asarray(image)
+
+
+def _read_tiff(path: Path) -> np.ndarray:
+    try:
+        return tifffile.imread(path)
+    except (tifffile.TiffFileError, ValueError, OSError, IndexError) as error:
+        raise PairError(f"{shown(path)}: cannot be read as an image ({_reason(error)})") from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0].split(" <")[0].split(": '")[0] if str(error) else type(error).__name__
+
+
+def _to_rgb8(pixels: np.ndarray, path: Path) -> np.ndarray:
+    if pixels.dtype.kind not in "ui" or pixels.size == 0 or pixels.max() > 65535:
+        raise PairError(f"{shown(path)}: holds {pixels.dtype} values; save it with 8 or 16 bits a channel")
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if pixels.ndim != 3 or pixels.shape[2] > 4:
+        raise PairError(f"{shown(path)}: has shape {pixels.shape}; one flat grey or colour image is needed")
+    if pixels.dtype != np.uint8:
+        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    channels = pixels.shape[2]
+    if channels in (2, 4):
+        opacity = pixels[..., -1:].astype(np.uint32)
+        pixels = ((pixels[..., :-1] * opacity + 127) // 255).astype(np.uint8)
+    return np.ascontiguousarray(np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels)
+
+
+def load_pairs(folders: Folders) -> Pairs:
+    """Matches and checks all pairs below ``folders.data``.
+
+    Without a ``val`` folder, the last eighth of the training pairs in order of their names (at least one) becomes
+    the validation split: a block at the end, because neighbouring names are often the same scene.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the folder is missing; says what to run first.
+    PairError
+        Lists all of: a missing partner, different sizes, an unreadable, empty or too small image, two files with one
+        stem, a file that is no image, an empty folder, and the same image in two splits.
+    """
+    root = folders.data
+    if folders.embedded and not (root / "manifest.json").exists():
+        cure = f"run notebooks/01_dataset.ipynb with profile={folders.profile!r} first"
+        raise FileNotFoundError(f"{shown(root)} holds no finished data set: {cure}")
+    if not root.is_dir():
+        cure = "data_dir must name a folder that holds train/ and test/, each with wet/ and dry/"
+        raise FileNotFoundError(f"{shown(root)} is not a folder: {cure}")
+    problems: list[str] = []
+    pairs: list[Pair] = []
+    for split in SPLITS:
+        if split == "val" and not (root / split).exists():
+            continue
+        pairs += _match(root / split, split, problems)
+    rows = _inspect(pairs, problems)
+    _find_leaks(rows, problems)
+    if sum(pair.split == "train" for pair in pairs) == 1 and not (root / "val").exists():
+        problems.append(f"{shown(root / 'train')}: one pair is too few, since validation needs one of its own")
+    if problems:
+        listing = "\n".join(f"  - {problem}" for problem in problems)
+        raise PairError(f"{len(problems)} problem(s) in {shown(root)}; nothing was trained:\n{listing}")
+
+    by_split = {split: [pair for pair in pairs if pair.split == split] for split in SPLITS}
+    if not by_split["val"]:
+        held_out = max(1, len(by_split["train"]) // 8)
+        by_split["train"], by_split["val"] = by_split["train"][:-held_out], by_split["train"][-held_out:]
+    manifest = pd.DataFrame(rows)
+    manifest["split"] = [split for split in SPLITS for _ in by_split[split]]
+    checksum = hashlib.sha256(manifest.to_csv(index=False).encode()).hexdigest()
+    return Pairs(*(tuple(by_split[split]) for split in SPLITS), manifest=manifest, checksum=checksum)
+
+
+def _match(folder: Path, split: str, problems: list[str]) -> list[Pair]:
+    """Pairs of one split, by stem, in order of the stems; what does not match goes into ``problems``."""
+    found: dict[str, dict[str, Path]] = {}
+    for side in ("wet", "dry"):
+        side_folder = folder / side
+        if not side_folder.is_dir():
+            problems.append(f"{shown(side_folder)}: the folder is missing")
+            found[side] = {}
+            continue
+        files = [p for p in sorted(side_folder.iterdir()) if p.name[0] != "." and p.name.lower() not in NOT_PHOTOGRAPHS]
+        images = [path for path in files if path.suffix.lower() in SUFFIXES]
+        problems += [
+            f"{shown(path)}: not an image this kit reads ({', '.join(SUFFIXES)}); move it elsewhere"
+            for path in files
+            if path not in images
+        ]
+        repeated = [stem for stem, count in Counter(path.stem for path in images).items() if count > 1]
+        problems += [f"{shown(side_folder)}: more than one file is named {stem}.*" for stem in repeated]
+        if not images:
+            problems.append(f"{shown(side_folder)}: the folder holds no images")
+        found[side] = {path.stem: path for path in images}
+    wet, dry = found["wet"], found["dry"]
+    for side, other, partner in ((wet, dry, "dry"), (dry, wet, "wet")):
+        if other:  # a missing or empty folder was named already
+            problems += [f"{shown(side[stem])}: has no {partner} partner" for stem in sorted(set(side) - set(other))]
+    return [Pair(split, stem, wet[stem], dry[stem]) for stem in sorted(set(wet) & set(dry))]
+
+
+def _inspect(pairs: list[Pair], problems: list[str]) -> list[dict]:
+    """Reads every image once; a row a readable pair with its size and pixel checksums."""
+
+    def look(path: Path) -> tuple[tuple[int, int], str] | str:
+        try:
+            pixels = read_image(path)
+        except PairError as error:
+            return str(error)
+        if min(pixels.shape[:2]) < SMALLEST_SIDE:
+            return (
+                f"{shown(path)}: {pixels.shape[1]} x {pixels.shape[0]} px; at least {SMALLEST_SIDE} a side are needed"
+            )
+        return pixels.shape[:2], hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+
+    with ThreadPoolExecutor(4) as pool:
+        wet_looks = list(pool.map(look, [pair.wet for pair in pairs]))
+        dry_looks = list(pool.map(look, [pair.dry for pair in pairs]))
+    rows = []
+    for pair, wet, dry in zip(pairs, wet_looks, dry_looks, strict=True):
+        bad = [seen for seen in (wet, dry) if isinstance(seen, str)]
+        problems += bad
+        if bad:
+            continue
+        if wet[0] != dry[0]:
+            sizes = [f"{size[1]} x {size[0]}" for size in (wet[0], dry[0])]
+            problems.append(f"{shown(pair.wet)}: is {sizes[0]} px, its dry partner {sizes[1]} px")
+        height, width = wet[0]
+        rows.append(
+            {
+                "split": pair.split,
+                "stem": pair.stem,
+                "width": width,
+                "height": height,
+                "wet_sha256": wet[1],
+                "dry_sha256": dry[1],
+            }
+        )
+    return rows
+
+
+def _find_leaks(rows: list[dict], problems: list[str]) -> None:
+    """The same pixels in two splits would let the table measure memory."""
+    places = defaultdict(list)
+    for row in rows:
+        for side in ("wet", "dry"):
+            places[row[f"{side}_sha256"]].append((row["split"], f"{row['split']}/{side}/{row['stem']}"))
+    for seen in places.values():
+        if len({split for split, _ in seen}) > 1:
+            problems.append(f"the same image in two splits: {', '.join(name for _, name in seen)}; keep one")

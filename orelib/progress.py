@@ -1,0 +1,47 @@
+"""One progress display for long work: a bar on a terminal, a few plain lines everywhere else."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from tqdm import tqdm
+
+
+class Progress:
+    """Counts from ``start`` to ``total``.
+
+    On a terminal this is tqdm's bar. In a notebook, a log or a pipe, where a redrawn bar becomes thousands of
+    lines, it prints a line at the first step, then at every twentieth part or, in slow work, every minute.
+    """
+
+    def __init__(self, total: int, title: str, start: int = 0):
+        self.total, self.title, self.done, self.start = total, title, start, start
+        self.began = self.printed_at = time.monotonic()
+        self.printed = start
+        self.bar = tqdm(total=total, initial=start, desc=title) if sys.stdout.isatty() else None
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """Records finished steps; ``note`` is shown behind the time."""
+        self.done += steps
+        if self.bar is not None:
+            self.bar.update(steps)
+            self.bar.set_postfix_str(note, refresh=False)
+            return
+        now = time.monotonic()
+        due = self.done - self.printed >= self.total / 20 or now - self.printed_at >= 60
+        if due or self.done == self.start + 1 or self.done >= self.total:
+            self.printed, self.printed_at = self.done, now
+            rate = (now - self.began) / max(self.done - self.start, 1)
+            left = _clock(rate * (self.total - self.done))
+            print(f"{self.title}: {self.done}/{self.total}, {rate:.3f} s each, {left} left {note}".rstrip(), flush=True)
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(int(seconds + 0.5), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

@@ -1,0 +1,92 @@
+"""A trained generator on photographs of any size, and the file that carries it.
+
+The file is ``generator.safetensors``: weights, and as metadata the experiment, so that the network can be rebuilt
+without unpickling anything.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+import orelib
+from orelib.config import Experiment, shown
+from orelib.files import appearing
+from orelib.methods import METHOD_CLASSES
+from orelib.mosaic import to_image, to_tensor
+from orelib.networks import count_parameters
+
+
+class ModelFileError(ValueError):
+    """A model file that cannot be used; the message names it and says why."""
+
+
+class Restorer:
+    """Restores wet photographs with a generator whose sides must be multiples of ``stride``."""
+
+    def __init__(self, generator: nn.Module, stride: int, metadata: dict[str, str] | None = None):
+        self.generator, self.stride, self.metadata = generator, stride, metadata or {}
+
+    @property
+    def parameters(self) -> int:
+        """Number of trained parameters of the generator."""
+        return count_parameters(self.generator)
+
+    @torch.inference_mode()
+    def restore(self, wet: np.ndarray) -> np.ndarray:
+        """The dry image of a wet one, uint8 (H, W, 3) both.
+
+        The photograph is restored whole and at its own scale; mirrored margins fill it up to the stride and are cut
+        off again. Dropout is off, so the same photograph gives the same result.
+        """
+        self.generator.eval()
+        height, width = wet.shape[:2]
+        margins = (0, -height % self.stride), (0, -width % self.stride), (0, 0)
+        padded = np.pad(wet, margins, mode="symmetric")
+        device = next(self.generator.parameters()).device
+        restored = self.generator(to_tensor(padded)[None].to(device))[0]
+        return to_image(restored)[:height, :width]
+
+
+def save_generator(path: Path, weights: dict[str, Tensor], experiment: Experiment, checksum: str, step: int) -> None:
+    """Writes a generator's weights with what is needed to rebuild it and to say where it comes from."""
+    metadata = {
+        "orelib": orelib.__version__,
+        "experiment": experiment.to_json(),
+        "data_checksum": checksum,
+        "step": str(step),
+    }
+    with appearing(path) as temporary:
+        save_file({name: value.contiguous() for name, value in weights.items()}, temporary, metadata)
+
+
+def load_restorer(path: Path) -> Restorer:
+    """The restorer in a ``generator.safetensors``, ready to use.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ModelFileError
+        When the file is damaged or not one of this kit's.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{shown(path)} is missing: train it with notebooks/03_training.ipynb first")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (a file, not a dict)
+    except SafetensorError as error:
+        raise ModelFileError(f"{shown(path)} is damaged or no safetensors file ({error})") from error
+    if "experiment" not in metadata:
+        raise ModelFileError(f"{shown(path)} was not written by this kit: it does not say which network it holds")
+    experiment = Experiment.from_json(metadata["experiment"])
+    generator = METHOD_CLASSES[experiment.method].build_generator(experiment)
+    generator.load_state_dict(weights)
+    return Restorer(generator, generator.stride, metadata)

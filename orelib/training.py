@@ -1,0 +1,229 @@
+"""The training loop that all methods share: samples, history, validation, checkpoints, resume.
+
+A run folder is the unit of truth:
+
+``config.json``            the :class:`~orelib.config.Experiment`
+``provenance.json``        code, packages, processor, data checksum, times
+``history.csv``            a row a step, a column a loss term
+``validation.csv``         PSNR and SSIM of the validation images, every ``validate_every`` steps
+``checkpoint.pt``          everything needed to go on
+``generator.safetensors``  the generator that scored highest on the validation images, see :mod:`orelib.restore`
+
+A run that is killed at any moment and started again ends with the same history and weights as one that was not, on
+the same machine with the same number of threads. On CUDA, cuDNN may choose other algorithms from run to run, so only
+the samples and initial weights are the same there.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+
+import pandas as pd
+import torch
+from lightning_fabric import Fabric
+from torch.utils.data import DataLoader
+
+from orelib.config import Experiment, SettingsError, shown
+from orelib.files import appearing, write_text
+from orelib.methods import METHOD_CLASSES, Method
+from orelib.metrics import psnr, ssim
+from orelib.mosaic import MosaicSamples
+from orelib.pairs import Pairs
+from orelib.progress import Progress
+from orelib.provenance import read_provenance, write_provenance
+from orelib.restore import Restorer, save_generator
+
+
+def read_log(run: Path, name: str) -> pd.DataFrame:
+    """``history.csv`` or ``validation.csv`` of a run; FileNotFoundError when it was not trained yet."""
+    path = Path(run) / name
+    if not path.exists():
+        method, _, seed = path.parent.name.rpartition("-seed")
+        cure = f"run notebooks/03_training.ipynb with method={method!r} and seed={seed} first"
+        raise FileNotFoundError(f"{shown(path)} is missing: {cure}")
+    return pd.read_csv(path)
+
+
+class TrainingError(RuntimeError):
+    """Training that cannot go on; the message says where it stopped and what to try."""
+
+
+def train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
+    """Trains one method, or goes on where an earlier call was interrupted; returns the run folder.
+
+    A finished run is left as it is.
+
+    Raises
+    ------
+    SettingsError
+        When the folder holds a run with other settings or other data.
+    TrainingError
+        When a loss is no longer finite.
+    """
+    run = Path(run)
+    _claim(run, experiment, pairs)
+    if (run / "generator.safetensors").exists():
+        print(f"{shown(run)} is finished: {experiment.steps} steps. To train again, delete the folder.")
+        return run
+    fabric = start_torch(experiment)
+    torch.manual_seed(experiment.seed)
+    method = METHOD_CLASSES[experiment.method](experiment, fabric)
+    log = _Log.resume(run, method)
+    if log.step < experiment.steps:
+        _train_on(method, pairs, log)
+    save_generator(run / "generator.safetensors", log.best["generator"], experiment, pairs.checksum, log.best["step"])
+    write_provenance(
+        run, training_seconds=round(log.seconds, 1), seconds_per_step=round(log.seconds / log.step, 4),
+        kept_step=log.best["step"], validation_psnr=log.best["psnr"], device=str(fabric.device),
+    )  # fmt: skip
+    return run
+
+
+def start_torch(experiment: Experiment) -> Fabric:
+    """Sets the process up for training; returns Lightning Fabric's handle on device and precision."""
+    torch.set_num_threads(experiment.threads)
+    # Adam's tiny second moments become denormal numbers, which a CPU multiplies ten times slower.
+    torch.set_flush_denormal(True)
+    cuda = experiment.device == "cuda" or (experiment.device == "auto" and torch.cuda.is_available())
+    return Fabric(accelerator="cuda" if cuda else "cpu", devices=1, precision="bf16-mixed" if cuda else "32-true")
+
+
+def _claim(run: Path, experiment: Experiment, pairs: Pairs) -> None:
+    """Writes settings and provenance of a new run, or checks that the folder holds this very run."""
+    cure = "delete the folder to train anew, or choose another results_dir"
+    config = run / "config.json"
+    if config.exists():
+        earlier = Experiment.from_json(config.read_text())
+        if earlier != experiment:
+            changed = [
+                f"{name}: {value!r} there, {getattr(experiment, name)!r} now"
+                for name, value in vars(earlier).items()
+                if value != getattr(experiment, name)
+            ]
+            raise SettingsError(f"{shown(run)} holds a run with other settings ({'; '.join(changed)}): {cure}")
+        if read_provenance(run)["data_checksum"] != pairs.checksum:
+            raise SettingsError(f"{shown(run)} holds a run on other images than these: {cure}")
+        return
+    write_provenance(
+        run, data_checksum=pairs.checksum,
+        train_pairs=len(pairs.train), val_pairs=len(pairs.val), test_pairs=len(pairs.test),
+    )  # fmt: skip
+    write_text(config, experiment.to_json())
+
+
+def _train_on(method: Method, pairs: Pairs, log: _Log) -> None:
+    """The loop itself, from the step that ``log`` has reached to the last."""
+    experiment, fabric = method.experiment, method.fabric
+    batch = experiment.batch_size
+    samples = MosaicSamples(
+        pairs.train, experiment.mosaic_size, experiment.seed, experiment.steps * batch, paired=method.paired
+    )
+    loader = DataLoader(
+        samples,
+        batch_size=batch,
+        sampler=range(log.step * batch, len(samples)),
+        num_workers=experiment.loader_workers,
+        generator=torch.Generator(),  # of its own, so that starting a loader does not move the run's random state
+        pin_memory=fabric.device.type == "cuda",
+    )
+    validation = [pair.load() for pair in pairs.val]
+    progress = Progress(experiment.steps, f"{experiment.method} seed {experiment.seed}", start=log.step)
+    log.restore_random_state()
+    began = time.monotonic() - log.seconds
+    for x, y in loader:
+        losses = method.step(fabric.to_device(x), fabric.to_device(y))
+        values = torch.stack(list(losses.values())).tolist()
+        log.step += 1
+        log.record(list(losses), values, epoch=(log.step - 1) * batch // len(pairs.train))
+        if not all(map(math.isfinite, values)):
+            bad = [name for name, value in zip(losses, values, strict=True) if not math.isfinite(value)]
+            raise TrainingError(
+                f"step {log.step} of {shown(log.run)}: loss not finite ({', '.join(bad)}); the last good state is "
+                f"checkpoint.pt at step {log.saved_step}. Try a smaller learning_rate (now {experiment.learning_rate}) "
+                "or smaller loss weights in a new results_dir."
+            )
+        last = log.step == experiment.steps
+        if last or log.step % experiment.validate_every == 0:
+            log.validated(validate(method, validation))
+        if last or log.step % experiment.checkpoint_every == 0:
+            log.seconds = time.monotonic() - began
+            log.save()
+        named = dict(zip(losses, values, strict=True))
+        progress.advance(note=f"G {named['generator']:.2f}  D {named['discriminator']:.2f}")
+    progress.close()
+
+
+def validate(method: Method, validation: list) -> tuple[float, float]:
+    """Mean PSNR and SSIM of the validation images, (wet, dry) uint8 each."""
+    restorer = Restorer(method.generator, method.build_generator(method.experiment).stride)
+    restored = [(restorer.restore(wet), dry) for wet, dry in validation]
+    method.generator.train()
+    mean_psnr = sum(psnr(*images) for images in restored) / len(restored)
+    return mean_psnr, sum(ssim(*images) for images in restored) / len(restored)
+
+
+class _Log:
+    """What a run has written down so far, and how it is saved and found again.
+
+    The CSV files are written before the checkpoint. A kill in between leaves them longer than the checkpoint, so they
+    are cut to its step on resume.
+    """
+
+    def __init__(self, run: Path, method: Method):
+        self.run, self.method = run, method
+        self.step = self.saved_step = 0
+        self.seconds = 0.0
+        self.history: list[str] = []
+        self.validation: list[str] = ["step,psnr,ssim"]
+        self.best: dict = {"psnr": -math.inf, "step": 0, "generator": {}}
+        self.random_state = None
+
+    @classmethod
+    def resume(cls, run: Path, method: Method) -> _Log:
+        log = cls(run, method)
+        path = run / "checkpoint.pt"
+        if path.exists():
+            saved = torch.load(path, map_location="cpu", weights_only=True)
+            method.load_state_dict(saved["method"])
+            log.step = log.saved_step = saved["step"]
+            log.seconds, log.best, log.random_state = saved["seconds"], saved["best"], saved["random_state"]
+            log.history = (run / "history.csv").read_text().splitlines()[: log.step + 1]
+            log.validation = (run / "validation.csv").read_text().splitlines()[: saved["validations"] + 1]
+            print(f"going on from step {log.step} of {shown(run)}")
+        return log
+
+    def restore_random_state(self) -> None:
+        if self.random_state is not None:
+            torch.set_rng_state(self.random_state["cpu"])
+            if torch.cuda.is_available():
+                torch.cuda.set_rng_state_all(self.random_state["cuda"])
+
+    def record(self, names: list[str], values: list[float], epoch: int) -> None:
+        if not self.history:
+            self.history.append(",".join(["step", "epoch", *names]))
+        self.history.append(",".join([str(self.step), str(epoch), *(f"{value:.6g}" for value in values)]))
+
+    def validated(self, scores: tuple[float, float]) -> None:
+        """Keeps the generator with the highest validation PSNR, as restoration papers do; ties keep the earlier."""
+        self.validation.append(f"{self.step},{scores[0]:.4f},{scores[1]:.5f}")
+        if scores[0] > self.best["psnr"]:
+            weights = {name: value.cpu().clone() for name, value in self.method.generator.state_dict().items()}
+            self.best = {"psnr": round(scores[0], 4), "step": self.step, "generator": weights}
+
+    def save(self) -> None:
+        write_text(self.run / "history.csv", "\n".join(self.history) + "\n")
+        write_text(self.run / "validation.csv", "\n".join(self.validation) + "\n")
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        with appearing(self.run / "checkpoint.pt") as temporary:
+            torch.save(
+                {
+                    "step": self.step, "seconds": self.seconds, "best": self.best,
+                    "validations": len(self.validation) - 1,
+                    "random_state": {"cpu": torch.get_rng_state(), "cuda": cuda},
+                    "method": self.method.state_dict(),
+                },
+                temporary,
+            )  # fmt: skip
+        self.saved_step = self.step
