@@ -12,7 +12,7 @@ from pathlib import Path
 import orelib
 from orelib.files import write_text
 
-PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "pandas", "pillow", "lightning-fabric")
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "pandas", "pillow")
 
 
 def read_provenance(run: Path) -> dict:

@@ -22,7 +22,6 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from lightning_fabric import Fabric
 from torch.utils.data import DataLoader
 
 from orelib.config import Experiment, SettingsError, shown
@@ -67,27 +66,27 @@ def train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
     if (run / "generator.safetensors").exists():
         print(f"{shown(run)} is finished: {experiment.steps} steps. To train again, delete the folder.")
         return run
-    fabric = start_torch(experiment)
+    device = start_torch(experiment)
     torch.manual_seed(experiment.seed)
-    method = METHOD_CLASSES[experiment.method](experiment, fabric)
+    method = METHOD_CLASSES[experiment.method](experiment, device)
     log = _Log.resume(run, method)
     if log.step < experiment.steps:
         _train_on(method, pairs, log)
     save_generator(run / "generator.safetensors", log.best["generator"], experiment, pairs.checksum, log.best["step"])
     write_provenance(
         run, training_seconds=round(log.seconds, 1), seconds_per_step=round(log.seconds / log.step, 4),
-        kept_step=log.best["step"], validation_psnr=log.best["psnr"], device=str(fabric.device),
+        kept_step=log.best["step"], validation_psnr=log.best["psnr"], device=str(device),
     )  # fmt: skip
     return run
 
 
-def start_torch(experiment: Experiment) -> Fabric:
-    """Sets the process up for training; returns Lightning Fabric's handle on device and precision."""
+def start_torch(experiment: Experiment) -> torch.device:
+    """Sets the process up for training and says where to train."""
     torch.set_num_threads(experiment.threads)
     # Adam's tiny second moments become denormal numbers, which a CPU multiplies ten times slower.
     torch.set_flush_denormal(True)
     cuda = experiment.device == "cuda" or (experiment.device == "auto" and torch.cuda.is_available())
-    return Fabric(accelerator="cuda" if cuda else "cpu", devices=1, precision="bf16-mixed" if cuda else "32-true")
+    return torch.device("cuda" if cuda else "cpu")
 
 
 def _claim(run: Path, experiment: Experiment, pairs: Pairs) -> None:
@@ -115,7 +114,7 @@ def _claim(run: Path, experiment: Experiment, pairs: Pairs) -> None:
 
 def _train_on(method: Method, pairs: Pairs, log: _Log) -> None:
     """The loop itself, from the step that ``log`` has reached to the last."""
-    experiment, fabric = method.experiment, method.fabric
+    experiment, device = method.experiment, method.device
     batch = experiment.batch_size
     samples = MosaicSamples(
         pairs.train, experiment.mosaic_size, experiment.seed, experiment.steps * batch, paired=method.paired
@@ -126,14 +125,14 @@ def _train_on(method: Method, pairs: Pairs, log: _Log) -> None:
         sampler=range(log.step * batch, len(samples)),
         num_workers=experiment.loader_workers,
         generator=torch.Generator(),  # of its own, so that starting a loader does not move the run's random state
-        pin_memory=fabric.device.type == "cuda",
+        pin_memory=device.type == "cuda",
     )
     validation = [pair.load() for pair in pairs.val]
     progress = Progress(experiment.steps, f"{experiment.method} seed {experiment.seed}", start=log.step)
     log.restore_random_state()
     began = time.monotonic() - log.seconds
     for x, y in loader:
-        losses = method.step(fabric.to_device(x), fabric.to_device(y))
+        losses = method.step(x.to(device), y.to(device))
         values = torch.stack(list(losses.values())).tolist()
         log.step += 1
         log.record(list(losses), values, epoch=(log.step - 1) * batch // len(pairs.train))

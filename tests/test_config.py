@@ -1,0 +1,50 @@
+"""Settings, profiles and folders."""
+
+import pytest
+
+from orelib.config import METHODS, PROFILES, Experiment, Folders, SettingsError, kit_root, shown
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("method", METHODS)
+def test_every_profile_survives_its_json(profile, method):
+    experiment = Experiment.from_profile(profile, method, seed=3)
+    assert Experiment.from_json(experiment.to_json()) == experiment
+
+
+def test_the_paper_profile_is_the_paper():
+    paper = Experiment.from_profile("paper")
+    assert (paper.scene_size, paper.train_pairs, paper.test_pairs) == ((1900, 2048), 500, 200)
+    assert (paper.mosaic_size, paper.batch_size, paper.learning_rate) == (512, 1, 0.002)
+    assert paper.lambda_perceptual > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"profile": "fast"}, "quick"),
+        ({"profile": "quick", "method": "unet"}, "cyclegan"),
+        ({"profile": "quick", "lambda_l2": 1}, "lambda_l2"),
+        ({"profile": "quick", "steps": 0}, "steps"),
+        ({"profile": "quick", "mosaic_size": 100}, "multiple of 128"),
+    ],
+)
+def test_impossible_settings_name_the_cure(arguments, named):
+    with pytest.raises(SettingsError, match=named):
+        Experiment.from_profile(**arguments)
+
+
+def test_relative_paths_count_from_the_kit_in_every_folder_of_it(tmp_path, monkeypatch):
+    for folder in ("notebooks", "orelib"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    assert kit_root() == tmp_path
+    assert Folders("quick").data == tmp_path / "data" / "quick"
+    assert Folders("quick", data_dir="../mine").data == tmp_path / "../mine"
+    assert Folders("quick").run("improved", 2) == tmp_path / "results" / "quick" / "improved-seed2"
+    assert shown(tmp_path / "results") == "results"
+
+
+def test_outside_the_kit_paths_count_from_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert kit_root() == tmp_path

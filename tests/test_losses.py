@@ -1,0 +1,165 @@
+"""Losses: the paper's equations, agreement with scikit-image, and finite gradients."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import structural_similarity
+from torchvision.models.vgg import cfgs, make_layers
+
+from orelib import losses
+
+
+@pytest.fixture
+def images():
+    torch.manual_seed(0)
+    x = torch.rand(2, 3, 40, 48, dtype=torch.float64)
+    return x, (x + 0.2 * torch.randn_like(x)).clamp(0, 1)
+
+
+def test_an_undecided_discriminator_scores_2_ln_2():
+    real, fake = losses.discriminator_loss(torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 4, 4))
+    assert math.isclose(real + fake, 2 * math.log(2), rel_tol=1e-6)
+
+
+def test_adversarial_losses_are_eq_1():
+    real, fake = torch.tensor([2.0, -1.0]), torch.tensor([0.5, -3.0])
+    minus_eq_1 = -(torch.sigmoid(real).log().mean() + (1 - torch.sigmoid(fake)).log().mean())
+    assert torch.isclose(sum(losses.discriminator_loss(real, fake)), minus_eq_1)
+    assert torch.isclose(losses.adversarial_loss(fake), -torch.sigmoid(fake).log().mean())
+
+
+def test_adversarial_losses_stay_finite_for_certain_discriminators():
+    logits = torch.tensor([1e4, -1e4], requires_grad=True)
+    loss = sum(losses.discriminator_loss(logits, logits)) + losses.adversarial_loss(logits)
+    loss.backward()
+    assert loss.isfinite()
+    assert logits.grad.isfinite().all()
+
+
+def test_least_squares_losses():
+    real, fake = losses.least_squares_discriminator_loss(torch.ones(3), torch.zeros(3))
+    assert real == fake == 0
+    assert losses.least_squares_adversarial_loss(torch.zeros(3)) == 1
+
+
+@pytest.mark.parametrize("loss", [losses.l1_loss, losses.mse_loss, losses.cycle_loss, losses.identity_loss])
+def test_pixel_losses(loss):
+    x = torch.zeros(1, 3, 4, 4)
+    assert loss(x, x) == 0
+    assert torch.isclose(loss(x, x + 0.5), torch.tensor(0.25 if loss is losses.mse_loss else 0.5))
+
+
+def test_ssim_agrees_with_scikit_image(images):
+    ours = losses.ssim(*images, data_range=1.0)
+    theirs = [
+        structural_similarity(
+            *(image[k].permute(1, 2, 0).numpy() for image in images), data_range=1.0, channel_axis=2,
+            gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
+        )
+        for k in range(2)
+    ]  # fmt: skip
+    assert np.allclose(ours.numpy(), theirs, atol=1e-9)
+
+
+def test_eq_10_with_c3_of_half_c2_is_the_two_factor_form(images):
+    c1, c2 = 0.01**2, 0.03**2
+    mean_x, mean_y, var_x, var_y, cov = losses.local_statistics(*images, losses.gaussian_window(torch.float64))
+    three_factors = (
+        losses.luminance(mean_x, mean_y, c1)
+        * losses.contrast(var_x, var_y, c2)
+        * losses.structure(var_x, var_y, cov, c2 / 2)
+    )
+    assert torch.allclose(three_factors.mean(dim=(1, 2, 3)), losses.ssim(*images, data_range=1.0), atol=1e-12)
+
+
+def test_ssim_properties(images):
+    x, y = images
+    assert torch.allclose(losses.ssim(x, x, 1.0), torch.ones(2, dtype=torch.float64))
+    assert torch.allclose(losses.ssim(x, y, 1.0), losses.ssim(y, x, 1.0))
+    assert torch.allclose(losses.ssim(x, y, 1.0), losses.ssim(255 * x, 255 * y, 255.0))
+    assert (losses.ssim(x, 1 - x, 1.0) < losses.ssim(x, y, 1.0)).all()
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+def test_gradients_are_finite_on_constant_images(value):
+    restored = torch.full((1, 3, 16, 16), value, requires_grad=True)
+    losses.SSIMLoss(1.0)(restored, torch.full_like(restored, 0.3)).backward()
+    assert restored.grad.isfinite().all()
+
+
+def test_minimising_the_ssim_loss_restores_the_image():
+    torch.manual_seed(0)
+    dry = torch.rand(1, 3, 24, 24)
+    restored = torch.full_like(dry, 0.5).requires_grad_()
+    adam, loss = torch.optim.Adam([restored], lr=0.05), losses.SSIMLoss(1.0)
+    first = loss(restored, dry).item()
+    for _ in range(60):
+        adam.zero_grad()
+        loss(restored, dry).backward()
+        adam.step()
+    assert loss(restored, dry).item() < 0.2 * first
+
+
+def test_wrong_input_is_refused(images):
+    x, y = images
+    with pytest.raises(ValueError, match="one shape"):
+        losses.ssim(x, y[:1], 1.0)
+    with pytest.raises(ValueError, match="at least 11"):
+        losses.ssim(x[..., :8], y[..., :8], 1.0)
+
+
+# ---- perceptual loss: the real loading code, on weights made here ------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def vgg_file(tmp_path_factory):
+    """A VGG19 weight file as torchvision's, with random weights and, as there, more than the features."""
+    torch.manual_seed(0)
+    state = {f"features.{name}": value for name, value in make_layers(cfgs["E"]).state_dict().items()}
+    path = tmp_path_factory.mktemp("hub") / "checkpoints" / "vgg19-dcbb9e9d.pth"
+    path.parent.mkdir()
+    torch.save(state | {"classifier.6.bias": torch.zeros(1000)}, path)
+    return path
+
+
+def test_perceptual_loss_from_a_path(vgg_file):
+    loss = losses.PerceptualLoss(vgg_file)
+    dry = torch.rand(1, 3, 32, 32)
+    restored = torch.rand(1, 3, 32, 32, requires_grad=True)
+    assert loss(dry, dry) == 0
+    value = loss(restored, dry)
+    value.backward()
+    assert value > 0
+    assert restored.grad.isfinite().all()
+    assert restored.grad.abs().sum() > 0
+    assert not any(parameter.requires_grad for parameter in loss.parameters())
+
+
+def test_perceptual_loss_taps_the_last_activation_of_each_block(vgg_file):
+    layers = losses.PerceptualLoss(vgg_file).features
+    assert [type(layers[k]).__name__ for k in losses.PerceptualLoss.TAPS] == ["ReLU"] * 5
+    assert [type(layers[k + 1]).__name__ for k in losses.PerceptualLoss.TAPS[:-1]] == ["MaxPool2d"] * 4
+    assert len(layers) == losses.PerceptualLoss.TAPS[-1] + 1
+
+
+def test_perceptual_loss_from_torchvisions_cache(vgg_file, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(vgg_file.parent.parent))
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(vgg_file.parent.parent))
+    cached, given = losses.PerceptualLoss(), losses.PerceptualLoss(vgg_file)
+    assert torch.equal(cached.features[0].weight, given.features[0].weight)
+
+
+def test_missing_weights_say_what_to_do(tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError, match="lambda_perceptual=0"):
+        losses.PerceptualLoss(tmp_path / "none.pth")
+
+    def no_network(*args, **kwargs):
+        raise OSError("no network")
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", no_network)
+    with pytest.raises(FileNotFoundError, match="vgg_weights"):
+        losses.PerceptualLoss()

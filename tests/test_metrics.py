@@ -1,0 +1,111 @@
+"""Metrics: agreement with scikit-image under every protocol, properties, baselines and intervals."""
+
+import math
+
+import numpy as np
+import pytest
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from orelib import metrics
+
+WANG = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
+
+
+@pytest.fixture
+def images(noise):
+    dry = noise.integers(30, 220, (64, 80, 3))
+    return np.clip(dry + noise.normal(0, 12, dry.shape), 0, 255).astype(np.uint8), dry.astype(np.uint8)
+
+
+def luma(image):
+    return image @ np.array([0.299, 0.587, 0.114])
+
+
+def test_rgb_protocol_agrees_with_scikit_image(images):
+    assert math.isclose(metrics.psnr(*images), peak_signal_noise_ratio(*images, data_range=255), rel_tol=1e-12)
+    assert math.isclose(metrics.ssim(*images), structural_similarity(*images, channel_axis=2, **WANG), abs_tol=1e-7)
+
+
+def test_luma_protocol_agrees_with_scikit_image(images):
+    x, y = map(luma, images)
+    assert math.isclose(metrics.psnr(*images, "luma"), peak_signal_noise_ratio(x, y, data_range=255), rel_tol=1e-12)
+    assert math.isclose(metrics.ssim(*images, "luma"), structural_similarity(x, y, **WANG), abs_tol=1e-9)
+
+
+def test_library_protocol_is_scikit_images_default(images):
+    assert math.isclose(metrics.ssim(*images, "library"), structural_similarity(*images, channel_axis=2), abs_tol=1e-9)
+
+
+def test_psnr_is_eq_12():
+    black, grey = np.zeros((16, 16, 3), np.uint8), np.full((16, 16, 3), 51, np.uint8)
+    assert math.isclose(metrics.psnr(grey, black), 20 * math.log10(255 / 51))
+
+
+@pytest.mark.parametrize("protocol", metrics.PROTOCOLS)
+def test_properties(images, protocol):
+    restored, dry = images
+    assert metrics.psnr(dry, dry, protocol) == math.inf
+    assert math.isclose(metrics.ssim(dry, dry, protocol), 1)
+    assert math.isclose(metrics.ssim(restored, dry, protocol), metrics.ssim(dry, restored, protocol))
+    assert metrics.ssim(restored, dry, protocol) < 1
+
+
+def test_wrong_input_is_refused(images):
+    restored, dry = images
+    with pytest.raises(ValueError, match="differ in size"):
+        metrics.psnr(restored[1:], dry)
+    with pytest.raises(ValueError, match="uint8"):
+        metrics.ssim(restored / 255, dry / 255)
+    with pytest.raises(ValueError, match="luma"):
+        metrics.psnr(restored, dry, "ycbcr")
+
+
+def test_interval_covers_the_mean_95_times_in_100():
+    rng = np.random.default_rng(1)
+    covered = [low <= 3 <= high for _, low, high in (metrics.mean_interval(rng.normal(3, 2, 8)) for _ in range(2000))]
+    assert 0.93 < np.mean(covered) < 0.97
+
+
+def test_interval_of_one_image_is_unknown():
+    mean, low, high = metrics.mean_interval([4.0])
+    assert mean == 4
+    assert math.isnan(low)
+    assert math.isnan(high)
+
+
+class MadePair:
+    """A pair whose dry image is a straight line of the wet one in each channel."""
+
+    stem = "made"
+    slopes, offsets = np.array([0.5, 1.0, 1.5]), np.array([60, 10, -20])
+
+    def load(self):
+        wet = np.random.default_rng(0).integers(40, 160, (20, 20, 3)) // 2 * 2
+        return wet.astype(np.uint8), (wet * self.slopes + self.offsets).astype(np.uint8)
+
+
+def test_linear_colour_finds_the_line_and_the_others_are_what_they_say():
+    wet, dry = MadePair().load()
+    baselines = metrics.fit_baselines([MadePair()])
+    assert np.array_equal(baselines["linear_colour"](wet), dry)
+    assert np.array_equal(baselines["do_nothing"](wet), wet)
+    mean = baselines["mean_colour"](wet)
+    assert (mean == mean[0, 0]).all()
+    assert np.allclose(mean[0, 0], dry.mean((0, 1)), atol=0.5)
+
+
+def test_a_constant_wet_channel_does_not_break_the_linear_map():
+    class Flat(MadePair):
+        def load(self):
+            wet, dry = super().load()
+            wet[..., 0] = 7
+            return wet, dry
+
+    restored = metrics.fit_baselines([Flat()])["linear_colour"](Flat().load()[0])
+    assert abs(restored[..., 0].mean() - Flat().load()[1][..., 0].mean()) < 1
+
+
+def test_baselines_are_scored_in_tidy_rows():
+    table = metrics.score_baselines([MadePair()], [MadePair(), MadePair()])
+    assert table["method"].tolist() == ["do_nothing"] * 2 + ["mean_colour"] * 2 + ["linear_colour"] * 2
+    assert list(table.columns[:4]) == ["method", "image", "psnr", "ssim"]
