@@ -52,7 +52,10 @@ notebooks: reproduce  ## execute the notebooks in place, as they are committed
 	python -m ruff format notebooks
 
 reference: reproduce  ## copy what the README quotes to results/reference/<profile>/
-	python -m orelib.reference '$(RESULTS_DIR)/$(PROFILE)'
+	mkdir -p 'results/reference/$(PROFILE)'
+	cd '$(RESULTS_DIR)/$(PROFILE)' && tar -cf - table3.csv figures/figure8_comparison.png figures/table3.png \
+	    $$(for file in config.json provenance.json validation.csv metrics.csv baselines.csv; do ls *-seed$(SEED)/$$file; done) \
+	    | tar -xf - -C '$(CURDIR)/results/reference/$(PROFILE)'
 
 requirements:  ## pin the newest versions that pyproject.toml admits in requirements.txt
 	$(PYTHON) -m pip install --quiet uv

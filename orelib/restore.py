@@ -6,6 +6,7 @@ without unpickling anything.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +28,13 @@ class ModelFileError(ValueError):
 
 
 class Restorer:
-    """Restores wet photographs with a generator whose sides must be multiples of ``stride``."""
+    """Restores wet photographs with a generator whose sides must be multiples of ``stride``.
 
-    def __init__(self, generator: nn.Module, stride: int, metadata: dict[str, str] | None = None):
-        self.generator, self.stride, self.metadata = generator, stride, metadata or {}
+    ``about`` is what the model file says of it: experiment, data checksum, step and version.
+    """
+
+    def __init__(self, generator: nn.Module, stride: int, about: dict | None = None):
+        self.generator, self.stride, self.about = generator, stride, about or {}
 
     @property
     def parameters(self) -> int:
@@ -55,12 +59,14 @@ class Restorer:
 
 def save_generator(path: Path, weights: dict[str, Tensor], experiment: Experiment, checksum: str, step: int) -> None:
     """Writes a generator's weights with what is needed to rebuild it and to say where it comes from."""
-    metadata = {
-        "orelib": orelib.__version__,
-        "experiment": experiment.to_json(),
+    about = {
+        "version": orelib.__version__,
+        "experiment": json.loads(experiment.to_json()),
         "data_checksum": checksum,
-        "step": str(step),
+        "step": step,
     }
+    # One key only: safetensors writes several in an order that changes from file to file.
+    metadata = {"orelib": json.dumps(about)}
     with appearing(path) as temporary:
         save_file({name: value.contiguous() for name, value in weights.items()}, temporary, metadata)
 
@@ -84,9 +90,10 @@ def load_restorer(path: Path) -> Restorer:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (a file, not a dict)
     except SafetensorError as error:
         raise ModelFileError(f"{shown(path)} is damaged or no safetensors file ({error})") from error
-    if "experiment" not in metadata:
+    if "orelib" not in metadata:
         raise ModelFileError(f"{shown(path)} was not written by this kit: it does not say which network it holds")
-    experiment = Experiment.from_json(metadata["experiment"])
+    about = json.loads(metadata["orelib"])
+    experiment = Experiment.from_json(json.dumps(about["experiment"]))
     generator = METHOD_CLASSES[experiment.method].build_generator(experiment)
     generator.load_state_dict(weights)
-    return Restorer(generator, generator.stride, metadata)
+    return Restorer(generator, generator.stride, about)

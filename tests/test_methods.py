@@ -1,0 +1,99 @@
+"""Methods: what a step computes, what it updates, and that losses fall."""
+
+import copy
+
+import pytest
+import torch
+
+from orelib import losses
+from orelib.config import METHODS, Experiment
+from orelib.methods import METHOD_CLASSES, ImagePool
+
+CPU = torch.device("cpu")
+BATCH = torch.rand(1, 3, 32, 32) * 2 - 1
+
+
+def build(name, **changes):
+    torch.manual_seed(0)
+    return METHOD_CLASSES[name](Experiment.from_profile("smoke", name, **changes), CPU)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_step_updates_every_network(name):
+    method = build(name)
+    before = {key: [p.clone() for p in network.parameters()] for key, network in method.networks.items()}
+    method.step(BATCH, -BATCH)
+    for key, network in method.networks.items():
+        moved = [not torch.equal(p, q) for p, q in zip(network.parameters(), before[key], strict=True)]
+        assert sum(moved) > 0.8 * len(moved), key
+        assert all(p.requires_grad for p in network.parameters())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_recorded_total_is_the_weighted_sum(name):
+    method = build(name, lambda_l1=7.0, lambda_mse=5.0, lambda_ssim=3.0, lambda_cycle=2.0, lambda_identity=0.5)
+    recorded = method.step(BATCH, -BATCH)
+    weights = {"adversarial": 1, "l1": 7, "mse": 5, "ssim": 3, "cycle": 2, "identity": 0.5}
+    total = sum(weight * recorded[term] for term, weight in weights.items() if term in recorded)
+    assert torch.isclose(recorded["generator"], total)
+
+
+def test_terms_are_those_of_the_paper():
+    assert {"adversarial", "l1"} <= set(build("pix2pix").step(BATCH, BATCH))
+    assert {"adversarial", "l1", "mse", "ssim"} <= set(build("improved").step(BATCH, BATCH))
+    assert {"adversarial", "cycle", "identity"} <= set(build("cyclegan").step(BATCH, BATCH))
+    assert "ssim" not in build("pix2pix").step(BATCH, BATCH)
+
+
+def test_a_weight_of_zero_switches_a_term_off():
+    assert "ssim" not in build("improved", lambda_ssim=0.0).step(BATCH, BATCH)
+    assert "identity" not in build("cyclegan", lambda_identity=0.0).step(BATCH, BATCH)
+
+
+def test_the_perceptual_term_is_never_dropped_for_want_of_weights(tmp_path):
+    with pytest.raises(FileNotFoundError, match="VGG19"):
+        build("improved", lambda_perceptual=1.0, vgg_weights=str(tmp_path / "none.pth"))
+
+
+def test_the_perceptual_term_counts(monkeypatch):
+    monkeypatch.setattr(losses, "PerceptualLoss", lambda path: torch.nn.MSELoss())
+    recorded = build("improved", lambda_perceptual=4.0, lambda_ssim=0.0, lambda_mse=0.0).step(BATCH, -BATCH)
+    total = recorded["adversarial"] + 100 * recorded["l1"] + 4 * recorded["perceptual"]
+    assert torch.isclose(recorded["generator"], total)
+
+
+@pytest.mark.parametrize("name", ["pix2pix", "improved"])
+def test_the_generator_learns_one_pair(name):
+    method = build(name, learning_rate=0.002)
+    target = torch.full_like(BATCH, 0.4)
+    recorded = [method.step(BATCH, target)["l1"].item() for _ in range(40)]
+    assert recorded[-1] < 0.6 * recorded[0]
+
+
+def test_cyclegan_learns_to_come_back():
+    method = build("cyclegan", learning_rate=0.002)
+    smooth = torch.nn.functional.avg_pool2d(BATCH, 5, 1, 2)
+    recorded = [method.step(smooth, 0.5 * smooth)["cycle"].item() for _ in range(40)]
+    assert recorded[-1] < 0.8 * recorded[0]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_state_carries_on(name):
+    first, second = build(name), build(name)
+    first.step(BATCH, -BATCH)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    torch.manual_seed(1)
+    one = first.step(BATCH, -BATCH)
+    torch.manual_seed(1)
+    other = second.step(BATCH, -BATCH)
+    assert {key: value.item() for key, value in one.items()} == {key: value.item() for key, value in other.items()}
+
+
+def test_the_pool_returns_older_images_once_it_is_full():
+    torch.manual_seed(0)
+    pool = ImagePool(size=2)
+    images = [torch.full((1, 1, 1, 1), float(k)) for k in range(30)]
+    returned = [int(pool.exchange(image)) for image in images]
+    assert returned[:2] == [0, 1]
+    assert any(late < k for k, late in enumerate(returned))
+    assert len(pool.images) == 2

@@ -1,0 +1,188 @@
+"""The training loop: what it writes, and that no interruption changes the result."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+import torch
+
+from orelib.config import METHODS, Experiment, SettingsError
+from orelib.evaluation import evaluate, summary
+from orelib.methods import METHOD_CLASSES
+from orelib.provenance import read_provenance
+from orelib.restore import load_restorer
+from orelib.training import TrainingError, read_log, train
+
+RESULT = ("history.csv", "validation.csv", "generator.safetensors")
+
+
+def stop_after(monkeypatch, method, steps):
+    """Makes the method's step fail, as a power cut would, after so many calls."""
+    whole, calls = METHOD_CLASSES[method].step, []
+
+    def step(self, x, y):
+        calls.append(1)
+        if len(calls) > steps:
+            raise KeyboardInterrupt
+        return whole(self, x, y)
+
+    monkeypatch.setattr(METHOD_CLASSES[method], "step", step)
+
+
+def test_a_run_folder_holds_what_it_promises(tmp_path, experiment, pairs):
+    run = train(experiment, pairs, tmp_path / "run")
+    assert Experiment.from_json((run / "config.json").read_text()) == experiment
+    history = read_log(run, "history.csv")
+    assert list(history.columns[:2]) == ["step", "epoch"]
+    assert {"generator", "discriminator", "adversarial", "l1", "mse", "ssim"} <= set(history.columns)
+    assert history["step"].tolist() == list(range(1, 9))
+    assert history["epoch"].tolist() == [0] * 5 + [1] * 3
+    assert read_log(run, "validation.csv")["step"].tolist() == [4, 8]
+    provenance = read_provenance(run)
+    assert provenance["data_checksum"] == pairs.checksum
+    assert provenance["packages"]["torch"] == torch.__version__.split("+")[0]
+    assert provenance["training_seconds"] > 0
+    assert not [path.name for path in run.iterdir() if path.name.startswith(".")]
+
+
+def test_the_kept_generator_is_the_best_on_validation(tmp_path, experiment, pairs):
+    run = train(experiment.replace(validate_every=1), pairs, tmp_path)
+    scores = read_log(run, "validation.csv")
+    kept = load_restorer(run / "generator.safetensors").about["step"]
+    assert kept == scores["step"][scores["psnr"].idxmax()] == read_provenance(run)["kept_step"]
+
+
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(tmp_path, experiment, pairs):
+    runs = [train(experiment.replace(seed=seed), pairs, tmp_path / str(k)) for k, seed in enumerate((0, 0, 1))]
+    one, two, other = ((run / "history.csv").read_bytes() for run in runs)
+    assert one == two != other
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("stop", [3, 6])
+def test_an_interrupted_run_ends_like_an_uninterrupted_one(tmp_path, pairs, monkeypatch, method, stop):
+    experiment = Experiment.from_profile("smoke", method, threads=1)
+    whole = train(experiment, pairs, tmp_path / "whole")
+    with monkeypatch.context() as patched:
+        stop_after(patched, method, stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(experiment, pairs, tmp_path / "cut")
+    cut = train(experiment, pairs, tmp_path / "cut")
+    for name in RESULT:
+        assert (cut / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+def test_a_kill_between_history_and_checkpoint_loses_nothing(tmp_path, experiment, pairs, monkeypatch):
+    whole = train(experiment, pairs, tmp_path / "whole")
+    saved, save = [], torch.save
+
+    def save_once(*arguments):
+        if saved:
+            raise KeyboardInterrupt
+        saved.append(save(*arguments))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "save", save_once)
+        with pytest.raises(KeyboardInterrupt):
+            train(experiment, pairs, tmp_path / "cut")
+    assert len(read_log(tmp_path / "cut", "history.csv")) == 8  # ahead of the checkpoint, which is at step 4
+    cut = train(experiment, pairs, tmp_path / "cut")
+    for name in RESULT:
+        assert (cut / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+TRAINER = """
+import sys, torch
+from pathlib import Path
+from orelib.config import Experiment, Folders
+from orelib.pairs import load_pairs
+from orelib.training import train
+pairs = load_pairs(Folders("smoke", data_dir=sys.argv[1]))
+experiment = Experiment.from_profile("smoke", "pix2pix", threads=1, steps=120, checkpoint_every=5, validate_every=20)
+train(experiment, pairs, Path(sys.argv[2]))
+"""
+
+
+def test_sigkill_at_any_moment_changes_nothing(tmp_path, pair_folder):
+    command = [sys.executable, "-c", TRAINER, str(pair_folder)]
+    subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True, timeout=120)
+    cut = tmp_path / "cut"
+    for wait in (0.0, 0.15, 0.4):
+        process = subprocess.Popen([*command, str(cut)], stdout=subprocess.DEVNULL)
+        checkpoint = cut / "checkpoint.pt"
+        seen, began = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0, time.monotonic()
+        while process.poll() is None and time.monotonic() - began < 60:
+            if checkpoint.exists() and checkpoint.stat().st_mtime_ns != seen:
+                break
+            time.sleep(0.01)
+        time.sleep(wait)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    done = subprocess.run([*command, str(cut)], check=True, capture_output=True, text=True, timeout=120)
+    assert "going on from step" in done.stdout or "is finished" in done.stdout
+    for name in RESULT:
+        assert (cut / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+def test_a_finished_run_is_left_as_it_is(tmp_path, experiment, pairs, capsys):
+    run = train(experiment, pairs, tmp_path)
+    written = (run / "generator.safetensors").stat().st_mtime_ns
+    train(experiment, pairs, run)
+    assert (run / "generator.safetensors").stat().st_mtime_ns == written
+    assert "is finished" in capsys.readouterr().out
+
+
+def test_other_settings_and_other_images_are_refused(tmp_path, experiment, pairs):
+    run = train(experiment, pairs, tmp_path)
+    with pytest.raises(SettingsError, match=r"learning_rate: 0.0002 there, 0.01 now"):
+        train(experiment.replace(learning_rate=0.01), pairs, run)
+    others = type(pairs)(pairs.train, pairs.val, pairs.test, pairs.manifest, "another checksum")
+    with pytest.raises(SettingsError, match="other images"):
+        train(experiment, others, run)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_with_advice(tmp_path, experiment, pairs, monkeypatch):
+    whole = METHOD_CLASSES["improved"].step
+
+    def explode(self, x, y):
+        losses = whole(self, x, y)
+        self.count = getattr(self, "count", 0) + 1
+        return losses | {"ssim": losses["ssim"] * (float("nan") if self.count == 6 else 1)}
+
+    monkeypatch.setattr(METHOD_CLASSES["improved"], "step", explode)
+    with pytest.raises(TrainingError, match=r"step 6 .*\(ssim\).*step 4.*learning_rate") as error:
+        train(experiment, pairs, tmp_path)
+    assert "0.0002" in str(error.value)
+    assert not (tmp_path / "generator.safetensors").exists()
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 4
+
+
+def test_worker_processes_give_the_same_run(tmp_path, experiment, pairs):
+    alone = train(experiment, pairs, tmp_path / "alone")
+    helped = train(experiment.replace(loader_workers=1), pairs, tmp_path / "helped")
+    assert (alone / "history.csv").read_bytes() == (helped / "history.csv").read_bytes()
+
+
+def test_missing_logs_say_what_to_run(tmp_path):
+    with pytest.raises(FileNotFoundError, match="method='cyclegan' and seed=3"):
+        read_log(tmp_path / "cyclegan-seed3", "history.csv")
+
+
+def test_evaluation_writes_tidy_scores_once(tmp_path, experiment, pairs):
+    run = train(experiment, pairs, tmp_path)
+    metrics = evaluate(run, pairs)
+    assert metrics["image"].tolist() == ["belt_6", "belt_7"]
+    assert {"psnr", "ssim", "psnr_luma", "ssim_luma", "ssim_library"} <= set(metrics.columns)
+    baselines = pd.read_csv(run / "baselines.csv")
+    assert baselines.columns[0] == "method"
+    assert len(baselines) == 6
+    assert json.loads((run / "provenance.json").read_text())["seconds_per_image"] > 0
+    assert summary(run).index.tolist() == ["do_nothing", "mean_colour", "linear_colour", "improved"]
+    written = (run / "metrics.csv").stat().st_mtime_ns
+    evaluate(run, pairs)
+    assert (run / "metrics.csv").stat().st_mtime_ns == written
