@@ -19,14 +19,15 @@ help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  PROFILE=smoke|quick|cpu|paper (now $(PROFILE)), SEED=0, DATA_DIR=<your pairs>, RESULTS_DIR=results"
 
-env: $(INSTALLED)  ## create the environment in .venv/ (5.5 GB on x86-64 Linux)
+env: $(INSTALLED)  ## create the environment in .venv/
 
 # The marker is written last, so that an interrupted installation is taken up again.
 $(INSTALLED): requirements.txt pyproject.toml
-	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 10) <= v <= (3, 13) or sys.exit("Python 3.10 to 3.13 is needed and this is %d.%d: give another one, for instance PYTHON=python3.11" % v)'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --requirement requirements.txt
-	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 10) <= v <= (3, 13) or sys.exit("Python 3.10 to 3.13 is needed, this is %d.%d: name another one, for instance make PYTHON=python3.11" % v)'
+	@echo "== creating $(VENV) (some minutes; 5.5 GB on x86-64 Linux, 1.5 GB elsewhere)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --requirement requirements.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
 
 reproduce: env  ## data, three methods, loss curves, Table 3, comparison: all that is missing

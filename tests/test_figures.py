@@ -1,0 +1,90 @@
+"""Figures: each draws what it is given, and looks where the glare is."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from orelib import figures
+from orelib.table3 import PAPER, TITLES
+
+
+@pytest.fixture
+def image(noise):
+    return noise.integers(0, 200, (60, 80, 3)).astype(np.uint8)
+
+
+@pytest.fixture
+def history():
+    steps = np.arange(1, 101)
+    terms = dict.fromkeys(("generator", "adversarial", "l1", "discriminator"), 1 / steps)
+    return pd.DataFrame({"step": steps, "epoch": steps // 10} | terms)
+
+
+def shown_images(figure):
+    return [axis.images[0].get_array() for axis in figure.axes if axis.images]
+
+
+def test_pairs_and_mosaics_show_their_images(image):
+    assert np.array_equal(shown_images(figures.pairs_figure([("a", image, image // 2)]))[0], image // 2)
+    assert len(shown_images(figures.mosaic_figure([(image, image)] * 3))) == 6
+
+
+def test_ground_truth_and_histograms(image):
+    labels = np.arange(4800).reshape(60, 80) // 1000
+    assert len(shown_images(figures.ground_truth_figure(image, labels, labels == 2))) == 3
+    assert len(figures.brightness_figure(image, image // 2).axes[0].patches) == 2
+
+
+def test_the_window_of_fig_8_lies_on_the_glare(image):
+    wet = image // 2
+    wet[30:40, 50:60] = 255
+    top, left, side = figures.glare_window(wet, image)
+    assert top <= 30
+    assert top + side >= 40
+    assert left <= 50
+    assert left + side >= 60
+
+
+def test_fig_8_has_a_column_an_image_and_an_enlarged_row(image):
+    example = {"wet": image, "dry": image // 2, "improved": image, "pix2pix": image, "cyclegan": image}
+    figure = figures.comparison_figure([example, example])
+    assert len(shown_images(figure)) == 2 * 2 * 5
+    assert [axis.get_title() for axis in figure.axes[:5]] == ["wet", "dry", "Improved", "Pix2Pix", "CycleGAN"]
+
+
+def test_loss_curves_have_a_panel_a_method_raw_and_smoothed(history):
+    figure = figures.loss_curves_figure({"pix2pix": history, "improved": history}, "generator", "G loss")
+    assert [len(axis.lines) for axis in figure.axes] == [2, 2]
+    raw, smooth = (line.get_ydata() for line in figure.axes[0].lines)
+    assert np.abs(np.diff(smooth)).max() < np.abs(np.diff(raw)).max()
+
+
+def test_every_term_has_a_panel(history):
+    figure = figures.loss_terms_figure(history, "pix2pix")
+    assert [axis.get_title() for axis in figure.axes if axis.lines] == list(history.columns[2:])
+
+
+def test_validation_rings_the_generator_that_was_kept():
+    scores = pd.DataFrame({"step": [1, 2, 3], "psnr": [20.0, 22.0, 21.0], "ssim": [0.5, 0.6, 0.7]})
+    axis = figures.validation_figure({"improved": scores}).axes[0]
+    assert axis.lines[1].get_xdata() == 2
+
+
+def test_table3_figure_shows_measured_and_papers_values():
+    rows = [
+        {"method": name, "psnr": 20.0, "psnr_low": 19.0, "psnr_high": 21.0, "ssim": 0.5, "ssim_low": 0.4,
+         "ssim_high": 0.6, "paper_psnr": PAPER.get(name, (np.nan,))[0], "paper_ssim": PAPER.get(name, (0, np.nan))[1]}
+        for name in TITLES
+    ]  # fmt: skip
+    figure = figures.table3_figure(pd.DataFrame(rows))
+    points = {
+        float(np.ravel(line.get_xdata())[0]) for line in figure.axes[0].lines if len(np.ravel(line.get_xdata())) == 1
+    }
+    assert points == {20.0, *(psnr for psnr, _ in PAPER.values())}
+
+
+def test_figures_are_saved_whole_and_closed(tmp_path, image):
+    figures.save(figures.pairs_figure([("a", image, image)]), tmp_path / "figures" / "a.png")
+    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["a.png"]
+    assert not plt.get_fignums()

@@ -1,0 +1,132 @@
+"""The notebooks: run headless under the smoke profile, and committed as they ran."""
+
+import json
+import re
+import subprocess
+import sys
+
+import nbformat
+import pandas as pd
+import papermill
+import pytest
+from conftest import ROOT
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+COMMON = {"profile", "method", "seed", "data_dir", "results_dir", "images"}
+TRAININGS = [("03_training", {"method": method}) for method in ("pix2pix", "cyclegan", "improved")]
+ORDER = [
+    ("01_dataset", {}),
+    ("02_mosaic", {}),
+    *TRAININGS,
+    ("04_loss_curves", {}),
+    ("05_table3", {}),
+    ("06_compare", {}),
+]
+
+
+def source(name):
+    return ROOT / "notebooks" / f"{name}.ipynb"
+
+
+def parameters_of(path):
+    return set(papermill.inspect_notebook(str(path)))
+
+
+def execute(name, out, **parameters):
+    known = {key: value for key, value in parameters.items() if key in parameters_of(source(name))}
+    return papermill.execute_notebook(
+        str(source(name)), str(out), known, engine_name="orelib", progress_bar=False, cwd=str(ROOT / "notebooks")
+    )
+
+
+@pytest.fixture(scope="session")
+def executed(tmp_path_factory, pair_folder):
+    """All notebooks in order on a folder of pairs, under the smoke profile; started from ``notebooks/``."""
+    results = tmp_path_factory.mktemp("results")
+    for number, (name, further) in enumerate(ORDER):
+        out = results / f"{number}-{name}.ipynb"
+        execute(name, out, profile="smoke", data_dir=str(pair_folder), results_dir=str(results), images=2, **further)
+    return results
+
+
+def test_every_notebook_runs_headless(executed):
+    assert len(list(executed.glob("*.ipynb"))) == len(ORDER)
+
+
+def test_they_leave_what_others_read(executed):
+    results = executed / "smoke"
+    table = pd.read_csv(results / "table3.csv")
+    assert table["psnr"].notna().all()
+    for name in ("figure5_pairs", "mosaic", "figure6_generator_loss", "figure7_discriminator_loss", "table3",
+                 "figure8_comparison"):  # fmt: skip
+        assert (results / "figures" / f"{name}.png").stat().st_size > 5000
+    for method in ("pix2pix", "cyclegan", "improved"):
+        names = {path.name for path in (results / f"{method}-seed0").iterdir()}
+        assert {"config.json", "provenance.json", "history.csv", "checkpoint.pt", "generator.safetensors",
+                "metrics.csv", "baselines.csv"} <= names  # fmt: skip
+
+
+def test_the_same_seed_gives_the_same_table_and_another_seed_another(executed, pair_folder, tmp_path):
+    for seed in (0, 1):
+        for name, further in (*TRAININGS, ("05_table3", {})):
+            results = tmp_path / str(seed)
+            parameters = {"profile": "smoke", "data_dir": str(pair_folder), "results_dir": str(results), "seed": seed}
+            execute(name, tmp_path / "out.ipynb", **parameters, **further)
+    measured = ["psnr", "psnr_low", "psnr_high", "ssim", "ssim_low", "ssim_high", "updates"]
+    first, again, other = (
+        pd.read_csv(folder / "smoke" / "table3.csv")[measured] for folder in (executed, tmp_path / "0", tmp_path / "1")
+    )
+    assert first.equals(again)
+    assert not first.equals(other)
+
+
+@pytest.mark.parametrize(("name", "named"), [("03_training", "01_dataset"), ("05_table3", "03_training")])
+def test_alone_a_notebook_says_what_to_run_first(tmp_path, name, named, monkeypatch):
+    for folder in ("notebooks", "orelib"):
+        (tmp_path / folder).mkdir()  # an empty kit
+    parameters = {"profile": "smoke", "results_dir": str(tmp_path / "results")}
+    with pytest.raises(papermill.PapermillExecutionError, match=named):
+        papermill.execute_notebook(
+            str(source(name)), str(tmp_path / "out.ipynb"), parameters, engine_name="orelib", progress_bar=False,
+            cwd=str(tmp_path),
+        )  # fmt: skip
+
+
+# ---- as committed ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+class TestCommitted:
+    def test_was_run_top_to_bottom_without_errors(self, path):
+        cells = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+        assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+        assert not [out for cell in cells for out in cell.outputs if out.output_type == "error"]
+        assert any(cell.outputs for cell in cells)
+
+    def test_has_one_cell_of_literal_parameters_of_the_quick_profile(self, path):
+        cells = [c for c in nbformat.read(path, 4).cells if "parameters" in c.metadata.get("tags", [])]
+        assert len(cells) == 1
+        assert all(re.fullmatch(r'\w+ = ("[^"]*"|\d+|None)( +#.*)?', line) for line in cells[0].source.splitlines())
+        assert 'profile = "quick"' in cells[0].source
+        assert parameters_of(path) <= COMMON
+
+    def test_cells_are_short_and_explained(self, path):
+        cells = nbformat.read(path, 4).cells
+        code = [cell.source.splitlines() for cell in cells if cell.cell_type == "code"]
+        assert max(map(len, code)) <= 25
+        assert sum(cell.cell_type == "markdown" for cell in cells) >= 0.4 * len(cells)
+
+    def test_names_no_place_of_one_machine_and_stays_small(self, path):
+        text = path.read_text()
+        assert not re.search(r"(?<![\w.:/])/(home|root|tmp|work|Users|mnt)/", text)
+        assert path.stat().st_size < 2_000_000
+        assert "papermill" not in json.loads(text)["metadata"]
+
+
+def test_papermill_works_as_the_readme_types_it(tmp_path, pair_folder):
+    """Plain ``papermill`` from the root, without the kit's engine."""
+    command = [sys.executable, "-m", "papermill", "notebooks/02_mosaic.ipynb", str(tmp_path / "out.ipynb")]
+    for name, value in (("profile", "smoke"), ("data_dir", pair_folder), ("results_dir", tmp_path)):
+        command += ["-p", name, str(value)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    assert (tmp_path / "smoke" / "figures" / "mosaic.png").exists()

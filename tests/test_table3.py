@@ -1,0 +1,107 @@
+"""Table 3: columns, rows, intervals, and what it refuses."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from orelib.config import METHODS, Experiment, Folders
+from orelib.table3 import CLAIM, PAPER, build_table3, differences, main, readable, to_markdown
+
+COLUMNS = ["method", "paper_psnr", "paper_ssim", "psnr", "psnr_low", "psnr_high", "ssim", "ssim_low", "ssim_high"]
+COLUMNS += ["seconds_per_image", "parameters", "updates"]
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Run folders with made scores: 4 test images, each method 1 dB above the one before."""
+    folders = Folders("smoke", results_dir=str(tmp_path))
+    names = ["psnr", "ssim", "psnr_luma", "ssim_luma", "ssim_library"]
+    for number, method in enumerate(METHODS):
+        run = folders.run(method, 0)
+        run.mkdir(parents=True)
+        (run / "config.json").write_text(Experiment.from_profile("smoke", method).to_json())
+        facts = {"data_checksum": "abc", "seconds_per_image": 0.01, "parameters": 1000 * (number + 1)}
+        (run / "provenance.json").write_text(json.dumps(facts))
+        images = [f"{k:03d}" for k in range(4)]
+        scores = {"image": images} | {name: np.arange(4) / 10 + 20 + number for name in names}
+        pd.DataFrame(scores).to_csv(run / "metrics.csv", index=False)
+        baselines = [
+            {"method": name, "image": image} | dict.fromkeys(names, 10.0)
+            for name in ("do_nothing", "mean_colour", "linear_colour")
+            for image in images
+        ]
+        pd.DataFrame(baselines).to_csv(run / "baselines.csv", index=False)
+    return folders
+
+
+def test_columns_and_rows_are_those_others_read(folders):
+    table = build_table3(folders)
+    assert list(table.columns) == COLUMNS
+    assert table["method"].tolist() == ["do_nothing", "mean_colour", "linear_colour", *METHODS]
+    assert table["updates"].tolist() == [0, 0, 0, 8, 8, 8]
+    assert table.set_index("method").loc["improved", "parameters"] == 3000
+
+
+def test_values_are_means_over_images(folders):
+    row = build_table3(folders).set_index("method").loc["pix2pix"]
+    assert np.isclose(row["psnr"], 20.15)
+    assert row["psnr_low"] < 20.15 < row["psnr_high"]
+    assert np.isclose(row["psnr_high"] - row["psnr"], row["psnr"] - row["psnr_low"])
+
+
+@pytest.mark.parametrize("protocol", ["luma", "library"])
+def test_other_protocols_read_their_own_columns(folders, protocol):
+    path = folders.run("improved", 0) / "metrics.csv"
+    scores = pd.read_csv(path)
+    scores[f"ssim_{protocol}"] = 0.25
+    scores.to_csv(path, index=False)
+    assert build_table3(folders, protocol=protocol).set_index("method").loc["improved", "ssim"] == 0.25
+
+
+def test_the_papers_numbers_and_its_misreading():
+    assert PAPER == {"pix2pix": (23.671, 0.7013), "cyclegan": (22.997, 0.6651), "improved": (23.759, 0.7141)}
+    gain_psnr, gain_ssim = (PAPER["improved"][k] - PAPER["pix2pix"][k] for k in (0, 1))
+    for number in (
+        f"{gain_psnr:.3f} dB ({gain_psnr / PAPER['pix2pix'][0]:.2%}".replace("%", " %"),
+        f"{gain_ssim:.4f} ({gain_ssim / PAPER['pix2pix'][1]:.2%}".replace("%", " %"),
+    ):
+        assert number in CLAIM
+
+
+def test_differences_are_paired(folders):
+    table = differences(folders)
+    assert np.allclose(table["measured"], 1.0 * (METHODS.index("improved") - METHODS.index("pix2pix")))
+    assert np.allclose(table["low"], table["high"])  # every image differs by the same
+
+
+def test_missing_runs_are_named(folders):
+    (folders.run("cyclegan", 0) / "metrics.csv").unlink()
+    with pytest.raises(FileNotFoundError, match="cyclegan-seed0"):
+        build_table3(folders)
+
+
+def test_runs_on_different_images_are_not_compared(folders):
+    path = folders.run("cyclegan", 0) / "provenance.json"
+    path.write_text(path.read_text().replace("abc", "xyz"))
+    with pytest.raises(ValueError, match="different images"):
+        build_table3(folders)
+
+
+def test_the_printed_table(folders, monkeypatch, capsys):
+    table = build_table3(folders)
+    table.to_csv(folders.results / "table3.csv", index=False)
+    monkeypatch.setattr("sys.argv", ["table3", str(folders.results)])
+    main()
+    printed = capsys.readouterr().out
+    assert to_markdown(readable(table)) in printed
+    assert "23.759" in printed
+    assert CLAIM in printed
+
+
+def test_printing_before_there_is_a_table_says_what_to_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["table3", str(tmp_path)])
+    with pytest.raises(SystemExit):
+        main()
+    assert "05_table3" in capsys.readouterr().err
