@@ -116,7 +116,7 @@ PROFILES: dict[str, dict] = {
     | dict(
         scene_size=(64, 80), px_per_mm=1.0, train_pairs=6, val_pairs=2, test_pairs=3,
         mosaic_size=32, base_width=4, unet_depth=5, discriminator_width=4, cyclegan_width=4, cyclegan_blocks=1,
-        steps=8, validate_every=4, checkpoint_every=4,
+        steps=8, validate_every=4, checkpoint_every=4, threads=1,
     ),
     "quick": _WITHOUT_GPU
     | dict(

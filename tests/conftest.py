@@ -42,7 +42,7 @@ def pairs(pair_folder):
 @pytest.fixture
 def experiment() -> Experiment:
     """A training of a second or less."""
-    return Experiment.from_profile("smoke", "improved", threads=1)
+    return Experiment.from_profile("smoke", "improved")
 
 
 @pytest.fixture

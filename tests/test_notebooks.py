@@ -66,20 +66,6 @@ def test_they_leave_what_others_read(executed):
                 "metrics.csv", "baselines.csv"} <= names  # fmt: skip
 
 
-def test_the_same_seed_gives_the_same_table_and_another_seed_another(executed, pair_folder, tmp_path):
-    for seed in (0, 1):
-        for name, further in (*TRAININGS, ("05_table3", {})):
-            results = tmp_path / str(seed)
-            parameters = {"profile": "smoke", "data_dir": str(pair_folder), "results_dir": str(results), "seed": seed}
-            execute(name, tmp_path / "out.ipynb", **parameters, **further)
-    measured = ["psnr", "psnr_low", "psnr_high", "ssim", "ssim_low", "ssim_high", "updates"]
-    first, again, other = (
-        pd.read_csv(folder / "smoke" / "table3.csv")[measured] for folder in (executed, tmp_path / "0", tmp_path / "1")
-    )
-    assert first.equals(again)
-    assert not first.equals(other)
-
-
 @pytest.mark.parametrize(("name", "named"), [("03_training", "01_dataset"), ("05_table3", "03_training")])
 def test_alone_a_notebook_says_what_to_run_first(tmp_path, name, named, monkeypatch):
     for folder in ("notebooks", "orelib"):

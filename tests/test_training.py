@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 import torch
 
-from orelib.config import METHODS, Experiment, SettingsError
+from orelib.config import METHODS, Experiment, Folders, SettingsError
 from orelib.evaluation import evaluate, summary
 from orelib.methods import METHOD_CLASSES
 from orelib.provenance import read_provenance
 from orelib.restore import load_restorer
+from orelib.table3 import build_table3
 from orelib.training import TrainingError, read_log, train
 
 RESULT = ("history.csv", "validation.csv", "generator.safetensors")
@@ -66,7 +67,7 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(tmp_path, exp
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("stop", [3, 6])
 def test_an_interrupted_run_ends_like_an_uninterrupted_one(tmp_path, pairs, monkeypatch, method, stop):
-    experiment = Experiment.from_profile("smoke", method, threads=1)
+    experiment = Experiment.from_profile("smoke", method)
     whole = train(experiment, pairs, tmp_path / "whole")
     with monkeypatch.context() as patched:
         stop_after(patched, method, stop)
@@ -186,3 +187,15 @@ def test_evaluation_writes_tidy_scores_once(tmp_path, experiment, pairs):
     written = (run / "metrics.csv").stat().st_mtime_ns
     evaluate(run, pairs)
     assert (run / "metrics.csv").stat().st_mtime_ns == written
+
+
+def test_the_same_seed_gives_the_same_table_and_another_seed_another(tmp_path, pairs):
+    tables = []
+    for number, seed in enumerate((0, 0, 1)):
+        folders = Folders("smoke", results_dir=str(tmp_path / str(number)))
+        for method in METHODS:
+            experiment = Experiment.from_profile("smoke", method, seed)
+            evaluate(train(experiment, pairs, folders.run(method, seed)), pairs)
+        tables.append(build_table3(folders, seed).drop(columns="seconds_per_image"))
+    assert tables[0].equals(tables[1])
+    assert not tables[0].equals(tables[2])
