@@ -46,7 +46,7 @@ lint: env  ## format the code and mend what ruff can mend
 	python -m ruff check --fix .
 
 lab: env  ## open JupyterLab on notebooks/
-	jupyter lab --notebook-dir=. notebooks
+	jupyter lab --ServerApp.root_dir='$(CURDIR)' --LabApp.default_url=/lab/tree/notebooks
 
 notebooks: reproduce  ## execute the notebooks in place, as they are committed
 	jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
