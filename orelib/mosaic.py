@@ -82,7 +82,8 @@ class MosaicSamples(Dataset):
     size : side of the sample in pixels.
     seed : of the experiment.
     length : how many samples the run needs.
-    paired : False draws the dry half from other photographs than the wet half, as CycleGAN is trained.
+    paired : False draws the dry half from other photographs than the wet half, as CycleGAN is trained; with four
+        training pairs or fewer there are no others, and it draws other windows.
     """
 
     def __init__(self, pairs: Sequence[Pair], size: int, seed: int, length: int, paired: bool = True):
@@ -98,14 +99,17 @@ class MosaicSamples(Dataset):
     def __getitem__(self, k: int) -> tuple[Tensor, Tensor]:
         """(wet, dry), each float32 (3, size, size) in [-1, 1]."""
         rng = np.random.default_rng([self.seed, k])
-        wet, dry = self._compose(rng)
+        everything = np.arange(len(self.pairs))
+        chosen, (wet, dry) = self._compose(rng, everything)
         if not self.paired:
-            _, dry = self._compose(rng)
+            others = np.setdiff1d(everything, chosen)
+            _, (_, dry) = self._compose(rng, others if len(others) else everything)
         return to_tensor(wet), to_tensor(dry)
 
-    def _compose(self, rng: np.random.Generator):
-        chosen = rng.choice(len(self.pairs), size=4, replace=len(self.pairs) < 4)
-        return mosaic([self._load(int(index)) for index in chosen], self.size, rng)
+    def _compose(self, rng: np.random.Generator, candidates: np.ndarray):
+        """Four of the candidates, each once where there are as many, and their Mosaic."""
+        chosen = rng.choice(candidates, size=4, replace=len(candidates) < 4)
+        return chosen, mosaic([self._load(int(index)) for index in chosen], self.size, rng)
 
     def _load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         if index not in self.loaded:

@@ -85,6 +85,8 @@ def start_torch(experiment: Experiment) -> torch.device:
     torch.set_num_threads(experiment.threads)
     # Adam's tiny second moments become denormal numbers, which a CPU multiplies ten times slower.
     torch.set_flush_denormal(True)
+    # TF32's 10 bits are too few for the variances of SSIM; on CUDA the networks compute in bfloat16 anyway.
+    torch.backends.cudnn.allow_tf32 = False
     cuda = experiment.device == "cuda" or (experiment.device == "auto" and torch.cuda.is_available())
     return torch.device("cuda" if cuda else "cpu")
 
@@ -156,7 +158,7 @@ def _train_on(method: Method, pairs: Pairs, log: _Log) -> None:
 
 def validate(method: Method, validation: list) -> tuple[float, float]:
     """Mean PSNR and SSIM of the validation images, (wet, dry) uint8 each."""
-    restorer = Restorer(method.generator, method.build_generator(method.experiment).stride)
+    restorer = Restorer(method.generator, method.generator.stride)
     restored = [(restorer.restore(wet), dry) for wet, dry in validation]
     method.generator.train()
     mean_psnr = sum(psnr(*images) for images in restored) / len(restored)
@@ -206,10 +208,11 @@ class _Log:
 
     def validated(self, scores: tuple[float, float]) -> None:
         """Keeps the generator with the highest validation PSNR, as restoration papers do; ties keep the earlier."""
-        self.validation.append(f"{self.step},{scores[0]:.4f},{scores[1]:.5f}")
-        if scores[0] > self.best["psnr"]:
+        psnr, ssim = round(scores[0], 4), round(scores[1], 5)  # compared as they are written down
+        self.validation.append(f"{self.step},{psnr},{ssim}")
+        if psnr > self.best["psnr"]:
             weights = {name: value.cpu().clone() for name, value in self.method.generator.state_dict().items()}
-            self.best = {"psnr": round(scores[0], 4), "step": self.step, "generator": weights}
+            self.best = {"psnr": psnr, "step": self.step, "generator": weights}
 
     def save(self) -> None:
         write_text(self.run / "history.csv", "\n".join(self.history) + "\n")

@@ -73,6 +73,16 @@ def test_paired_methods_and_cyclegan_see_the_same_wet_images(pairs):
     assert not torch.equal(paired[1][1], unpaired[1][1])
 
 
+def test_the_unpaired_half_shows_other_photographs(pairs, monkeypatch):
+    samples = MosaicSamples(pairs.train, 32, seed=0, length=20, paired=False)
+    asked = []
+    monkeypatch.setattr(samples, "_load", lambda index: asked.append(index) or pairs.train[index].load())
+    for k in range(20):
+        samples[k]
+        wet_sources, dry_sources = set(asked[-8:-4]), set(asked[-4:])
+        assert not wet_sources & dry_sources
+
+
 def test_only_training_pairs_are_taken(pairs):
     with pytest.raises(ValueError, match="training split"):
         MosaicSamples((*pairs.train, *pairs.test), 32, seed=0, length=1)

@@ -58,6 +58,11 @@ def test_the_kept_generator_is_the_best_on_validation(tmp_path, experiment, pair
     assert kept == scores["step"][scores["psnr"].idxmax()] == read_provenance(run)["kept_step"]
 
 
+def test_validating_does_not_change_the_training(tmp_path, experiment, pairs):
+    often, seldom = (train(experiment.replace(validate_every=n), pairs, tmp_path / str(n)) for n in (1, 8))
+    assert (often / "history.csv").read_bytes() == (seldom / "history.csv").read_bytes()
+
+
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(tmp_path, experiment, pairs):
     runs = [train(experiment.replace(seed=seed), pairs, tmp_path / str(k)) for k, seed in enumerate((0, 0, 1))]
     one, two, other = ((run / "history.csv").read_bytes() for run in runs)
