@@ -1,5 +1,8 @@
 # make help lists the targets. PROFILE=smoke|quick|cpu|paper, SEED, DATA_DIR and RESULTS_DIR can be given to each.
 
+# bash, because the default shell of an old make runs simple lines without the PATH set below
+SHELL := /bin/bash
+
 PROFILE ?= quick
 SEED ?= 0
 DATA_DIR ?=
@@ -31,8 +34,9 @@ $(INSTALLED): requirements.txt pyproject.toml
 	@touch $@
 
 reproduce: env  ## data, three methods, loss curves, Table 3, comparison: all that is missing
-	@# After a kill, Snakemake's lock is stale and its last outputs may be incomplete; both are safe to go on from.
-	@snakemake --cores $(CORES) --nolock --rerun-incomplete --quiet all --config profile=$(PROFILE) \
+	@# After a kill, Snakemake's lock is stale and its last outputs may be incomplete: both are safe to go on from,
+	@# since every file appears whole, and two runs side by side would only write the same bytes twice.
+	@snakemake --cores $(CORES) --resources gpu=1 --nolock --rerun-incomplete --quiet all --config profile=$(PROFILE) \
 	    seed=$(SEED) results_dir='$(RESULTS_DIR)' data_dir='$(DATA_DIR)'
 	@python -m orelib.table3 '$(RESULTS_DIR)/$(PROFILE)'
 
@@ -48,12 +52,14 @@ lint: env  ## format the code and mend what ruff can mend
 lab: env  ## open JupyterLab on notebooks/
 	jupyter lab --ServerApp.root_dir='$(CURDIR)' --LabApp.default_url=/lab/tree/notebooks
 
-notebooks: reproduce  ## execute the notebooks in place, as they are committed
+notebooks: env  ## execute the notebooks in place, as they are committed: quick profile, embedded scenes
+	$(MAKE) reproduce PROFILE=quick SEED=0 DATA_DIR= RESULTS_DIR=results
 	jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
 	python -m ruff format notebooks
 
 reference: reproduce  ## copy what the README quotes to results/reference/<profile>/
-	mkdir -p 'results/reference/$(PROFILE)'
+	@test -z '$(DATA_DIR)' || { echo 'make reference publishes the embedded scenes: leave DATA_DIR out'; exit 1; }
+	set -o pipefail; mkdir -p 'results/reference/$(PROFILE)' && \
 	cd '$(RESULTS_DIR)/$(PROFILE)' && tar -cf - table3.csv figures/figure8_comparison.png figures/table3.png \
 	    $$(for file in config.json provenance.json validation.csv metrics.csv baselines.csv; do ls *-seed$(SEED)/$$file; done) \
 	    | tar -xf - -C '$(CURDIR)/results/reference/$(PROFILE)'
@@ -64,4 +70,4 @@ requirements:  ## pin the newest versions that pyproject.toml admits in requirem
 	    --custom-compile-command 'make requirements' --output-file requirements.txt pyproject.toml
 
 clean:  ## delete the embedded data and results of PROFILE
-	rm -rf 'data/$(PROFILE)' '$(RESULTS_DIR)/$(PROFILE)'
+	test -n '$(PROFILE)' && rm -rf 'data/$(PROFILE)' '$(RESULTS_DIR)/$(PROFILE)'

@@ -2,18 +2,33 @@
 # Each rule runs one notebook headless. A run folder's checkpoint.pt is no declared output on purpose: Snakemake
 # deletes the outputs of a failed job, and the checkpoint is what the next try goes on from.
 
+from pathlib import Path
+
+from orelib.config import METHODS
+
 PROFILE = config.get("profile", "quick")
 SEED = config.get("seed", 0)
-RESULTS = config.get("results_dir", "results")
-DATA = config.get("data_dir") or None  # None: the embedded scenes
-METHODS = ["pix2pix", "cyclegan", "improved"]
+RESULTS = str(config.get("results_dir", "results"))
+DATA = str(config.get("data_dir") or "")  # empty: the embedded scenes
 TRAINING_THREADS = 2  # Experiment.threads: fixed, because another number gives other rounding
 
 OUT = f"{RESULTS}/{PROFILE}"
 FIGURES = f"{OUT}/figures"
 PAPERMILL = "papermill --engine orelib --no-progress-bar --log-level WARNING --stdout-file -"
-PARAMETERS = f"-p profile {PROFILE} -p results_dir '{RESULTS}'"
-FROM_DATA = PARAMETERS + (f" -p data_dir '{DATA}'" if DATA else "")
+# What a result depends on besides its input files; Snakemake runs a rule again when it changes.
+EMBEDDED = [] if DATA else [f"data/{PROFILE}/manifest.json"]
+PHOTOGRAPHS = sorted(str(path) for path in Path(DATA).expanduser().glob("*/*/*")) if DATA else []
+
+
+def papermill(notebook, executed, *, data=False, **parameters):
+    """The command that executes one notebook; ``-r`` keeps folder names text."""
+    command = f"{PAPERMILL} notebooks/{notebook} {{params.executed:q}} -p profile {PROFILE} -r results_dir {{params.results:q}}"
+    command += " -r data_dir {params.data:q}" if data and DATA else ""
+    command += "".join(f" -p {name} {value}" for name, value in parameters.items())
+    return f"echo '== {executed}'; mkdir -p {{params.notebooks:q}}; {command}"
+
+
+PARAMS = {"results": RESULTS, "data": DATA, "notebooks": f"{OUT}/notebooks", "seed": SEED}
 
 
 rule all:
@@ -27,42 +42,54 @@ rule all:
 
 rule dataset:
     input:
-        notebook="notebooks/01_dataset.ipynb",
+        "notebooks/01_dataset.ipynb",
+        PHOTOGRAPHS,
     output:
-        manifest=f"{OUT}/manifest.csv",
-        figure=f"{FIGURES}/figure5_pairs.png",
-        embedded=[] if DATA else f"data/{PROFILE}/manifest.json",
+        f"{OUT}/manifest.csv",
+        f"{FIGURES}/figure5_pairs.png",
+        EMBEDDED,
     params:
+        **PARAMS,
         executed=f"{OUT}/notebooks/01_dataset.ipynb",
     threads: workflow.cores
     shell:
-        "echo '== 01 data set: {PROFILE}'; mkdir -p {OUT}/notebooks && {PAPERMILL} {input.notebook} {params.executed} {FROM_DATA}"
+        papermill("01_dataset.ipynb", f"01 data set: {DATA or PROFILE}", data=True)
 
 
 rule mosaic:
     input:
-        notebook="notebooks/02_mosaic.ipynb",
-        data=rules.dataset.output,
+        "notebooks/02_mosaic.ipynb",
+        rules.dataset.output,
     output:
-        figure=f"{FIGURES}/mosaic.png",
+        f"{FIGURES}/mosaic.png",
     params:
+        **PARAMS,
         executed=f"{OUT}/notebooks/02_mosaic.ipynb",
     shell:
-        "echo '== 02 Mosaic samples'; {PAPERMILL} {input.notebook} {params.executed} {FROM_DATA} -p seed {SEED}"
+        papermill("02_mosaic.ipynb", "02 Mosaic samples", data=True, seed=SEED)
 
 
 rule train:
     input:
-        notebook="notebooks/03_training.ipynb",
-        data=rules.dataset.output,
+        "notebooks/03_training.ipynb",
+        rules.dataset.output,
     output:
         metrics=f"{OUT}/{{method}}-seed{{seed}}/metrics.csv",
         generator=f"{OUT}/{{method}}-seed{{seed}}/generator.safetensors",
     params:
+        **{**PARAMS, "seed": "{seed}"},
         executed=f"{OUT}/notebooks/03_training-{{method}}-seed{{seed}}.ipynb",
     threads: TRAINING_THREADS
+    resources:
+        gpu=1 if PROFILE == "paper" else 0,
     shell:
-        "echo '== 03 training {wildcards.method}, seed {wildcards.seed}'; {PAPERMILL} {input.notebook} {params.executed} {FROM_DATA} -p method {wildcards.method} -p seed {wildcards.seed}"
+        papermill(
+            "03_training.ipynb",
+            "03 training {wildcards.method}, seed {wildcards.seed}",
+            data=True,
+            method="{wildcards.method}",
+            seed="{wildcards.seed}",
+        )
 
 
 RUNS = expand(rules.train.output.metrics, method=METHODS, seed=SEED)
@@ -71,37 +98,41 @@ GENERATORS = expand(rules.train.output.generator, method=METHODS, seed=SEED)
 
 rule loss_curves:
     input:
-        notebook="notebooks/04_loss_curves.ipynb",
-        runs=RUNS,
+        "notebooks/04_loss_curves.ipynb",
+        RUNS,
     output:
-        figure6=f"{FIGURES}/figure6_generator_loss.png",
-        figure7=f"{FIGURES}/figure7_discriminator_loss.png",
+        f"{FIGURES}/figure6_generator_loss.png",
+        f"{FIGURES}/figure7_discriminator_loss.png",
+        f"{FIGURES}/validation.png",
     params:
+        **PARAMS,
         executed=f"{OUT}/notebooks/04_loss_curves.ipynb",
     shell:
-        "echo '== 04 loss curves'; {PAPERMILL} {input.notebook} {params.executed} {PARAMETERS} -p seed {SEED}"
+        papermill("04_loss_curves.ipynb", "04 loss curves", seed=SEED)
 
 
 rule table3:
     input:
-        notebook="notebooks/05_table3.ipynb",
-        runs=RUNS,
+        "notebooks/05_table3.ipynb",
+        RUNS,
     output:
-        table=f"{OUT}/table3.csv",
-        figure=f"{FIGURES}/table3.png",
+        f"{OUT}/table3.csv",
+        f"{FIGURES}/table3.png",
     params:
+        **PARAMS,
         executed=f"{OUT}/notebooks/05_table3.ipynb",
     shell:
-        "echo '== 05 Table 3'; {PAPERMILL} {input.notebook} {params.executed} {PARAMETERS} -p seed {SEED}"
+        papermill("05_table3.ipynb", "05 Table 3", seed=SEED)
 
 
 rule compare:
     input:
-        notebook="notebooks/06_compare.ipynb",
-        generators=GENERATORS,
+        "notebooks/06_compare.ipynb",
+        GENERATORS,
     output:
-        figure=f"{FIGURES}/figure8_comparison.png",
+        f"{FIGURES}/figure8_comparison.png",
     params:
+        **PARAMS,
         executed=f"{OUT}/notebooks/06_compare.ipynb",
     shell:
-        "echo '== 06 comparison'; {PAPERMILL} {input.notebook} {params.executed} {FROM_DATA} -p seed {SEED}"
+        papermill("06_compare.ipynb", "06 comparison", data=True, seed=SEED)

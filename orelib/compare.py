@@ -13,7 +13,9 @@ from orelib.config import METHODS, Folders
 from orelib.pairs import Pairs
 from orelib.restore import load_restorer
 
-SHOWN_HEIGHT = 480  # pixels on the screen; smaller images are enlarged without smoothing
+FIGURE_8 = ("improved", *(method for method in METHODS if method != "improved"))  # the paper's own method first
+
+SHOWN_HEIGHT = 480  # pixels on the screen: small images are enlarged without smoothing, large ones reduced
 
 
 def restored_examples(
@@ -27,7 +29,7 @@ def restored_examples(
     examples = {}
     for pair in pairs.test[:count]:
         wet, dry = pair.load()
-        restored = {method: restorers[method].restore(wet) for method in ("improved", "pix2pix", "cyclegan")}
+        restored = {method: restorers[method].restore(wet) for method in FIGURE_8}
         examples[pair.stem] = {"wet": wet, "dry": dry} | restored
     return examples
 
@@ -49,6 +51,9 @@ def compare(examples: Mapping[str, Mapping[str, np.ndarray]]) -> widgets.VBox:
     """
     if not examples:
         raise ValueError("there are no images to compare")
+    examples = {
+        name: {layer: _for_screen(image) for layer, image in layers.items()} for name, layers in examples.items()
+    }
     first = next(iter(examples.values()))
     layers = list(first)
     name = widgets.Dropdown(options=list(examples), description="photograph")
@@ -68,10 +73,16 @@ def compare(examples: Mapping[str, Mapping[str, np.ndarray]]) -> widgets.VBox:
     return widgets.VBox([widgets.HBox([name, left, right]), divider, picture])
 
 
+def _for_screen(image: np.ndarray) -> np.ndarray:
+    height, width = image.shape[:2]
+    if height > SHOWN_HEIGHT:
+        size = max(1, round(width * SHOWN_HEIGHT / height)), SHOWN_HEIGHT
+        return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
+    factor = SHOWN_HEIGHT // height
+    return image.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
 def _png(image: np.ndarray) -> bytes:
-    factor = max(1, SHOWN_HEIGHT // image.shape[0])
     buffer = BytesIO()
-    Image.fromarray(image).resize((image.shape[1] * factor, image.shape[0] * factor), Image.Resampling.NEAREST).save(
-        buffer, format="png"
-    )
+    Image.fromarray(image).save(buffer, format="png")
     return buffer.getvalue()

@@ -1,6 +1,6 @@
 """The settings of an experiment, the profiles that fill them in, and where files live.
 
-Everything that can change a result is a field of :class:`Experiment`; it is saved as ``config.json`` beside every
+Everything that a reader may want to vary is a field of :class:`Experiment`; it is saved as ``config.json`` beside every
 result and with every checkpoint. The defaults are the paper's; where the paper is silent, the comment says what we
 decided and why. The profiles shrink them: ``smoke`` for tests, ``quick`` for a first look, ``cpu`` for published
 results without a GPU, ``paper`` for the paper as printed.
@@ -71,9 +71,14 @@ class Experiment:
     def __post_init__(self):
         if self.method not in METHODS:
             raise SettingsError(f"method={self.method!r} is unknown: choose one of {', '.join(METHODS)}")
-        for name in ("steps", "batch_size", "base_width", "unet_depth", "mosaic_size", "threads", "validate_every"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name}={getattr(self, name)!r} must be at least 1")
+        at_least = {"unet_depth": 2, "mosaic_size": 32, "loader_workers": 0} | dict.fromkeys(
+            ("steps", "batch_size", "base_width", "cyclegan_blocks", "threads", "validate_every", "checkpoint_every"), 1
+        )
+        for name, smallest in at_least.items():
+            if getattr(self, name) < smallest:
+                raise SettingsError(f"{name}={getattr(self, name)!r} must be at least {smallest}")
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise SettingsError(f"device={self.device!r} is unknown: choose auto, cpu or cuda")
         if self.mosaic_size % 2**self.unet_depth:
             raise SettingsError(
                 f"mosaic_size={self.mosaic_size} must be a multiple of {2**self.unet_depth}, "
@@ -174,15 +179,15 @@ class Folders:
     @property
     def embedded(self) -> bool:
         """Whether the pairs are the embedded scenes rather than the user's own photographs."""
-        return self.data_dir is None
+        return not self.data_dir
 
     @property
     def data(self) -> Path:
-        return kit_root() / (self.data_dir or f"data/{self.profile}")
+        return kit_root() / Path(str(self.data_dir or f"data/{self.profile}")).expanduser()
 
     @property
     def results(self) -> Path:
-        return kit_root() / self.results_dir / self.profile
+        return kit_root() / Path(str(self.results_dir)).expanduser() / self.profile
 
     def run(self, method: str, seed: int) -> Path:
         """The run folder of one training."""

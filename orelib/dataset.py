@@ -57,9 +57,13 @@ def render_dataset(folder: Path, experiment: Experiment, workers: int | None = N
                 pool.submit(_render_scene, folder, split, number, experiment.scene_size, experiment.px_per_mm)
                 for split, number in missing
             ]
-            for job in jobs:
-                job.result()
-                progress.advance()
+            try:
+                for job in jobs:
+                    job.result()
+                    progress.advance()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)  # or an interruption would wait for all that are queued
+                raise
         progress.close()
     manifest = folder / "manifest.json"
     if missing or not manifest.exists():

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import pandas as pd
-import torch
 
 from orelib.config import Experiment
 from orelib.files import appearing
@@ -16,6 +15,7 @@ from orelib.pairs import Pairs
 from orelib.progress import Progress
 from orelib.provenance import write_provenance
 from orelib.restore import load_restorer
+from orelib.training import start_torch
 
 
 def evaluate(run: Path, pairs: Pairs) -> pd.DataFrame:
@@ -30,8 +30,8 @@ def evaluate(run: Path, pairs: Pairs) -> pd.DataFrame:
     if not baselines.exists():
         write_csv(baselines, score_baselines(pairs.train, pairs.test))
     if not metrics.exists():
-        torch.set_num_threads(Experiment.from_json((run / "config.json").read_text()).threads)
-        restorer = load_restorer(run / "generator.safetensors")
+        device = start_torch(Experiment.from_json((run / "config.json").read_text()))
+        restorer = load_restorer(run / "generator.safetensors", device)
         rows, seconds = [], []
         progress = Progress(len(pairs.test), "restoring test images")
         for pair in pairs.test:
@@ -42,8 +42,8 @@ def evaluate(run: Path, pairs: Pairs) -> pd.DataFrame:
             rows.append({"image": pair.stem} | score(restored, dry))
             progress.advance()
         progress.close()
-        write_csv(metrics, pd.DataFrame(rows))
         write_provenance(run, seconds_per_image=round(statistics.median(seconds), 4), parameters=restorer.parameters)
+        write_csv(metrics, pd.DataFrame(rows))  # last, because it says that the run is scored
     return pd.read_csv(metrics, dtype={"image": str})
 
 

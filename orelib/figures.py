@@ -15,8 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from orelib.config import METHODS
 from orelib.files import appearing
-from orelib.table3 import BASELINES, PAPER, TITLES
+from orelib.table3 import BASELINES, TITLES
 
 # Okabe and Ito's colours, which remain distinct to colour-blind readers.
 COLOURS = {"pix2pix": "#0072B2", "cyclegan": "#E69F00", "improved": "#D55E00"}
@@ -65,13 +66,14 @@ def ground_truth_figure(wet: np.ndarray, labels: np.ndarray, glare: np.ndarray) 
 
 
 def brightness_figure(wet: np.ndarray, dry: np.ndarray) -> Figure:
-    """Histograms of all wet and dry pixel values: water darkens the rock and its glare clips to white."""
+    """Histograms of pixel values, given as counts (256,): water darkens the rock and its glare clips to white."""
     figure, axis = plt.subplots(figsize=(6, 2.6), layout="constrained")
     plt.close(figure)
-    bins = np.arange(0, 257, 4)
-    for name, values, colour in (("dry", dry, "#999999"), ("wet", wet, "#0072B2")):
-        axis.hist(values.ravel(), bins, density=True, histtype="step", color=colour, label=name, linewidth=1.6)
-    axis.set(xlabel="pixel value", ylabel="share", yscale="log", xlim=(0, 256))
+    for name, counts, colour in (("dry", dry, "#999999"), ("wet", wet, "#0072B2")):
+        axis.stairs(
+            counts.reshape(64, 4).sum(axis=1) / counts.sum(), np.arange(0, 257, 4), color=colour, label=name, lw=1.6
+        )
+    axis.set(xlabel="pixel value", ylabel="share of pixels", yscale="log", xlim=(0, 256))
     axis.legend(frameon=False)
     return figure
 
@@ -182,14 +184,14 @@ def table3_figure(table: pd.DataFrame) -> Figure:
     """Table 3 as a figure: measured means with 95 % intervals, the paper's values, and the untrained baselines."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 2.9), sharey=True, layout="constrained")
     plt.close(figure)
-    names = [*BASELINES, *PAPER]
+    names = [*BASELINES, *METHODS]
     rows = table.set_index("method").loc[names]
     for axis, metric, label in zip(axes, ("psnr", "ssim"), ("PSNR, dB", "SSIM"), strict=True):
         for height, (name, row) in enumerate(rows.iterrows()):
             colour = COLOURS.get(name, "#777777")
             axis.plot([row[f"{metric}_low"], row[f"{metric}_high"]], [height, height], color=colour, linewidth=3)
             axis.plot(row[metric], height, "o", color=colour, label="measured" if name == "improved" else None)
-            if name in PAPER:
+            if not np.isnan(row[f"paper_{metric}"]):
                 label_once = "the paper, on its own photographs" if name == "improved" else None
                 axis.plot(row[f"paper_{metric}"], height, "D", mfc="none", color="black", label=label_once)
         axis.set_xlabel(label)

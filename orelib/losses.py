@@ -100,12 +100,17 @@ def luminance(mean_x: Tensor, mean_y: Tensor, c1: float) -> Tensor:
 
 def contrast(variance_x: Tensor, variance_y: Tensor, c2: float) -> Tensor:
     """Eq. 7: ``(2 sigma_x sigma_y + c2) / (sigma_x^2 + sigma_y^2 + c2)``."""
-    return (2 * (variance_x * variance_y).sqrt() + c2) / (variance_x + variance_y + c2)
+    return (2 * _spread(variance_x, variance_y) + c2) / (variance_x + variance_y + c2)
 
 
 def structure(variance_x: Tensor, variance_y: Tensor, covariance: Tensor, c3: float) -> Tensor:
     """Eq. 8: ``(sigma_xy + c3) / (sigma_x sigma_y + c3)``."""
-    return (covariance + c3) / ((variance_x * variance_y).sqrt() + c3)
+    return (covariance + c3) / (_spread(variance_x, variance_y) + c3)
+
+
+def _spread(variance_x: Tensor, variance_y: Tensor) -> Tensor:
+    """``sigma_x sigma_y``; on flat patches rounding can leave a variance a little below 0."""
+    return (variance_x.clamp(min=0) * variance_y.clamp(min=0)).sqrt()
 
 
 def ssim(x: Tensor, y: Tensor, data_range: float, window: Tensor | None = None) -> Tensor:
@@ -189,14 +194,18 @@ class PerceptualLoss(nn.Module):
         self.register_buffer("spread", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1), persistent=False)
 
     def forward(self, restored: Tensor, dry: Tensor) -> Tensor:
-        features = (torch.cat([restored, dry]) - self.mean) / self.spread
-        loss = restored.new_zeros(())
-        for number, layer in enumerate(self.features):
-            features = layer(features)
-            if number in self.TAPS:
-                ours, target = features.chunk(2)
-                loss = loss + l1_loss(ours, target.detach())
-        return loss / len(self.TAPS)
+        with torch.no_grad():
+            targets = self._taps(dry)
+        return sum(map(l1_loss, self._taps(restored), targets)) / len(self.TAPS)
+
+    def _taps(self, image: Tensor) -> list[Tensor]:
+        features, taps = (image - self.mean) / self.spread, []
+        with torch.autocast(image.device.type, torch.bfloat16, enabled=image.is_cuda):
+            for number, layer in enumerate(self.features):
+                features = layer(features)
+                if number in self.TAPS:
+                    taps.append(features.float())
+        return taps
 
 
 def _vgg19_weights(path: str | Path | None) -> dict[str, Tensor]:

@@ -146,7 +146,7 @@ class Pix2Pix(Method):
 class Improved(Pix2Pix):
     """The paper's method ("Ours"): a residual U-Net trained with L1 + MSE + SSIM + perceptual + adversarial losses.
 
-    Fig. 3 and sections 2.1-2.3. A term whose weight is 0 is neither computed nor recorded.
+    Fig. 3 and sections 2.1-2.3. With a weight of 0, the SSIM and perceptual terms are not even computed.
     """
 
     def __init__(self, experiment: Experiment, device: torch.device):
@@ -154,7 +154,7 @@ class Improved(Pix2Pix):
         self.ssim_loss = losses.SSIMLoss(data_range=1.0).to(device)
         self.perceptual_loss = None
         if experiment.lambda_perceptual:
-            self.perceptual_loss = on_device(losses.PerceptualLoss(experiment.vgg_weights), device)
+            self.perceptual_loss = losses.PerceptualLoss(experiment.vgg_weights).to(device)
 
     @staticmethod
     def build_generator(experiment: Experiment) -> nn.Module:
@@ -175,7 +175,7 @@ class Improved(Pix2Pix):
 class CycleGAN(Method):
     """CycleGAN (Zhu et al. 2017), the paper's baseline 2: unpaired, G: wet -> dry and F: dry -> wet.
 
-    ``y`` of a training sample shows other places than ``x``.
+    ``y`` of a training sample shows other photographs than ``x``.
     """
 
     paired = False

@@ -51,8 +51,9 @@ def ssim(restored: np.ndarray, dry: np.ndarray, protocol: str = "rgb") -> float:
     restored, dry = _prepared(restored, dry, protocol)
     if protocol == "library":
         return float(structural_similarity(restored, dry, data_range=DATA_RANGE, channel_axis=2))
-    x, y = (torch.from_numpy(image).permute(2, 0, 1)[None] for image in (restored, dry))
-    return losses.ssim(x, y, DATA_RANGE).item()
+    # Channel by channel, which needs a third of the memory: a photograph of 12 megapixels takes 1.5 GB even so.
+    x, y = (torch.from_numpy(image).permute(2, 0, 1)[:, None, None] for image in (restored, dry))
+    return float(np.mean([losses.ssim(*channel, DATA_RANGE).item() for channel in zip(x, y, strict=True)]))
 
 
 def _prepared(restored: np.ndarray, dry: np.ndarray, protocol: str) -> tuple[np.ndarray, np.ndarray]:

@@ -64,8 +64,9 @@ class UNet(nn.Module):
     ``width`` up to eight times that. The residual modules sit after every down- and up-sampling stage except the
     outermost and the innermost: the paper's Fig. 3 shows them throughout without naming the levels.
 
-    Dropout after the three innermost up-sampling stages is the noise z of eq. 1, as in Pix2Pix; in evaluation mode it
-    is off, so that one photograph has one restoration.
+    Dropout after the up-sampling stages of eight times the base width, all but the innermost (three at depth 8, two at
+    depth 7), is the noise z of eq. 1, as in Pix2Pix; in evaluation mode it is off, so that one photograph has one
+    restoration.
 
     Raises ValueError when an image does not fit the depth.
     """

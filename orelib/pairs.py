@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -61,13 +62,13 @@ class Pairs:
 def read_image(path: Path) -> np.ndarray:
     """Reads a photograph as uint8 (H, W, 3) RGB.
 
-    Grey is repeated to three channels; 16-bit values are divided by 257, so that 0-65535 becomes 0-255;
-    transparent parts become black; EXIF orientation is applied; palettes and CMYK become RGB.
+    Grey is repeated to three channels; 16 bits become 8, 65535 becoming 255 (to within one grey value); transparent
+    parts become black; EXIF orientation is applied; palettes and CMYK become RGB.
 
     Raises
     ------
     PairError
-        For a file that is empty, unreadable or holds floating-point values.
+        For a file that is empty, unreadable, holds floating-point values, or uses under 12 of its 16 bits.
     """
     path = Path(path)
     if path.stat().st_size == 0:
@@ -79,7 +80,7 @@ def read_image(path: Path) -> np.ndarray:
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         if path.suffix.lower() not in (".tif", ".tiff"):
             raise PairError(f"{shown(path)}: cannot be read as an image ({_reason(error)})") from error
-        pixels = _read_tiff(path)  # Pillow knows no 16-bit colour TIFF
+        pixels = _read_tiff(path)  # tifffile reads kinds of TIFF that Pillow does not
     return _to_rgb8(pixels, path)
 
 
@@ -109,6 +110,8 @@ def _to_rgb8(pixels: np.ndarray, path: Path) -> np.ndarray:
     if pixels.ndim != 3 or pixels.shape[2] > 4:
         raise PairError(f"{shown(path)}: has shape {pixels.shape}; one flat grey or colour image is needed")
     if pixels.dtype != np.uint8:
+        if 255 < pixels.max() < 4096:  # a camera's raw 10 or 12 bits would come out almost black
+            raise PairError(f"{shown(path)}: its 16-bit values end at {pixels.max()}; scale them to the full range")
         pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
     channels = pixels.shape[2]
     if channels in (2, 4):
@@ -144,22 +147,28 @@ def load_pairs(folders: Folders) -> Pairs:
         if split == "val" and not (root / split).exists():
             continue
         pairs += _match(root / split, split, problems)
+    if not (root / "val").exists():
+        pairs = _hold_out(pairs)
+        if not any(pair.split == "train" for pair in pairs):
+            problems.append(f"{shown(root / 'train')}: two pairs are needed at least, since one is held out")
     rows = _inspect(pairs, problems)
-    _find_leaks(rows, problems)
-    if sum(pair.split == "train" for pair in pairs) == 1 and not (root / "val").exists():
-        problems.append(f"{shown(root / 'train')}: one pair is too few, since validation needs one of its own")
+    _find_leaks(pairs, rows, problems)
     if problems:
         listing = "\n".join(f"  - {problem}" for problem in problems)
         raise PairError(f"{len(problems)} problem(s) in {shown(root)}; nothing was trained:\n{listing}")
-
-    by_split = {split: [pair for pair in pairs if pair.split == split] for split in SPLITS}
-    if not by_split["val"]:
-        held_out = max(1, len(by_split["train"]) // 8)
-        by_split["train"], by_split["val"] = by_split["train"][:-held_out], by_split["train"][-held_out:]
+    by_split = {split: tuple(pair for pair in pairs if pair.split == split) for split in SPLITS}
     manifest = pd.DataFrame(rows)
-    manifest["split"] = [split for split in SPLITS for _ in by_split[split]]
     checksum = hashlib.sha256(manifest.to_csv(index=False).encode()).hexdigest()
-    return Pairs(*(tuple(by_split[split]) for split in SPLITS), manifest=manifest, checksum=checksum)
+    return Pairs(**by_split, manifest=manifest, checksum=checksum)
+
+
+def _hold_out(pairs: list[Pair]) -> list[Pair]:
+    """The pairs with the last eighth of the training split, at least one, moved to validation."""
+    train = [pair for pair in pairs if pair.split == "train"]
+    held_out = train[-max(1, len(train) // 8) :]
+    kept = train[: len(train) - len(held_out)]
+    rest = [pair for pair in pairs if pair.split != "train"]
+    return [*kept, *(replace(pair, split="val") for pair in held_out), *rest]
 
 
 def _match(folder: Path, split: str, problems: list[str]) -> list[Pair]:
@@ -230,12 +239,23 @@ def _inspect(pairs: list[Pair], problems: list[str]) -> list[dict]:
     return rows
 
 
-def _find_leaks(rows: list[dict], problems: list[str]) -> None:
+def _find_leaks(pairs: list[Pair], rows: list[dict], problems: list[str]) -> None:
     """The same pixels in two splits would let the table measure memory."""
+    files = {(pair.split, pair.stem): pair for pair in pairs}
     places = defaultdict(list)
     for row in rows:
-        for side in ("wet", "dry"):
-            places[row[f"{side}_sha256"]].append((row["split"], f"{row['split']}/{side}/{row['stem']}"))
+        pair = files[row["split"], row["stem"]]
+        places[row["wet_sha256"]].append((row["split"], shown(pair.wet)))
+        places[row["dry_sha256"]].append((row["split"], shown(pair.dry)))
     for seen in places.values():
         if len({split for split, _ in seen}) > 1:
-            problems.append(f"the same image in two splits: {', '.join(name for _, name in seen)}; keep one")
+            listing = ", ".join(f"{file} ({split})" for split, file in seen)
+            problems.append(f"the same image in two splits, keep one: {listing}")
+
+
+def pixel_counts(pairs: Iterable[Pair]) -> tuple[np.ndarray, np.ndarray]:
+    """How many values of the wet and of the dry images are 0, 1, ... 255: two integer arrays (256,)."""
+    counts = np.zeros((2, 256), dtype=np.int64)
+    for pair in pairs:
+        counts += [np.bincount(image.ravel(), minlength=256) for image in pair.load()]
+    return counts[0], counts[1]

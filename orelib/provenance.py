@@ -20,23 +20,26 @@ def read_provenance(run: Path) -> dict:
 
 
 def write_provenance(run: Path, **facts) -> None:
-    """Adds facts to the run's provenance; the first call also records code, packages and processor."""
+    """Adds facts to the run's provenance."""
     path = Path(run) / "provenance.json"
-    known = read_provenance(run) if path.exists() else _surroundings()
+    known = read_provenance(run) if path.exists() else {}
     write_text(path, json.dumps(known | facts, indent=1) + "\n")
 
 
-def _surroundings() -> dict:
-    return {
+def record_session(run: Path) -> None:
+    """Adds an entry to ``sessions``: code, packages and processor of a start or a resumption."""
+    changes = _git("status", "--porcelain", "--untracked-files=no")
+    session = {
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "orelib": orelib.__version__,
         "git_commit": _git("rev-parse", "HEAD"),
-        "git_uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "git_uncommitted_changes": None if changes is None else bool(changes),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
     }
+    write_provenance(run, sessions=[*read_provenance(run).get("sessions", []), session])
 
 
 def _git(*arguments: str) -> str | None:

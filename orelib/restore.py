@@ -71,8 +71,8 @@ def save_generator(path: Path, weights: dict[str, Tensor], experiment: Experimen
         save_file({name: value.contiguous() for name, value in weights.items()}, temporary, metadata)
 
 
-def load_restorer(path: Path) -> Restorer:
-    """The restorer in a ``generator.safetensors``, ready to use.
+def load_restorer(path: Path, device: torch.device | str = "cpu") -> Restorer:
+    """The restorer in a ``generator.safetensors``, ready to use on ``device``.
 
     Raises
     ------
@@ -96,4 +96,4 @@ def load_restorer(path: Path) -> Restorer:
     experiment = Experiment.from_json(json.dumps(about["experiment"]))
     generator = METHOD_CLASSES[experiment.method].build_generator(experiment)
     generator.load_state_dict(weights)
-    return Restorer(generator, generator.stride, about)
+    return Restorer(generator.to(device), generator.stride, about)

@@ -96,7 +96,7 @@ def render_pair(
     wet_rock = _wet_albedo(albedo, film) * diffuse_light
     mirrored = (film * mirrored)[..., None]
     exposure = 0.27 / max(float(dry_light.mean()), 1e-6) * camera.uniform(0.85, 1.15)
-    dry, wet = (_photograph(camera, light * exposure, px_per_mm) for light in (dry_light, wet_rock + mirrored))
+    dry, wet = (_photograph(camera, light * exposure) for light in (dry_light, wet_rock + mirrored))
     # Glare: the film alone would drive the pixel to at least 60 % of white, and it outshines the rock below.
     glare = (exposure * mirrored[..., 0] > 0.6) & (mirrored[..., 0] > wet_rock.mean(axis=2))
     return Scene(wet=wet, dry=dry, labels=labels, glare=glare, wetness=wetness)
@@ -105,7 +105,7 @@ def render_pair(
 def _noise(rng: np.random.Generator, shape: tuple[int, int], grain_px: float) -> np.ndarray:
     """Smooth noise of unit variance whose blobs are about ``grain_px`` wide.
 
-    Drawn on a grid as coarse as the grain allows and enlarged by cubic splines, so that broad noise costs no more
+    Drawn on a grid as coarse as the grain allows and enlarged by quadratic splines, so that broad noise costs no more
     than fine noise.
     """
     step = max(1, int(grain_px / 2))
@@ -295,7 +295,7 @@ def _mirrored_lamps(lighting, water, surface, px_per_mm) -> np.ndarray:
     return fresnel * light
 
 
-def _photograph(rng, light: np.ndarray, px_per_mm: float) -> np.ndarray:
+def _photograph(rng, light: np.ndarray) -> np.ndarray:
     """What the camera makes of linear light: slight blur, vignetting, noise, gamma, 8 bits; above 1 it clips."""
     light = ndimage.gaussian_filter(light, (0.5, 0.5, 0))
     height, width = light.shape[:2]

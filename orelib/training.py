@@ -31,7 +31,7 @@ from orelib.metrics import psnr, ssim
 from orelib.mosaic import MosaicSamples
 from orelib.pairs import Pairs
 from orelib.progress import Progress
-from orelib.provenance import read_provenance, write_provenance
+from orelib.provenance import read_provenance, record_session, write_provenance
 from orelib.restore import Restorer, save_generator
 
 
@@ -66,17 +66,19 @@ def train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
     if (run / "generator.safetensors").exists():
         print(f"{shown(run)} is finished: {experiment.steps} steps. To train again, delete the folder.")
         return run
+    record_session(run)
     device = start_torch(experiment)
     torch.manual_seed(experiment.seed)
     method = METHOD_CLASSES[experiment.method](experiment, device)
     log = _Log.resume(run, method)
     if log.step < experiment.steps:
         _train_on(method, pairs, log)
-    save_generator(run / "generator.safetensors", log.best["generator"], experiment, pairs.checksum, log.best["step"])
     write_provenance(
         run, training_seconds=round(log.seconds, 1), seconds_per_step=round(log.seconds / log.step, 4),
         kept_step=log.best["step"], validation_psnr=log.best["psnr"], device=str(device),
     )  # fmt: skip
+    # Last, because it says that the run is finished.
+    save_generator(run / "generator.safetensors", log.best["generator"], experiment, pairs.checksum, log.best["step"])
     return run
 
 

@@ -47,6 +47,12 @@ def test_controls_change_the_picture(examples):
     assert (picture(widget) == 205).all()
 
 
+@pytest.mark.parametrize(("size", "shown"), [((40, 60), (480, 720)), ((1900, 2048), (480, 517))])
+def test_pictures_fit_the_screen(size, shown):
+    image = np.zeros((*size, 3), np.uint8)
+    assert picture(compare({"a": {"wet": image, "dry": image}})).shape[:2] == shown
+
+
 def test_nothing_to_compare_is_an_error():
     with pytest.raises(ValueError, match="no images"):
         compare({})

@@ -89,6 +89,14 @@ def test_gradients_are_finite_on_constant_images(value):
     assert restored.grad.isfinite().all()
 
 
+def test_contrast_and_structure_are_finite_on_flat_patches():
+    for grey in range(256):
+        flat = torch.full((1, 1, 11, 11), grey / 255)
+        _, _, var_x, var_y, cov = losses.local_statistics(flat, flat, losses.gaussian_window())
+        assert losses.contrast(var_x, var_y, 0.03**2).isfinite()
+        assert losses.structure(var_x, var_y, cov, 0.03**2 / 2).isfinite()
+
+
 def test_minimising_the_ssim_loss_restores_the_image():
     torch.manual_seed(0)
     dry = torch.rand(1, 3, 24, 24)

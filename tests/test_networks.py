@@ -87,5 +87,4 @@ def test_resnet_generator_keeps_size_and_names_the_sizes_it_takes():
 @pytest.mark.parametrize("network", [UNet(4, 5, residual=True), ResNetGenerator(4, 1)])
 def test_every_weight_learns(network):
     network(torch.rand(1, 3, 64, 64)).square().mean().backward()
-    # The convolution under an instance norm cannot learn the norm's scale, but no weight may be cut off.
-    assert all(parameter.grad is not None for parameter in network.parameters())
+    assert all(parameter.grad.abs().sum() > 0 for parameter in network.parameters())

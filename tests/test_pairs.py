@@ -8,7 +8,7 @@ import tifffile
 from PIL import Image
 
 from orelib.config import Folders
-from orelib.pairs import PairError, load_pairs, read_image
+from orelib.pairs import PairError, load_pairs, pixel_counts, read_image
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_pairs_are_matched_by_stem(pairs):
 
 def test_without_val_the_end_of_train_is_held_out(pairs):
     assert [pair.stem for pair in pairs.train] == [f"belt_{k}" for k in range(5)]
-    assert [(pair.stem, pair.split) for pair in pairs.val] == [("belt_5", "train")]
+    assert [(pair.stem, pair.split) for pair in pairs.val] == [("belt_5", "val")]
     assert pairs.manifest["split"].tolist() == ["train"] * 5 + ["val"] + ["test"] * 2
 
 
@@ -134,9 +134,35 @@ def test_one_error_lists_everything_that_is_wrong(folder):
     message = str(error.value)
     assert message.startswith("6 problem(s)")
     for named in ("belt_0.png: has no dry partner", "belt_1.png: the file is empty", "belt_2.png: cannot be read",
-                  "belt_3.png: is 30 x 30 px, its dry partner 48 x 40 px", "train/wet/belt_4, test/wet/belt_6",
+                  "belt_3.png: is 30 x 30 px, its dry partner 48 x 40 px", "test/wet/belt_6.png (test)",
                   "notes.txt: not an image"):  # fmt: skip
         assert named in message
+
+
+def test_the_same_image_in_train_and_held_out_val_is_a_leak(folder):
+    shutil.copy(folder / "train" / "dry" / "belt_0.png", folder / "train" / "dry" / "belt_5.png")
+    with pytest.raises(PairError, match=r"two splits.*belt_0.png \(train\).*belt_5.png \(val\)"):
+        load(folder)
+
+
+def test_one_training_pair_is_too_few(folder):
+    for file in (folder / "train").glob("*/belt_[1-5].png"):
+        file.unlink()
+    with pytest.raises(PairError, match="two pairs are needed"):
+        load(folder)
+
+
+def test_raw_camera_values_in_16_bits_are_refused(tmp_path):
+    Image.fromarray(np.full((16, 16), 1023, np.uint16)).save(tmp_path / "raw.png")
+    with pytest.raises(PairError, match="end at 1023"):
+        read_image(tmp_path / "raw.png")
+
+
+def test_pixel_counts_count_every_value(pairs):
+    wet, dry = pixel_counts(pairs.test)
+    assert wet.sum() == dry.sum() == 2 * 40 * 48 * 3
+    values = np.concatenate([pair.load()[1].ravel() for pair in pairs.test])
+    assert np.isclose((dry * np.arange(256)).sum() / dry.sum(), values.mean())
 
 
 def test_empty_and_missing_folders_are_named(folder):

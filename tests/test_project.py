@@ -8,7 +8,9 @@ from conftest import ROOT
 
 from orelib import __version__
 from orelib.config import METHODS
+from orelib.figures import COLOURS, SHORT
 from orelib.methods import METHOD_CLASSES
+from orelib.table3 import TITLES
 
 try:
     import tomllib
@@ -50,8 +52,9 @@ def test_one_list_of_versions():
     assert f"version: {__version__}" in (ROOT / "CITATION.cff").read_text()
 
 
-def test_every_method_has_a_class():
-    assert set(METHOD_CLASSES) == set(METHODS)
+@pytest.mark.parametrize("known", [METHOD_CLASSES, TITLES, COLOURS, SHORT])
+def test_every_method_has_a_class_a_title_and_a_colour(known):
+    assert set(METHODS) <= set(known)
 
 
 def test_make_help_lists_the_targets():

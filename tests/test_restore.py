@@ -25,6 +25,14 @@ def test_any_size_is_restored_at_its_own_size(saved, noise, size):
     assert (restored.shape, restored.dtype) == (wet.shape, np.uint8)
 
 
+def test_margins_are_cut_off_where_they_were_added(noise):
+    wet = noise.integers(0, 256, (45, 71, 3)).astype(np.uint8)
+    same = torch.nn.Conv2d(3, 3, 1)
+    torch.nn.init.dirac_(same.weight)
+    torch.nn.init.zeros_(same.bias)
+    assert np.array_equal(Restorer(same, stride=32).restore(wet), wet)
+
+
 def test_a_loaded_restorer_restores_as_the_trained_one(saved, noise):
     path, generator = saved
     wet = noise.integers(0, 256, (40, 50, 3)).astype(np.uint8)
