@@ -8,7 +8,7 @@ from orelib.config import METHODS
 
 PROFILE = config.get("profile", "quick")
 SEED = config.get("seed", 0)
-RESULTS = str(config.get("results_dir", "results"))
+RESULTS = str(Path(str(config.get("results_dir", "results"))).expanduser())
 DATA = str(config.get("data_dir") or "")  # empty: the embedded scenes
 TRAINING_THREADS = 2  # Experiment.threads: fixed, because another number gives other rounding
 
