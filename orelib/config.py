@@ -53,8 +53,8 @@ class Experiment:
     lambda_perceptual: float = 10.0
     vgg_weights: str | None = None  # path of a VGG19 weight file; None: torchvision's own cache
     lambda_cycle: float = 10.0  # CycleGAN (Zhu et al. 2017)
-    # CycleGAN's half of lambda_cycle. 0 saves a third of its step, yet under quick, on validation images, 350 steps with
-    # 5 did better (18.8 dB, SSIM 0.51) than 500 steps with 0 (18.1 dB, 0.47).
+    # CycleGAN's half of lambda_cycle. 0 saves a third of its step; yet under quick, on validation images, 350 steps
+    # with 5 did better (18.8 dB, SSIM 0.51) than 500 steps with 0 (18.1 dB, 0.47).
     lambda_identity: float = 5.0
 
     # Optimisation: Adam, constant learning rate, batch 1.
