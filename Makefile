@@ -12,6 +12,7 @@ CORES ?= all
 
 VENV := .venv
 BIN := $(VENV)/bin
+SOURCES := orelib tests notebooks  # not the results of a reader, which hold executed notebooks
 INSTALLED := $(VENV)/installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -41,13 +42,13 @@ reproduce: env  ## data, three methods, loss curves, Table 3, comparison: all th
 	@python -m orelib.table3 '$(RESULTS_DIR)/$(PROFILE)'
 
 test: env  ## run all tests
-	python -m ruff check .
-	python -m ruff format --check .
+	python -m ruff check $(SOURCES)
+	python -m ruff format --check $(SOURCES)
 	python -m pytest
 
 lint: env  ## format the code and mend what ruff can mend
-	python -m ruff format .
-	python -m ruff check --fix .
+	python -m ruff format $(SOURCES)
+	python -m ruff check --fix $(SOURCES)
 
 lab: env  ## open JupyterLab on notebooks/
 	jupyter lab --ServerApp.root_dir='$(CURDIR)' --LabApp.default_url=/lab/tree/notebooks
