@@ -15,7 +15,6 @@ TRAINING_THREADS = 2  # Experiment.threads: fixed, because another number gives 
 OUT = f"{RESULTS}/{PROFILE}"
 FIGURES = f"{OUT}/figures"
 PAPERMILL = "papermill --engine orelib --no-progress-bar --log-level WARNING --stdout-file -"
-# What a result depends on besides its input files; Snakemake runs a rule again when it changes.
 EMBEDDED = [] if DATA else [f"data/{PROFILE}/manifest.json"]
 PHOTOGRAPHS = sorted(str(path) for path in Path(DATA).expanduser().glob("*/*/*")) if DATA else []
 
@@ -28,6 +27,7 @@ def papermill(notebook, executed, *, data=False, **parameters):
     return f"echo '== {executed}'; mkdir -p {{params.notebooks:q}}; {command}"
 
 
+# What a result depends on besides its input files; Snakemake runs a rule again when one of them changes.
 PARAMS = {"results": RESULTS, "data": DATA, "notebooks": f"{OUT}/notebooks", "seed": SEED}
 
 
