@@ -31,6 +31,10 @@ class Experiment:
     # The embedded data set; ignored when the user's own photographs are given.
     scene_size: tuple[int, int] = (1900, 2048)
     px_per_mm: float = 6.5  # not in the paper: 2048 px across a field of about 315 mm
+    # Particle size by mass: Rosin-Rammler, cut to the paper's 5-25 mm (the paper gives no more than this range).
+    size_mm: float = 14.0  # characteristic size: 36.8 % of the mass is coarser, before the cut
+    size_modulus: float = 2.0
+    misalignment_px: float = 0.0  # shift of each wet photograph against its dry partner, in a random direction
     train_pairs: int = 500
     val_pairs: int = 50  # not in the paper, which names no validation images
     test_pairs: int = 200

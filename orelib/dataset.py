@@ -1,8 +1,8 @@
 """The embedded data set on disk: rendered scenes as PNG, with their ground truth and a manifest.
 
-``<folder>/{train,val,test}/{wet,dry,labels,glare}/<number>.png`` and ``.../truth/<number>.json``, which is written
-last and marks a finished scene; ``manifest.json`` marks a finished data set. An interrupted rendering goes on where
-it stopped.
+``<folder>/{train,val,test}/{wet,dry,labels,glare}/<number>.png``, ``.../particles/<number>.csv`` with the size of each
+labelled particle, and ``.../truth/<number>.json``, which is written last and marks a finished scene; ``manifest.json``
+marks a finished data set. An interrupted rendering goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ import json
 import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from orelib.config import Experiment, shown
 from orelib.files import appearing, write_text
 from orelib.progress import Progress
-from orelib.scenes import RENDERER, render_pair
+from orelib.scenes import RENDERER, Scene, SizeDistribution, render_pair
 
 # Scenes of different splits never share a seed.
 FIRST_SEED = {"train": 0, "val": 1_000_000, "test": 2_000_000}
@@ -37,26 +39,42 @@ def render_dataset(folder: Path, experiment: Experiment, workers: int | None = N
     FileExistsError
         When the folder holds scenes of other settings.
     OSError
-        When the disk has too little room.
+        When the disk has too little room, or the folder cannot be written.
+    ValueError
+        When no particles can have the sizes asked for.
     """
     folder = Path(folder)
-    settings = {
+    try:
+        return _render_missing(folder, _settings(experiment), workers)
+    except OSError as error:
+        if error.errno is None:
+            raise  # one of our own, which says what to do
+        raise OSError(
+            f"{shown(folder)} cannot be written ({error.strerror}): choose another folder or make room on its disk. "
+            "What is finished is kept."
+        ) from error
+
+
+def _settings(experiment: Experiment) -> dict:
+    return {
         "renderer": RENDERER,
         "size": list(experiment.scene_size),
         "px_per_mm": experiment.px_per_mm,
+        "sizes": asdict(SizeDistribution(experiment.size_mm, experiment.size_modulus)),
+        "misalignment_px": experiment.misalignment_px,
         "pairs": {"train": experiment.train_pairs, "val": experiment.val_pairs, "test": experiment.test_pairs},
     }
+
+
+def _render_missing(folder: Path, settings: dict, workers: int | None) -> Path:
     _claim(folder, settings)
     scenes = [(split, number) for split, count in settings["pairs"].items() for number in range(count)]
     missing = [scene for scene in scenes if not _truth_path(folder, *scene).exists()]
-    _check_room(folder, experiment.scene_size, len(missing))
+    _check_room(folder, settings["size"], len(missing))
     if missing:
         progress = Progress(len(scenes), f"rendering {shown(folder)}", start=len(scenes) - len(missing))
         with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
-            jobs = [
-                pool.submit(_render_scene, folder, split, number, experiment.scene_size, experiment.px_per_mm)
-                for split, number in missing
-            ]
+            jobs = [pool.submit(_render_scene, folder, settings, split, number) for split, number in missing]
             try:
                 for job in jobs:
                     job.result()
@@ -84,7 +102,7 @@ def _claim(folder: Path, settings: dict) -> None:
         )
 
 
-def _check_room(folder: Path, size: tuple[int, int], scenes: int) -> None:
+def _check_room(folder: Path, size: list[int], scenes: int) -> None:
     """Refuses before the first file when the disk cannot hold the last one."""
     needed = scenes * size[0] * size[1] * 7  # bytes: two colour images, which noise keeps incompressible, and masks
     free = shutil.disk_usage(folder).free
@@ -99,21 +117,55 @@ def _truth_path(folder: Path, split: str, number: int) -> Path:
     return folder / split / "truth" / f"{number:04d}.json"
 
 
-def _render_scene(folder: Path, split: str, number: int, size: tuple[int, int], px_per_mm: float) -> None:
+def _render_scene(folder: Path, settings: dict, split: str, number: int) -> None:
     """Renders one scene and writes its files; runs in a worker process."""
-    seed = FIRST_SEED[split] + number
-    scene = render_pair(seed, size, px_per_mm)
-    checksums = {}
-    for layer in LAYERS:
-        path = folder / split / layer / f"{number:04d}.png"
+    seed, stem = FIRST_SEED[split] + number, f"{number:04d}"
+    scene = render_pair(
+        seed, settings["size"], settings["px_per_mm"],
+        sizes=SizeDistribution(**settings["sizes"]), misalignment_px=settings["misalignment_px"],
+    )  # fmt: skip
+    paths = {layer: folder / split / layer / f"{stem}.png" for layer in LAYERS}
+    for layer, path in paths.items():
         with appearing(path) as temporary:
             Image.fromarray(_as_png(getattr(scene, layer))).save(temporary, compress_level=3)
-        checksums[layer] = hashlib.sha256(path.read_bytes()).hexdigest()
+    paths["particles"] = folder / split / "particles" / f"{stem}.csv"
+    write_text(paths["particles"], particle_table(scene).to_csv(index=False))
     truth = {
-        "split": split, "stem": f"{number:04d}", "seed": seed, "wetness": round(scene.wetness, 6),
-        "glare_share": round(float(scene.glare.mean()), 6), "sha256": checksums,
+        "split": split, "stem": stem, "seed": seed, "random_generator": f"PCG64, NumPy {np.__version__}",
+        "wetness": round(scene.wetness, 6), "glare_share": round(float(scene.glare.mean()), 6),
+        "particles": len(scene.size_mm),
+        "sha256": {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in paths.items()},
     }  # fmt: skip
     write_text(_truth_path(folder, split, number), json.dumps(truth, indent=1) + "\n")
+
+
+def particle_table(scene: Scene) -> pd.DataFrame:
+    """One row a particle of which something is seen: label, size_mm, visible (share of its outline, 0-1), cut."""
+    return pd.DataFrame(
+        {
+            "label": np.arange(1, len(scene.size_mm) + 1),
+            "size_mm": scene.size_mm.round(3),
+            "visible": scene.visible.round(3),
+            "cut": scene.cut,
+        }
+    )
+
+
+def read_particles(folder: Path) -> pd.DataFrame:
+    """The particles of all scenes of a finished data set: split, stem, and the columns of :func:`particle_table`."""
+    scenes = json.loads((Path(folder) / "manifest.json").read_text())["scenes"]
+    return pd.concat(
+        pd.read_csv(folder / scene["split"] / "particles" / f"{scene['stem']}.csv").assign(
+            split=scene["split"], stem=scene["stem"]
+        )
+        for scene in scenes
+    )
+
+
+def read_scenes(folder: Path) -> pd.DataFrame:
+    """A row a scene of a finished data set: split, stem, seed, wetness, glare_share, particles."""
+    scenes = json.loads((Path(folder) / "manifest.json").read_text())["scenes"]
+    return pd.DataFrame(scenes)[["split", "stem", "seed", "wetness", "glare_share", "particles"]]
 
 
 def _as_png(layer: np.ndarray) -> np.ndarray:

@@ -17,6 +17,8 @@ from matplotlib.patches import Rectangle
 
 from orelib.config import METHODS
 from orelib.files import appearing
+from orelib.scenes import Scene, SizeDistribution
+from orelib.scenes.fields import normals
 from orelib.table3 import BASELINES, TITLES
 
 # Okabe and Ito's colours, which remain distinct to colour-blind readers.
@@ -53,15 +55,35 @@ def pairs_figure(pairs: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> Figure:
     return figure
 
 
-def ground_truth_figure(wet: np.ndarray, labels: np.ndarray, glare: np.ndarray) -> Figure:
-    """A wet scene, its particle labels in random colours, and its glare mask."""
-    figure, axes = _images(1, 3, height=3, width=3)
-    colours = np.random.default_rng(0).integers(60, 256, (int(labels.max()) + 1, 3)).astype(np.uint8)
+def layers_figure(scene: Scene, px_per_mm: float) -> Figure:
+    """What a rendered scene is made of, and its ground truth: height, normals, albedo; film, glare, particles."""
+    figure, axes = _images(2, 3, height=3.1, width=3)
+    down, right, up = normals(scene.height, px_per_mm)
+    colours = np.random.default_rng(0).integers(60, 256, (int(scene.labels.max()) + 1, 3)).astype(np.uint8)
     colours[0] = 0
-    layers = {"wet": wet, "particles": colours[labels], "glare": np.where(glare[..., None], 255, wet // 4)}
-    for axis, (title, image) in zip(axes[0], layers.items(), strict=True):
-        axis.imshow(image)
+    layers = {
+        "height (dark: low)": scene.height,
+        "normals": 0.5 + 0.5 * np.stack([right, down, up], axis=2),
+        "albedo of the dry surface": np.clip(scene.albedo, 0, 1) ** (1 / 2.2),
+        "water film and standing water": np.stack([0 * scene.film, 0.5 * scene.film, scene.depth > 0.05], axis=2),
+        "glare": np.where(scene.glare[..., None], 255, scene.wet // 4),
+        "particles": colours[scene.labels],
+    }
+    for axis, (title, image) in zip(axes.flat, layers.items(), strict=True):
+        axis.imshow(image, cmap="gray")
         axis.set_title(title, fontsize=9)
+    return figure
+
+
+def sizes_figure(asked: SizeDistribution, seen_mm: np.ndarray) -> Figure:
+    """Share of particles smaller than a size: the distribution asked for, and the sizes ``seen_mm`` in images."""
+    figure, axis = plt.subplots(figsize=(6, 2.8), layout="constrained")
+    plt.close(figure)
+    size = np.linspace(asked.smallest_mm, asked.largest_mm, 200)
+    axis.plot(size, asked.smaller(size), color="#999999", lw=2, label="asked for")
+    axis.ecdf(seen_mm, color="#D55E00", lw=1.6, label=f"seen whole ({len(seen_mm):,} particles)")
+    axis.set(xlabel="particle size, mm", ylabel="share of particles smaller", xlim=(size[0], size[-1]), ylim=(0, 1))
+    axis.legend(frameon=False)
     return figure
 
 

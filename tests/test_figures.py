@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from orelib import figures
+from orelib.scenes import SizeDistribution, render_pair
 from orelib.table3 import PAPER, TITLES
 
 
@@ -30,9 +31,20 @@ def test_pairs_and_mosaics_show_their_images(image):
     assert len(shown_images(figures.mosaic_figure([(image, image)] * 3))) == 6
 
 
-def test_ground_truth_and_histograms(image):
-    labels = np.arange(4800).reshape(60, 80) // 1000
-    assert len(shown_images(figures.ground_truth_figure(image, labels, labels == 2))) == 3
+def test_layers_of_a_scene_show_its_glare():
+    scene = render_pair(0, (64, 80), wetness=0.8)
+    layers = shown_images(figures.layers_figure(scene, px_per_mm=2.5))
+    assert len(layers) == 6
+    assert (layers[4][scene.glare] == 255).all()
+    assert (layers[4][~scene.glare] < 255).all()
+
+
+def test_sizes_are_drawn_with_what_was_asked_for():
+    figure = figures.sizes_figure(SizeDistribution(), np.array([6.0, 8.0, 20.0]))
+    assert [text.get_text() for text in figure.axes[0].get_legend().texts] == ["asked for", "seen whole (3 particles)"]
+
+
+def test_histograms(image):
     counts = np.bincount(image.ravel(), minlength=256)
     assert len(figures.brightness_figure(counts, counts[::-1]).axes[0].patches) == 2
 

@@ -1,0 +1,94 @@
+"""The embedded data set on disk: complete, resumable, the same for any number of workers, and nothing half-written."""
+
+import hashlib
+import json
+import resource
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from orelib.config import Experiment
+from orelib.dataset import render_dataset
+
+
+@pytest.fixture
+def tiny() -> Experiment:
+    return Experiment.from_profile("smoke", scene_size=(32, 40), train_pairs=3, val_pairs=1, test_pairs=1)
+
+
+def test_truth_lies_beside_the_images(tmp_path, tiny):
+    manifest = json.loads(render_dataset(tmp_path, tiny, workers=1).read_text())
+    assert manifest["settings"]["sizes"]["characteristic_mm"] == tiny.size_mm
+    assert len(manifest["scenes"]) == 5
+    for scene in manifest["scenes"]:
+        folder = tmp_path / scene["split"]
+        particles = pd.read_csv(folder / "particles" / f"{scene['stem']}.csv")
+        labels = np.array(Image.open(folder / "labels" / f"{scene['stem']}.png"))
+        assert set(np.unique(labels)) - {0} == set(particles["label"])
+        assert particles["size_mm"].between(5, 25).all()
+        assert particles["visible"].between(0, 1).all()
+        assert 0 <= scene["wetness"] <= 1
+        for layer, checksum in scene["sha256"].items():
+            path = folder / layer / f"{scene['stem']}.{'csv' if layer == 'particles' else 'png'}"
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == checksum
+
+
+def test_a_data_set_goes_on_where_it_stopped_with_any_number_of_workers(tmp_path, tiny):
+    manifest = render_dataset(tmp_path / "data", tiny, workers=2)
+    whole = manifest.read_bytes()
+    image = tmp_path / "data" / "train" / "wet" / "0001.png"
+    kept, lost = image.with_name("0000.png").stat().st_mtime_ns, image.read_bytes()
+    for file in (image, tmp_path / "data" / "train" / "truth" / "0001.json", manifest):
+        file.unlink()
+    render_dataset(tmp_path / "data", tiny, workers=1)
+    assert manifest.read_bytes() == whole
+    assert image.read_bytes() == lost
+    assert image.with_name("0000.png").stat().st_mtime_ns == kept
+
+
+def test_splits_never_share_a_seed(tmp_path, tiny):
+    scenes = json.loads(render_dataset(tmp_path, tiny, workers=1).read_text())["scenes"]
+    assert len({scene["seed"] for scene in scenes}) == len(scenes) == 5
+
+
+def test_a_folder_of_other_settings_is_refused(tmp_path, tiny):
+    render_dataset(tmp_path, tiny, workers=1)
+    for change in ({"px_per_mm": 2.0}, {"size_mm": 10.0}, {"misalignment_px": 1.0}):
+        with pytest.raises(FileExistsError, match="delete the folder"):
+            render_dataset(tmp_path, tiny.replace(**change), workers=1)
+
+
+def test_impossible_settings_are_refused_before_the_folder_is_made(tmp_path, tiny):
+    with pytest.raises(ValueError, match="less than 1 %"):
+        render_dataset(tmp_path / "data", tiny.replace(size_mm=500.0), workers=1)
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_disk_without_room_is_refused_before_the_first_scene(tmp_path, tiny, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 1000}))
+    with pytest.raises(OSError, match="make room"):
+        render_dataset(tmp_path, tiny, workers=1)
+    assert not (tmp_path / "train").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, tiny):
+    (tmp_path / "data").write_text("a file where the folder should be")
+    with pytest.raises(OSError, match=r"data.* cannot be written .*choose another folder"):
+        render_dataset(tmp_path / "data", tiny, workers=1)
+
+
+def test_a_disk_that_fills_up_leaves_nothing_half_written(tmp_path, tiny):
+    """The largest file allowed is smaller than an image, so that writing fails in the middle of one."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+    try:
+        with pytest.raises(OSError, match="cannot be written"):
+            render_dataset(tmp_path / "data", tiny, workers=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.rglob("*.png"))
+    assert not (tmp_path / "data" / "manifest.json").exists()
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"settings.json"}
+    render_dataset(tmp_path / "data", tiny, workers=1)
