@@ -34,6 +34,10 @@ class Experiment:
     # Particle size by mass: Rosin-Rammler, cut to the paper's 5-25 mm (the paper gives no more than this range).
     size_mm: float = 14.0  # characteristic size: 36.8 % of the mass is coarser, before the cut
     size_modulus: float = 2.0
+    # Each scene is seen from up to this many times nearer than px_per_mm says; 1: a fixed camera, as in the paper.
+    # Views from near teach a restorer rock faces without edges: with 5 instead of 1 under quick, one trained on rendered
+    # scenes alone removed 88 % instead of 29 % of the glare on photographs of drill core (its training pairs).
+    zoom: float = 1.0
     misalignment_px: float = 0.0  # shift of each wet photograph against its dry partner, in a random direction
     train_pairs: int = 500
     val_pairs: int = 50  # not in the paper, which names no validation images
@@ -77,7 +81,7 @@ class Experiment:
     def __post_init__(self):
         if self.method not in METHODS:
             raise SettingsError(f"method={self.method!r} is unknown: choose one of {', '.join(METHODS)}")
-        at_least = {"unet_depth": 2, "mosaic_size": 32, "loader_workers": 0} | dict.fromkeys(
+        at_least = {"unet_depth": 2, "mosaic_size": 32, "loader_workers": 0, "zoom": 1} | dict.fromkeys(
             ("steps", "batch_size", "base_width", "cyclegan_blocks", "threads", "validate_every", "checkpoint_every"), 1
         )
         for name, smallest in at_least.items():
@@ -131,13 +135,13 @@ PROFILES: dict[str, dict] = {
     ),
     "quick": _WITHOUT_GPU
     | dict(
-        scene_size=(256, 256), px_per_mm=2.5, train_pairs=120, val_pairs=16, test_pairs=40,
+        scene_size=(256, 256), px_per_mm=2.5, zoom=5.0, train_pairs=120, val_pairs=16, test_pairs=40,
         mosaic_size=128, base_width=24, unet_depth=7, discriminator_width=32, cyclegan_width=16, cyclegan_blocks=6,
         steps=1000, validate_every=200, checkpoint_every=100,
     ),
     "cpu": _WITHOUT_GPU
     | dict(
-        scene_size=(256, 256), px_per_mm=2.5, train_pairs=400, val_pairs=40, test_pairs=100,
+        scene_size=(256, 256), px_per_mm=2.5, zoom=5.0, train_pairs=400, val_pairs=40, test_pairs=100,
         mosaic_size=128, base_width=32, unet_depth=7, discriminator_width=32, cyclegan_width=16, cyclegan_blocks=6,
         steps=4000, validate_every=250, checkpoint_every=250,
     ),

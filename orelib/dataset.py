@@ -60,6 +60,7 @@ def _settings(experiment: Experiment) -> dict:
         "renderer": RENDERER,
         "size": list(experiment.scene_size),
         "px_per_mm": experiment.px_per_mm,
+        "zoom": experiment.zoom,
         "sizes": asdict(SizeDistribution(experiment.size_mm, experiment.size_modulus)),
         "misalignment_px": experiment.misalignment_px,
         "pairs": {"train": experiment.train_pairs, "val": experiment.val_pairs, "test": experiment.test_pairs},
@@ -120,8 +121,11 @@ def _truth_path(folder: Path, split: str, number: int) -> Path:
 def _render_scene(folder: Path, settings: dict, split: str, number: int) -> None:
     """Renders one scene and writes its files; runs in a worker process."""
     seed, stem = FIRST_SEED[split] + number, f"{number:04d}"
+    # As many scenes between one and two times nearer as between two and four times.
+    nearer = settings["zoom"] ** np.random.default_rng([seed, 1]).random()
+    px_per_mm = round(settings["px_per_mm"] * nearer, 3)
     scene = render_pair(
-        seed, settings["size"], settings["px_per_mm"],
+        seed, settings["size"], px_per_mm,
         sizes=SizeDistribution(**settings["sizes"]), misalignment_px=settings["misalignment_px"],
     )  # fmt: skip
     paths = {layer: folder / split / layer / f"{stem}.png" for layer in LAYERS}
@@ -132,7 +136,7 @@ def _render_scene(folder: Path, settings: dict, split: str, number: int) -> None
     write_text(paths["particles"], particle_table(scene).to_csv(index=False))
     truth = {
         "split": split, "stem": stem, "seed": seed, "random_generator": f"PCG64, NumPy {np.__version__}",
-        "wetness": round(scene.wetness, 6), "glare_share": round(float(scene.glare.mean()), 6),
+        "px_per_mm": px_per_mm, "wetness": round(scene.wetness, 6), "glare_share": round(float(scene.glare.mean()), 6),
         "particles": len(scene.size_mm),
         "sha256": {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in paths.items()},
     }  # fmt: skip
@@ -163,9 +167,9 @@ def read_particles(folder: Path) -> pd.DataFrame:
 
 
 def read_scenes(folder: Path) -> pd.DataFrame:
-    """A row a scene of a finished data set: split, stem, seed, wetness, glare_share, particles."""
+    """A row a scene of a finished data set: split, stem, seed, px_per_mm, wetness, glare_share, particles."""
     scenes = json.loads((Path(folder) / "manifest.json").read_text())["scenes"]
-    return pd.DataFrame(scenes)[["split", "stem", "seed", "wetness", "glare_share", "particles"]]
+    return pd.DataFrame(scenes)[["split", "stem", "seed", "px_per_mm", "wetness", "glare_share", "particles"]]
 
 
 def _as_png(layer: np.ndarray) -> np.ndarray:

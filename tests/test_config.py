@@ -26,6 +26,7 @@ def test_the_paper_profile_is_the_paper():
         ({"profile": "quick", "method": "unet"}, "cyclegan"),
         ({"profile": "quick", "lambda_l2": 1}, "lambda_l2"),
         ({"profile": "quick", "steps": 0}, "steps"),
+        ({"profile": "quick", "zoom": 0.5}, "zoom"),
         ({"profile": "quick", "checkpoint_every": 0}, "checkpoint_every"),
         ({"profile": "quick", "device": "mps"}, "cuda"),
         ({"profile": "quick", "mosaic_size": 100}, "multiple of 128"),

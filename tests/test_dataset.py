@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from orelib.config import Experiment
-from orelib.dataset import render_dataset
+from orelib.dataset import read_particles, read_scenes, render_dataset
 
 
 @pytest.fixture
@@ -53,9 +53,16 @@ def test_splits_never_share_a_seed(tmp_path, tiny):
     assert len({scene["seed"] for scene in scenes}) == len(scenes) == 5
 
 
+def test_scenes_are_seen_from_up_to_zoom_times_nearer(tmp_path, tiny):
+    render_dataset(tmp_path, tiny.replace(zoom=4.0, train_pairs=12), workers=1)
+    scale = read_scenes(tmp_path)["px_per_mm"] / tiny.px_per_mm
+    assert 1 <= scale.min() < 2 < scale.max() <= 4
+    assert len(read_particles(tmp_path).groupby(["split", "stem"])) == len(scale)
+
+
 def test_a_folder_of_other_settings_is_refused(tmp_path, tiny):
     render_dataset(tmp_path, tiny, workers=1)
-    for change in ({"px_per_mm": 2.0}, {"size_mm": 10.0}, {"misalignment_px": 1.0}):
+    for change in ({"px_per_mm": 2.0}, {"size_mm": 10.0}, {"misalignment_px": 1.0}, {"zoom": 2.0}):
         with pytest.raises(FileExistsError, match="delete the folder"):
             render_dataset(tmp_path, tiny.replace(**change), workers=1)
 

@@ -31,7 +31,7 @@ def draw_surroundings(rng: np.random.Generator) -> Surroundings:
     """A main light, several lamps and windows, and a hall or a sky that is brighter overhead or to one side."""
     azimuth, elevation = rng.uniform(0, 2 * pi), radians(rng.uniform(35, 65))
     toward_main = _direction(azimuth, elevation)
-    main = rng.uniform(0.45, 0.8)
+    main = rng.uniform(0.25, 0.8)
     axis = np.linspace(-1, 1, SKY_SIDE, dtype=np.float32)
     down, right = axis[:, None], axis[None, :]
     up = np.sqrt(np.clip(1 - down**2 - right**2, 0, None))
@@ -159,10 +159,10 @@ class Camera:
 def draw_camera(rng: np.random.Generator) -> Camera:
     warmth = rng.uniform(0.86, 1.14)
     return Camera(
-        defocus_px=rng.uniform(0.45, 0.9),
+        defocus_px=rng.uniform(0.4, 0.8),
         vignetting=rng.uniform(0.0, 0.3),
-        noise=rng.uniform(0.002, 0.012),
+        noise=rng.uniform(0.002, 0.009),
         white_balance=(warmth, rng.uniform(0.97, 1.02), 1 / warmth),
-        sharpening=rng.uniform(0.0, 0.6),
-        target=rng.uniform(0.16, 0.30),
+        sharpening=rng.uniform(0.0, 0.7),
+        target=0.12 * 3.4 ** rng.random(),
     )

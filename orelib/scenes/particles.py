@@ -247,7 +247,7 @@ def _scatter_crumbs(rng, top, tone, row, column, shape: Shape, grain_mm: float, 
     cells = [int(side / pitch) + 3 for side in shape]
     centre_row, centre_column = rng.uniform(0.15, 0.85, (2, *cells)).astype(np.float32)
     tall = (0.6 * grain_mm * np.clip(rng.uniform(-0.4, 1.0, cells), 0, None)).astype(np.float32)
-    shade = rng.uniform(0.6, 1.3, cells).astype(np.float32)
+    shade = (0.6 + 1.1 * rng.random(cells) ** 2).astype(np.float32)
     turn = rng.uniform(0, np.pi / 2, cells)
     cosine, sine = (4.4 * np.cos(turn)).astype(np.float32), (4.4 * np.sin(turn)).astype(np.float32)
     # The first of the two nearest cells in each direction, and the pixel's place from that cell's corner.

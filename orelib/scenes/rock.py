@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from orelib.scenes.fields import noise
 from orelib.scenes.particles import Pile
@@ -44,7 +45,7 @@ class Surface:
 
 def minerals(rng: np.random.Generator, pile: Pile, px_per_mm: float) -> Surface:
     """Colour and fine relief of a pile."""
-    labels, shape = pile.labels, pile.labels.shape
+    labels, shape = pile.labels.astype(np.intp), pile.labels.shape
     count = len(pile.size_mm) + 1
     # The feed changes: a scene's shares scatter about the ore's, from a mixture to nearly one rock.
     shares = rng.dirichlet([3 * rock.share for rock in LITHOLOGIES])
@@ -62,29 +63,30 @@ def minerals(rng: np.random.Generator, pile: Pile, px_per_mm: float) -> Surface:
     first[0], second[0] = dust, 0.6 * dust  # label 0: fines
     patches *= rng.uniform(0.0, 1.8, count).astype(np.float32)
     patches[0], speckle[0], roughness[0] = 0.0, 0.25, 0.12
-    dustiness = rng.uniform(0.10, 0.75) * rng.uniform(0.5, 1.3, count).astype(np.float32)
+    dustiness = rng.uniform(0.10, 0.85) * rng.uniform(0.5, 1.2, count).astype(np.float32)
     vein_width = np.where(rng.random(count) < 0.3, np.float32(0.10), np.float32(1e-6))
 
     patterns = [noise(rng, shape, grain * px_per_mm) for grain in (3.0, 0.9, 0.3)]
     patterns[1] = 0.6 * patterns[1] + 0.8 * patterns.pop()
-    broad, middle = _cut_from_block(rng, labels, patterns)
+    broad, middle = _cut_from_block(rng, pile.labels, patterns)
     fine = rng.standard_normal(shape, dtype=np.float32)
     # The second colour: patches where broad noise is high, veins where it crosses a level.
-    share = 1.2 * (broad + 0.35 * middle) + (3 * patches - 1.1)[labels]
-    np.maximum(share, 1 - np.abs(broad - 0.4) / vein_width[labels], out=share)
+    share = 1.2 * (broad + 0.35 * middle) + np.take(3 * patches - 1.1, labels)
+    np.maximum(share, 1 - np.abs(broad - 0.4) / np.take(vein_width, labels), out=share)
     np.clip(share, 0, 1, out=share)
-    grain = speckle[labels] * (0.75 * middle + 0.55 * fine) + 1
-    np.clip(grain, 0.3, 2.2, out=grain)
+    glints = np.clip(fine - 2.2, 0, None)  # crystal faces that happen to look at a lamp
+    grain = np.take(speckle, labels) * (0.75 * middle + 0.55 * fine + 6 * glints) + 1
+    np.clip(grain, 0.3, 2.5, out=grain)
     grain *= pile.crumb_tone
-    cover = dustiness[labels] + 0.12 * broad + 0.05 * middle
-    np.clip(cover, 0.02, 0.92, out=cover)
-    relief = roughness[labels] * (0.6 * middle + 0.35 * fine)
+    cover = np.take(dustiness, labels) + 0.2 * broad + 0.08 * middle
+    np.clip(cover, 0.02, 0.97, out=cover)
+    relief = np.take(roughness, labels) * (0.6 * middle + 0.35 * fine)
     dust_light = 0.7 + 0.3 * grain
 
     fresh, dry = np.empty((2, 3, *shape), dtype=np.float32)
     for channel in range(3):
-        rock = first[:, channel][labels]
-        rock += share * (second[:, channel][labels] - rock)
+        rock = np.take(first[:, channel], labels)
+        rock += share * (np.take(second[:, channel], labels) - rock)
         rock *= grain
         fresh[channel] = rock
         dry[channel] = rock + cover * (dust[channel] * dust_light - rock)
@@ -93,18 +95,19 @@ def minerals(rng: np.random.Generator, pile: Pile, px_per_mm: float) -> Surface:
     return Surface(np.clip(fresh, 0.01, 0.9, out=fresh), np.clip(dry, 0.01, 0.9, out=dry), relief)
 
 
-def _cut_from_block(rng, labels, patterns: list[np.ndarray]) -> list[np.ndarray]:
-    """Cuts every particle from its own place in one patterned block, so that no pattern runs on from rock to rock."""
-    (height, width), count = labels.shape, int(labels.max()) + 1
-    rows = rng.integers(0, height, count, dtype=np.int32)[labels]
-    rows += np.arange(height, dtype=np.int32)[:, None]
-    rows[rows >= height] -= height
-    columns = rng.integers(0, width, count, dtype=np.int32)[labels]
-    columns += np.arange(width, dtype=np.int32)
-    columns[columns >= width] -= width
-    rows *= width
-    rows += columns
-    return [np.take(pattern, rows) for pattern in patterns]
+def _cut_from_block(rng, labels: np.ndarray, patterns: list[np.ndarray]) -> list[np.ndarray]:
+    """Cuts every particle from a place of its own in one patterned block, so that no pattern runs on from rock to rock."""
+    where = np.arange(labels.size, dtype=np.intp).reshape(labels.shape)
+    boxes = ndimage.find_objects(labels)
+    moved = [0]  # fines stay
+    for box, row, column in zip(boxes, rng.random(len(boxes)), rng.random(len(boxes)), strict=True):
+        down, right = (
+            int(part * (side - span.stop + span.start + 1)) - span.start
+            for part, side, span in zip((row, column), labels.shape, box, strict=True)
+        )
+        moved.append(down * labels.shape[1] + right)
+    where += np.take(np.array(moved), labels)
+    return [np.take(pattern, where) for pattern in patterns]
 
 
 def _bare_belt(rng, belt, fresh, dry, relief, dust) -> None:

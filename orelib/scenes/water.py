@@ -61,17 +61,16 @@ def wet_albedo(dry: np.ndarray, fresh: np.ndarray, pores: np.ndarray) -> np.ndar
     be absorbed: ``A = (1 - p) a / (1 - p a)``, p the share turned back (Angstrom 1925; Lekner and Dorf 1988), and a the
     albedo of rock under water. That is lower than in air, because water in the pores comes nearer to the rock's index
     of refraction, so that grains scatter more forward and light goes deeper (Twomey, Bohren and Mergenthaler 1986):
-    ``a^1.25`` here. Dust turns half transparent. A dark channel loses more than a bright one, which deepens the colour.
+    ``a^1.25`` here. Dust turns transparent for the greater part. A dark channel loses more than a bright one, which
+    deepens the colour.
     """
-    soaked = 0.5 * (dry + fresh)
-    soaked *= np.sqrt(np.sqrt(soaked))
-    lost = 1 - TURNED_BACK * soaked
-    soaked *= 1 - TURNED_BACK
-    soaked /= lost
-    soaked -= dry
-    soaked *= pores
-    soaked += dry
-    return soaked
+    wet = np.empty_like(dry)
+    for channel in range(3):
+        albedo = fresh[channel] + 0.3 * (dry[channel] - fresh[channel])
+        albedo *= np.sqrt(np.sqrt(albedo))
+        albedo *= (1 - TURNED_BACK) / (1 - TURNED_BACK * albedo)
+        wet[channel] = dry[channel] + pores * (albedo - dry[channel])
+    return wet
 
 
 def mirrored(water: Water, around: Surroundings, px_per_mm: float) -> np.ndarray:
