@@ -12,7 +12,7 @@ CORES ?= all
 
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := orelib tests notebooks  # not the results of a reader, which hold executed notebooks
+SOURCES := orelib benchmarks tests notebooks  # not the results of a reader, which hold executed notebooks
 INSTALLED := $(VENV)/installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 

@@ -35,8 +35,7 @@ class Experiment:
     size_mm: float = 14.0  # characteristic size: 36.8 % of the mass is coarser, before the cut
     size_modulus: float = 2.0
     # Each scene is seen from up to this many times nearer than px_per_mm says; 1: a fixed camera, as in the paper.
-    # Views from near teach a restorer rock faces without edges: with 5 instead of 1 under quick, one trained on rendered
-    # scenes alone removed 88 % instead of 29 % of the glare on photographs of drill core (its training pairs).
+    # Views from near teach a restorer rock faces without edges, and so to serve photographs of another scale.
     zoom: float = 1.0
     misalignment_px: float = 0.0  # shift of each wet photograph against its dry partner, in a random direction
     train_pairs: int = 500

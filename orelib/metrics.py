@@ -82,6 +82,26 @@ def score(restored: np.ndarray, dry: np.ndarray) -> dict[str, float]:
     return values
 
 
+GLARE_EXCESS = 25  # grey levels; water darkens rock, so what it brightens by more than this is glare
+
+
+def glare_removed(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> float:
+    """How much of the glare a restorer took away: 1 all of it, 0 none, below 0 if it added to it.
+
+    Glare is taken to be where the wet image is more than 25 grey levels (BT.601) brighter than the dry one, so that it
+    can be found in photographs without a glare mask. There, the excess of the restored image over the dry one is
+    compared with that of the wet image. A constant dark image scores 1, so read it beside PSNR and SSIM. NaN where less
+    than 0.2 % of the pixels are glare. Takes uint8 (H, W, 3); raises ValueError for other input.
+    """
+    wet_grey, dry_grey = (image[..., 0] for image in _prepared(wet, dry, "luma"))
+    restored_grey = _prepared(restored, dry, "luma")[0][..., 0]
+    glare = wet_grey > dry_grey + GLARE_EXCESS
+    if glare.mean() < 0.002:
+        return float("nan")
+    left = np.clip(restored_grey - dry_grey, 0, None)[glare].sum()
+    return float(1 - left / (wet_grey - dry_grey)[glare].sum())
+
+
 def mean_interval(values: Iterable[float], confidence: float = 0.95) -> tuple[float, float, float]:
     """Mean of the images' values and its confidence interval, by Student's t over images.
 

@@ -109,3 +109,18 @@ def test_baselines_are_scored_in_tidy_rows():
     table = metrics.score_baselines([MadePair()], [MadePair(), MadePair()])
     assert table["method"].tolist() == ["do_nothing"] * 2 + ["mean_colour"] * 2 + ["linear_colour"] * 2
     assert list(table.columns[:4]) == ["method", "image", "psnr", "ssim"]
+
+
+def test_glare_removed_counts_what_is_left_over_the_dry_image():
+    dry = np.full((40, 40, 3), 100, np.uint8)
+    wet = np.full((40, 40, 3), 70, np.uint8)
+    wet[:10, :10] = 250
+    half = wet.copy()
+    half[:10, :10] = 175
+    assert metrics.glare_removed(wet, wet, dry) == pytest.approx(0)
+    assert metrics.glare_removed(wet, half, dry) == pytest.approx(0.5)
+    assert metrics.glare_removed(wet, dry // 2, dry) == pytest.approx(1)
+    assert metrics.glare_removed(half, wet, dry) == pytest.approx(-1)
+    assert math.isnan(metrics.glare_removed(dry // 2, dry, dry))
+    with pytest.raises(ValueError, match="differ in size"):
+        metrics.glare_removed(wet[:20], wet, dry)

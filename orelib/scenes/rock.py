@@ -96,7 +96,7 @@ def minerals(rng: np.random.Generator, pile: Pile, px_per_mm: float) -> Surface:
 
 
 def _cut_from_block(rng, labels: np.ndarray, patterns: list[np.ndarray]) -> list[np.ndarray]:
-    """Cuts every particle from a place of its own in one patterned block, so that no pattern runs on from rock to rock."""
+    """Cuts every particle from its own place in one patterned block, so that no pattern runs on from rock to rock."""
     where = np.arange(labels.size, dtype=np.intp).reshape(labels.shape)
     boxes = ndimage.find_objects(labels)
     moved = [0]  # fines stay
