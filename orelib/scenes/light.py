@@ -161,8 +161,8 @@ def draw_camera(rng: np.random.Generator) -> Camera:
     return Camera(
         defocus_px=rng.uniform(0.4, 0.8),
         vignetting=rng.uniform(0.0, 0.3),
-        noise=rng.uniform(0.002, 0.009),
+        noise=rng.uniform(0.002, 0.012),
         white_balance=(warmth, rng.uniform(0.97, 1.02), 1 / warmth),
         sharpening=rng.uniform(0.0, 0.7),
-        target=0.12 * 3.4 ** rng.random(),
+        target=rng.uniform(0.17, 0.30),
     )

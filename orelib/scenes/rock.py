@@ -63,7 +63,7 @@ def minerals(rng: np.random.Generator, pile: Pile, px_per_mm: float) -> Surface:
     first[0], second[0] = dust, 0.6 * dust  # label 0: fines
     patches *= rng.uniform(0.0, 1.8, count).astype(np.float32)
     patches[0], speckle[0], roughness[0] = 0.0, 0.25, 0.12
-    dustiness = rng.uniform(0.10, 0.85) * rng.uniform(0.5, 1.2, count).astype(np.float32)
+    dustiness = rng.uniform(0.15, 0.95) * rng.uniform(0.6, 1.2, count).astype(np.float32)
     vein_width = np.where(rng.random(count) < 0.3, np.float32(0.10), np.float32(1e-6))
 
     patterns = [noise(rng, shape, grain * px_per_mm) for grain in (3.0, 0.9, 0.3)]
@@ -74,11 +74,10 @@ def minerals(rng: np.random.Generator, pile: Pile, px_per_mm: float) -> Surface:
     share = 1.2 * (broad + 0.35 * middle) + np.take(3 * patches - 1.1, labels)
     np.maximum(share, 1 - np.abs(broad - 0.4) / np.take(vein_width, labels), out=share)
     np.clip(share, 0, 1, out=share)
-    glints = np.clip(fine - 2.2, 0, None)  # crystal faces that happen to look at a lamp
-    grain = np.take(speckle, labels) * (0.75 * middle + 0.55 * fine + 6 * glints) + 1
-    np.clip(grain, 0.3, 2.5, out=grain)
+    grain = np.take(speckle, labels) * (0.75 * middle + 0.65 * fine) + 1
+    np.clip(grain, 0.3, 2.2, out=grain)
     grain *= pile.crumb_tone
-    cover = np.take(dustiness, labels) + 0.2 * broad + 0.08 * middle
+    cover = np.take(dustiness, labels) + 0.15 * broad + 0.06 * middle
     np.clip(cover, 0.02, 0.97, out=cover)
     relief = np.take(roughness, labels) * (0.6 * middle + 0.35 * fine)
     dust_light = 0.7 + 0.3 * grain
