@@ -157,6 +157,7 @@ class Camera:
 
 
 def draw_camera(rng: np.random.Generator) -> Camera:
+    """An ordinary camera, its lens a little out of focus or its sharpening a little strong."""
     warmth = rng.uniform(0.86, 1.14)
     return Camera(
         defocus_px=rng.uniform(0.4, 0.8),
