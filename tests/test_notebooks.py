@@ -9,10 +9,10 @@ import nbformat
 import pandas as pd
 import papermill
 import pytest
-from conftest import ROOT
+from conftest import REAL, ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-COMMON = {"profile", "method", "seed", "data_dir", "results_dir", "images"}
+PARAMETERS = {"profile", "method", "seed", "data_dir", "results_dir", "images", "photographs_dir"}
 TRAININGS = [("03_training", {"method": method}) for method in ("pix2pix", "cyclegan", "improved")]
 ORDER = [
     ("01_dataset", {}),
@@ -66,6 +66,16 @@ def test_they_leave_what_others_read(executed):
                 "metrics.csv", "baselines.csv"} <= names  # fmt: skip
 
 
+def test_photographs_are_measured_anew_where_they_are(tmp_path, pair_folder):
+    if not REAL.is_dir():
+        pytest.skip(f"no real photographs at {REAL}")
+    folders = {"data_dir": str(pair_folder), "results_dir": str(tmp_path), "photographs_dir": str(REAL)}
+    notebook = execute("01_dataset", tmp_path / "out.ipynb", profile="smoke", **folders)
+    beside = [output for output in notebook.cells[-2].outputs if "image/jpeg" in output.get("data", {})]
+    assert len(beside) == 1
+    assert (tmp_path / "smoke" / "realism.csv").exists()
+
+
 @pytest.mark.parametrize(("name", "named"), [("03_training", "01_dataset"), ("05_table3", "03_training")])
 def test_alone_a_notebook_says_what_to_run_first(tmp_path, name, named, monkeypatch):
     for folder in ("notebooks", "orelib"):
@@ -94,7 +104,7 @@ class TestCommitted:
         assert len(cells) == 1
         assert all(re.fullmatch(r'\w+ = ("[^"]*"|\d+|None)( +#.*)?', line) for line in cells[0].source.splitlines())
         assert 'profile = "quick"' in cells[0].source
-        assert parameters_of(path) <= COMMON
+        assert parameters_of(path) <= PARAMETERS
 
     def test_cells_are_short_and_explained(self, path):
         cells = nbformat.read(path, 4).cells
