@@ -43,15 +43,15 @@ def _images(rows: int, columns: int, height: float = 2.3, width: float = 2.3) ->
     return figure, axes
 
 
-def pairs_figure(pairs: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> Figure:
-    """Fig. 5: dry above wet, a column a pair; ``pairs`` are (title, wet, dry)."""
+def pairs_figure(pairs: Sequence[tuple[str, np.ndarray, np.ndarray]], rows: tuple[str, str] = ("wet", "dry")) -> Figure:
+    """Fig. 5: dry above wet, a column a pair; ``pairs`` are (title, lower, upper image), ``rows`` names them."""
     figure, axes = _images(2, len(pairs))
-    for column, (title, wet, dry) in enumerate(pairs):
-        axes[0, column].imshow(dry)
-        axes[1, column].imshow(wet)
+    for column, (title, lower, upper) in enumerate(pairs):
+        axes[0, column].imshow(upper)
+        axes[1, column].imshow(lower)
         axes[0, column].set_title(title, fontsize=9)
-    axes[0, 0].set_ylabel("dry")
-    axes[1, 0].set_ylabel("wet")
+    for axis, name in zip(axes[::-1, 0], rows, strict=True):
+        axis.set_ylabel(name)
     return figure
 
 

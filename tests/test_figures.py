@@ -28,6 +28,8 @@ def shown_images(figure):
 
 def test_pairs_and_mosaics_show_their_images(image):
     assert np.array_equal(shown_images(figures.pairs_figure([("a", image, image // 2)]))[0], image // 2)
+    named = figures.pairs_figure([("a", image, image)], rows=("rendered", "photographs"))
+    assert [axis.get_ylabel() for axis in named.axes] == ["photographs", "rendered"]
     assert len(shown_images(figures.mosaic_figure([(image, image)] * 3))) == 6
 
 
