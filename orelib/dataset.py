@@ -155,14 +155,20 @@ def particle_table(scene: Scene) -> pd.DataFrame:
     )
 
 
+_PARTICLE = {"label": int, "size_mm": float, "visible": float, "cut": bool}  # also of a scene that shows no particle
+
+
 def read_particles(folder: Path) -> pd.DataFrame:
     """The particles of all scenes of a finished data set: split, stem, and the columns of :func:`particle_table`."""
     scenes = json.loads((Path(folder) / "manifest.json").read_text())["scenes"]
     return pd.concat(
-        pd.read_csv(folder / scene["split"] / "particles" / f"{scene['stem']}.csv").assign(
-            split=scene["split"], stem=scene["stem"]
-        )
-        for scene in scenes
+        (
+            pd.read_csv(Path(folder) / scene["split"] / "particles" / f"{scene['stem']}.csv", dtype=_PARTICLE).assign(
+                split=scene["split"], stem=scene["stem"]
+            )
+            for scene in scenes
+        ),
+        ignore_index=True,
     )
 
 

@@ -175,6 +175,20 @@ def test_level_water_mirrors_the_sky_overhead_by_fresnel():
     assert (mirrored[:, 3] == 0).all()
 
 
+def test_the_main_light_stands_in_the_sky_where_shadows_say():
+    for seed in range(40):
+        around = light.draw_surroundings(np.random.default_rng(seed))
+        row, column = (round((part + 1) / 2 * (light.SKY_SIDE - 1)) for part in around.toward_main[:2])
+        assert around.sky[row, column] > 5
+
+
+def test_standing_water_lies_under_a_film():
+    for wetness in (0.1, 0.5, 1.0):
+        scene = render_pair(5, (128, 128), wetness=wetness)
+        assert (scene.film[scene.depth > 0] > 0).all()
+    assert (scene.depth > 0).any()
+
+
 def test_a_block_casts_its_shadow_away_from_the_light():
     height = np.zeros((60, 60), np.float32)
     height[:, 28:32] = 8

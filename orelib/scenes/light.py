@@ -40,13 +40,13 @@ def draw_surroundings(rng: np.random.Generator) -> Surroundings:
     high, wide = rng.uniform(0.06, 0.15, 2)  # half-sides, as parts of the distance
     # A light of radiance L and solid angle w lights flat ground with L w sin(elevation) / pi.
     lights = [(azimuth, elevation, high, wide, main * pi / (4 * high * wide * sin(elevation)))]
-    for _ in range(int(rng.integers(2, 6))):
-        high, wide = rng.uniform(0.04, 0.12), rng.uniform(0.05, 0.45)  # from a bulb to a tube or window
-        lights.append((rng.uniform(0, 2 * pi), radians(rng.uniform(25, 72)), high, wide, rng.uniform(20, 80)))
+    for _ in range(int(rng.integers(2, 5))):
+        high, wide = rng.uniform(0.04, 0.12), rng.uniform(0.05, 0.4)  # from a bulb to a tube or window
+        lights.append((rng.uniform(0, 2 * pi), radians(rng.uniform(25, 72)), high, wide, rng.uniform(20, 70)))
     for azimuth, elevation, high, wide, radiance in lights:
         centre = _direction(azimuth, elevation)
         # Coordinates on the lamp's own plane: up along its meridian, and across.
-        across = cos(azimuth) * right - sin(azimuth) * down
+        across = cos(azimuth) * down - sin(azimuth) * right
         along = sin(azimuth) * down + cos(azimuth) * right - hypot(centre[0], centre[1])
         along = along / max(sin(elevation), 0.3)
         edge = np.maximum(np.abs(across) / wide, np.abs(along) / high)

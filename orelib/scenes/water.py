@@ -47,7 +47,7 @@ def pour(rng: np.random.Generator, height: np.ndarray, relief: np.ndarray, wetne
     level = blurred(height, 6 * px_per_mm) + np.float32(3.2 * wetness - 5.2)
     over = level - smooth
     surface = smooth + 0.5 * (over + np.sqrt(over * over + 0.08))
-    depth = np.clip(surface - height - 0.15, 0, None) * (wetness > 0)
+    depth = np.clip(over, 0, None)
     standing = np.clip(over * 2 + 0.5, 0, 1)
     np.maximum(film, standing, out=film)
     np.maximum(pores, film, out=pores)
