@@ -22,7 +22,7 @@ from PIL import Image
 from orelib.config import Experiment, shown
 from orelib.files import appearing, write_text
 from orelib.progress import Progress
-from orelib.scenes import RENDERER, Scene, SizeDistribution, render_pair
+from orelib.scenes import RENDERER, Scene, SizeDistribution, check_arguments, render_pair
 
 # Scenes of different splits never share a seed.
 FIRST_SEED = {"train": 0, "val": 1_000_000, "test": 2_000_000}
@@ -41,7 +41,7 @@ def render_dataset(folder: Path, experiment: Experiment, workers: int | None = N
     OSError
         When the disk has too little room, or the folder cannot be written.
     ValueError
-        When no particles can have the sizes asked for.
+        For settings that cannot be rendered; the folder is not touched then.
     """
     folder = Path(folder)
     try:
@@ -56,6 +56,8 @@ def render_dataset(folder: Path, experiment: Experiment, workers: int | None = N
 
 
 def _settings(experiment: Experiment) -> dict:
+    for px_per_mm in (experiment.px_per_mm, experiment.px_per_mm * experiment.zoom):
+        check_arguments(experiment.scene_size, px_per_mm, misalignment_px=experiment.misalignment_px)
     return {
         "renderer": RENDERER,
         "size": list(experiment.scene_size),

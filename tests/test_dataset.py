@@ -67,9 +67,17 @@ def test_a_folder_of_other_settings_is_refused(tmp_path, tiny):
             render_dataset(tmp_path, tiny.replace(**change), workers=1)
 
 
-def test_impossible_settings_are_refused_before_the_folder_is_made(tmp_path, tiny):
-    with pytest.raises(ValueError, match="less than 1 %"):
-        render_dataset(tmp_path / "data", tiny.replace(size_mm=500.0), workers=1)
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"size_mm": 500.0}, "less than 1 %"),
+        ({"scene_size": (16, 16)}, "size"),
+        ({"px_per_mm": 30.0, "zoom": 5.0}, "150"),
+    ],
+)
+def test_impossible_settings_are_refused_before_the_folder_is_made(tmp_path, tiny, change, named):
+    with pytest.raises(ValueError, match=named):
+        render_dataset(tmp_path / "data", tiny.replace(**change), workers=1)
     assert not (tmp_path / "data").exists()
 
 

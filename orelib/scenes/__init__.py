@@ -16,7 +16,7 @@ from scipy import ndimage
 from orelib.scenes import light, particles, rock, water
 from orelib.scenes.particles import SizeDistribution
 
-__all__ = ["RENDERER", "SMALLEST_SIDE", "Scene", "SizeDistribution", "render_pair"]
+__all__ = ["RENDERER", "SMALLEST_SIDE", "Scene", "SizeDistribution", "check_arguments", "render_pair"]
 
 RENDERER = 3  # raised whenever the same seed gives other bytes than before
 
@@ -82,16 +82,8 @@ def render_pair(
     ValueError
         For a size, scale, wetness or misalignment out of range.
     """
+    check_arguments(size, px_per_mm, wetness, misalignment_px)
     shape = tuple(int(side) for side in size)
-    if len(shape) != 2 or min(shape) < SMALLEST_SIDE:
-        raise ValueError(f"size={tuple(size)} must be (height, width), each at least {SMALLEST_SIDE} px")
-    if not 0.2 <= px_per_mm <= 100:
-        raise ValueError(f"px_per_mm={px_per_mm} must lie between 0.2 and 100")
-    if wetness is not None and not 0 <= wetness <= 1:
-        raise ValueError(f"wetness={wetness} must lie between 0 and 1")
-    if not 0 <= misalignment_px < min(shape) / 4:
-        raise ValueError(f"misalignment_px={misalignment_px} must lie between 0 and a quarter of the shorter side")
-
     # One generator a concern: drawing more numbers for one does not change the others.
     piling, mineral, lighting, wetting, aiming, dry_shot, wet_shot = (
         np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(7)
@@ -129,3 +121,18 @@ def render_pair(
         height=pile.height + surface.relief, albedo=surface.dry.transpose(1, 2, 0), film=wetted.film,
         depth=wetted.depth,
     )  # fmt: skip
+
+
+def check_arguments(
+    size: tuple[int, int], px_per_mm: float, wetness: float | None = None, misalignment_px: float = 0.0
+) -> None:
+    """Raises ValueError for arguments of :func:`render_pair` that are out of range."""
+    shape = tuple(int(side) for side in size)
+    if len(shape) != 2 or min(shape) < SMALLEST_SIDE:
+        raise ValueError(f"size={tuple(size)} must be (height, width), each at least {SMALLEST_SIDE} px")
+    if not 0.2 <= px_per_mm <= 100:
+        raise ValueError(f"px_per_mm={px_per_mm} must lie between 0.2 and 100")
+    if wetness is not None and not 0 <= wetness <= 1:
+        raise ValueError(f"wetness={wetness} must lie between 0 and 1")
+    if not 0 <= misalignment_px < min(shape) / 4:
+        raise ValueError(f"misalignment_px={misalignment_px} must lie between 0 and a quarter of the shorter side")
