@@ -48,7 +48,7 @@ def main() -> None:
     print("|---|---|---|---|---|")
     for (height, width), px_per_mm, pairs in ROWS:
         row = [sys.executable, __file__, str(height), str(width), str(px_per_mm), str(pairs)]
-        median, peak = map(float, subprocess.run(row, check=True, capture_output=True, text=True).stdout.split())
+        median, peak = map(float, subprocess.run(row, check=True, stdout=subprocess.PIPE, text=True).stdout.split())
         per_megapixel = median / (height * width / 1e6)
         print(f"| {height} x {width} | {px_per_mm} | {median:.3f} | {per_megapixel:.2f} | {peak:.2f} |", flush=True)
 

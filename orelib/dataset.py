@@ -162,16 +162,11 @@ _PARTICLE = {"label": int, "size_mm": float, "visible": float, "cut": bool}  # a
 
 def read_particles(folder: Path) -> pd.DataFrame:
     """The particles of all scenes of a finished data set: split, stem, and the columns of :func:`particle_table`."""
-    scenes = json.loads((Path(folder) / "manifest.json").read_text())["scenes"]
-    return pd.concat(
-        (
-            pd.read_csv(Path(folder) / scene["split"] / "particles" / f"{scene['stem']}.csv", dtype=_PARTICLE).assign(
-                split=scene["split"], stem=scene["stem"]
-            )
-            for scene in scenes
-        ),
-        ignore_index=True,
-    )
+    tables = [
+        pd.read_csv(Path(folder) / split / "particles" / f"{stem}.csv", dtype=_PARTICLE).assign(split=split, stem=stem)
+        for split, stem in read_scenes(folder)[["split", "stem"]].itertuples(index=False)
+    ]
+    return pd.concat(tables, ignore_index=True)
 
 
 def read_scenes(folder: Path) -> pd.DataFrame:

@@ -35,6 +35,7 @@ class Scene:
 
     What the pictures were made from, to look at: ``height`` in mm with fine relief (H, W), ``albedo`` of the dry
     surface (H, W, 3), ``film``, the share that a water film covers (H, W), ``depth`` of standing water in mm (H, W).
+    All but ``wet`` and ``glare`` belong to the dry photograph's frame, whatever the misalignment.
     """
 
     wet: np.ndarray

@@ -51,9 +51,7 @@ def _spline(knots: np.ndarray, step: int) -> np.ndarray:
     return out.reshape(spans * step, -1)
 
 
-def normals(
-    height_mm: np.ndarray, px_per_mm: float, steepest: float = 2.0
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def normals(height_mm: np.ndarray, px_per_mm: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Unit surface normals as their downward, rightward and upward (toward the camera) components.
 
     Slopes are held below 2 (63 degrees): between two pixels a particle's edge has none that means anything.

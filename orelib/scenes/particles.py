@@ -67,6 +67,8 @@ class SizeDistribution:
 
 
 _OUTLINE = 1.03  # mean area of an outline over the square of its particle's size
+_CRUMBS_MM = (4.5, 2.4, 1.3)  # spacing of the fines' grains, layer by layer
+_HIGHEST_CRUMB_MM = 0.6 * max(_CRUMBS_MM)
 
 
 @dataclass(frozen=True)
@@ -233,10 +235,6 @@ def _pour_fines(rng, height, labels, loaded, px_per_mm) -> tuple[np.ndarray, np.
     return bare, tones
 
 
-_CRUMBS_MM = (4.5, 2.4, 1.3)
-_HIGHEST_CRUMB_MM = 0.6 * max(_CRUMBS_MM)
-
-
 def _scatter_crumbs(rng, top, tone, row, column, shape: Shape, grain_mm: float, px_per_mm: float) -> None:
     """Lays loose grains about ``grain_mm`` apart on the pixels (row, column): raises ``top``, sets ``tone``, in place.
 
@@ -260,13 +258,14 @@ def _scatter_crumbs(rng, top, tone, row, column, shape: Shape, grain_mm: float, 
             dy -= down
             dx -= right
             c, s = np.take(cosine, cell), np.take(sine, cell)
-            steep = np.maximum(np.abs(c * dx + s * dy), np.abs(c * dy - s * dx))
-            np.subtract(2, steep, out=steep)
-            np.minimum(steep, 1, out=steep)
-            steep *= np.take(tall, cell)
-            higher = steep > top
+            # Flat on top; the sides fall from half-way to the block's edge.
+            block = np.maximum(np.abs(c * dx + s * dy), np.abs(c * dy - s * dx))
+            np.subtract(2, block, out=block)
+            np.minimum(block, 1, out=block)
+            block *= np.take(tall, cell)
+            higher = block > top
             tone[higher] = np.take(shade, cell[higher])
-            np.maximum(top, steep, out=top)
+            np.maximum(top, block, out=top)
 
 
 def _cell_and_place(pixel: np.ndarray, pitch: float) -> tuple[np.ndarray, np.ndarray]:
