@@ -39,10 +39,13 @@ def evaluate(run: Path, pairs: Pairs) -> pd.DataFrame:
             began = time.perf_counter()
             restored = restorer.restore(wet)
             seconds.append(time.perf_counter() - began)
-            rows.append({"image": pair.stem} | score(restored, dry))
+            rows.append({"image": pair.stem} | score(wet, restored, dry))
             progress.advance()
         progress.close()
-        write_provenance(run, seconds_per_image=round(statistics.median(seconds), 4), parameters=restorer.parameters)
+        write_provenance(
+            run, seconds_per_image=round(statistics.median(seconds), 4),
+            parameters=restorer.parameters, multiply_adds=restorer.multiply_adds,
+        )  # fmt: skip
         write_csv(metrics, pd.DataFrame(rows))  # last, because it says that the run is scored
     return pd.read_csv(metrics, dtype={"image": str})
 

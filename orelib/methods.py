@@ -1,4 +1,6 @@
-"""The methods of Table 3: Pix2Pix, the paper's improved Pix2Pix, and CycleGAN. A training step reads as its algorithm.
+"""The methods of Table 3: Pix2Pix, the paper's improved Pix2Pix and CycleGAN; and NAFNet, which is not in the paper.
+
+A training step reads as its algorithm.
 
 Letters follow the literature: x is the wet image (the condition), y the dry one, G the generator wet -> dry, D the
 discriminator. (The paper's own text uses x and y both ways round.) Images are (N, 3, H, W) in [-1, 1].
@@ -13,9 +15,11 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import OneCycleLR
 
 from orelib import losses
 from orelib.config import Experiment
+from orelib.nafnet import NAFNet
 from orelib.networks import PatchGAN, ResNetGenerator, UNet
 
 Losses = dict[str, Tensor]
@@ -256,4 +260,47 @@ class ImagePool:
         return torch.stack(chosen)
 
 
-METHOD_CLASSES: dict[str, type[Method]] = {"pix2pix": Pix2Pix, "cyclegan": CycleGAN, "improved": Improved}
+class Supervised(Method):
+    """NAFNet trained on pairs alone, without a discriminator; not in the paper.
+
+    L1 and SSIM (eq. 2 and 5) at the weights that Improved uses; AdamW (Loshchilov & Hutter 2019) with a learning rate
+    that rises and falls once (Smith & Topin 2018) in place of the paper's constant one.
+    """
+
+    def __init__(self, experiment: Experiment, device: torch.device):
+        super().__init__(experiment, device)
+        e = experiment
+        self.generator = self.network("generator", self.build_generator(e))
+        self.ssim_loss = losses.SSIMLoss(data_range=1.0).to(device)
+        self.adamw = torch.optim.AdamW(self.generator.parameters(), betas=(0.9, 0.99), weight_decay=0.0, fused=True)
+        self.optimizers["generator"] = self.adamw
+        # Momentum stays: cycling it as well is for SGD.
+        self.one_cycle = OneCycleLR(self.adamw, e.learning_rate, total_steps=e.steps, cycle_momentum=False)
+
+    @staticmethod
+    def build_generator(experiment: Experiment) -> nn.Module:
+        return NAFNet(experiment.nafnet_width)
+
+    def step(self, x: Tensor, y: Tensor) -> Losses:
+        e = self.experiment
+        restored = self.generator(x)
+        l1, ssim = losses.l1_loss(restored, y), self.ssim_loss((restored + 1) / 2, (y + 1) / 2)
+        total = e.lambda_l1 * l1 + e.lambda_ssim * ssim
+        self.update(self.adamw, total)
+        self.one_cycle.step()
+        return {"generator": total, "l1": l1, "ssim": ssim}
+
+    def state_dict(self) -> dict:
+        return super().state_dict() | {"one_cycle": self.one_cycle.state_dict()}
+
+    def load_state_dict(self, state: dict) -> None:
+        super().load_state_dict(state)
+        self.one_cycle.load_state_dict(state["one_cycle"])
+
+
+METHOD_CLASSES: dict[str, type[Method]] = {
+    "pix2pix": Pix2Pix,
+    "cyclegan": CycleGAN,
+    "improved": Improved,
+    "nafnet": Supervised,
+}

@@ -40,10 +40,12 @@ def psnr(restored: np.ndarray, dry: np.ndarray, protocol: str = "rgb") -> float:
 
     ``10 log10(255^2 / MSE)`` on uint8 (H, W, 3). Raises ValueError for other input.
     """
-    restored, dry = _prepared(restored, dry, protocol)
-    mean_squared_error = np.mean((restored - dry) ** 2)
+    return _decibel(np.subtract(*_prepared(restored, dry, protocol)))
+
+
+def _decibel(error: np.ndarray) -> float:
     with np.errstate(divide="ignore"):
-        return float(10 * np.log10(DATA_RANGE**2 / mean_squared_error))
+        return float(10 * np.log10(DATA_RANGE**2 / np.mean(error**2)))
 
 
 def ssim(restored: np.ndarray, dry: np.ndarray, protocol: str = "rgb") -> float:
@@ -72,43 +74,86 @@ def _prepared(restored: np.ndarray, dry: np.ndarray, protocol: str) -> tuple[np.
     return restored, dry
 
 
-def score(restored: np.ndarray, dry: np.ndarray) -> dict[str, float]:
-    """Both metrics under every protocol, by column name."""
+def score(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> dict[str, float]:
+    """What ``metrics.csv`` holds of an image, by column name: PSNR and SSIM under every protocol, and the metrics that
+    tell whether they were bought by blur or outside the glare. Takes uint8 (H, W, 3); raises ValueError otherwise."""
     values = {}
     for protocol in PROTOCOLS:
         if protocol != "library":  # its PSNR is that of rgb
             values[column("psnr", protocol)] = psnr(restored, dry, protocol)
         values[column("ssim", protocol)] = ssim(restored, dry, protocol)
-    return values
+    return values | {
+        "sharpness": sharpness(restored, dry),
+        "psnr_glare": psnr_glare(wet, restored, dry),
+        "glare_removed": glare_removed(wet, restored, dry),
+    }
+
+
+def sharpness(restored: np.ndarray, dry: np.ndarray) -> float:
+    """Mean gradient magnitude of the restored image against that of the dry one, on luma (BT.601).
+
+    1: edges and texture as strong as in the dry image; below, it is blurred; above, it has noise or glare that the
+    dry one has not. Infinite for a dry image of one grey. Takes uint8 (H, W, 3); raises ValueError for other input.
+    """
+    magnitudes = []
+    for image in _prepared(restored, dry, "luma"):
+        down, right = np.gradient(image[..., 0])
+        magnitudes.append(np.hypot(down, right).mean())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.divide(*magnitudes))
 
 
 GLARE_EXCESS = 25  # grey levels; water darkens rock, so what it brightens by more than this is glare
+LEAST_GLARE = 0.002  # share of the pixels; with less, what is said of the glare is chance
+
+
+def glare_of(wet: np.ndarray, dry: np.ndarray) -> np.ndarray:
+    """Where the glare is, bool (H, W): the wet image is more than 25 grey levels (BT.601) brighter than the dry one.
+
+    So glare can be found in photographs that have no glare mask. Takes uint8 (H, W, 3); raises ValueError for other
+    input.
+    """
+    return _excess(wet, dry) > GLARE_EXCESS
+
+
+def _excess(image: np.ndarray, dry: np.ndarray) -> np.ndarray:
+    """By how many grey levels an image is brighter than the dry one, (H, W)."""
+    image, dry = _prepared(image, dry, "luma")
+    return (image - dry)[..., 0]
+
+
+def psnr_glare(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> float:
+    """PSNR of the pixels of :func:`glare_of` alone, in dB, where rock is hidden and has to be made up.
+
+    NaN where less than 0.2 % of the pixels are glare. Takes uint8 (H, W, 3); raises ValueError for other input.
+    """
+    error = np.subtract(*_prepared(restored, dry, "rgb"))
+    glare = glare_of(wet, dry)
+    return float("nan") if glare.mean() < LEAST_GLARE else _decibel(error[glare])
 
 
 def glare_removed(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> float:
     """How much of the glare a restorer took away: 1 all of it, 0 none, below 0 if it added to it.
 
-    Glare is taken to be where the wet image is more than 25 grey levels (BT.601) brighter than the dry one, so that it
-    can be found in photographs without a glare mask. There, the excess of the restored image over the dry one is
-    compared with that of the wet image. A constant dark image scores 1, so read it beside PSNR and SSIM. NaN where less
-    than 0.2 % of the pixels are glare. Takes uint8 (H, W, 3); raises ValueError for other input.
+    In :func:`glare_of`, the excess of the restored image over the dry one is compared with that of the wet image. A
+    constant dark image scores 1, so read it beside PSNR and SSIM. NaN where less than 0.2 % of the pixels are glare.
+    Takes uint8 (H, W, 3); raises ValueError for other input.
     """
-    wet_grey, dry_grey = (image[..., 0] for image in _prepared(wet, dry, "luma"))
-    restored_grey = _prepared(restored, dry, "luma")[0][..., 0]
-    glare = wet_grey > dry_grey + GLARE_EXCESS
-    if glare.mean() < 0.002:
-        return float("nan")
-    left = np.clip(restored_grey - dry_grey, 0, None)[glare].sum()
-    return float(1 - left / (wet_grey - dry_grey)[glare].sum())
+    left, excess, glare = _excess(restored, dry).clip(min=0), _excess(wet, dry), glare_of(wet, dry)
+    return float("nan") if glare.mean() < LEAST_GLARE else float(1 - left[glare].sum() / excess[glare].sum())
 
 
 def mean_interval(values: Iterable[float], confidence: float = 0.95) -> tuple[float, float, float]:
     """Mean of the images' values and its confidence interval, by Student's t over images.
 
     It says how far the mean would move with other test images of the same kind; it does not contain what another
-    training seed would change. The bounds are NaN for a single image.
+    training seed would change. Images without a value (NaN, for instance without glare) are left out; the bounds are
+    NaN for a single image, and all three for none.
     """
     values = np.asarray(list(values), dtype=np.float64)
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return float("nan"), float("nan"), float("nan")
     mean = float(values.mean())
     if len(values) < 2:
         return mean, float("nan"), float("nan")
@@ -156,5 +201,7 @@ def score_baselines(train: Iterable[Pair], test: Iterable[Pair]) -> pd.DataFrame
     rows = []
     for pair in test:
         wet, dry = pair.load()
-        rows += [{"method": name, "image": pair.stem} | score(restore(wet), dry) for name, restore in baselines.items()]
+        rows += [
+            {"method": name, "image": pair.stem} | score(wet, restore(wet), dry) for name, restore in baselines.items()
+        ]
     return pd.DataFrame(rows).sort_values("method", kind="stable", key=lambda names: names.map(list(baselines).index))

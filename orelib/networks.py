@@ -6,8 +6,11 @@ the paper trains with batch 1, where the batch norm of Pix2Pix is one (Isola et 
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 
 def _norm(channels: int) -> nn.Module:
@@ -88,7 +91,7 @@ class UNet(nn.Module):
         self.apply(init_weights)
 
     def forward(self, wet: Tensor) -> Tensor:
-        _check_size(wet, self.stride)
+        check_size(wet, self.stride)
         return self.last(self.inner(self.first(wet)))
 
 
@@ -143,11 +146,11 @@ class ResNetGenerator(nn.Module):
         self.apply(init_weights)
 
     def forward(self, image: Tensor) -> Tensor:
-        _check_size(image, self.stride)
+        check_size(image, self.stride)
         return self.layers(image)
 
 
-def _check_size(image: Tensor, stride: int) -> None:
+def check_size(image: Tensor, stride: int) -> None:
     height, width = image.shape[-2:]
     if height % stride or width % stride:
         raise ValueError(f"image of {height} x {width} px: both sides must be multiples of {stride}")
@@ -162,6 +165,17 @@ def init_weights(module: nn.Module) -> None:
     elif isinstance(module, nn.InstanceNorm2d):
         nn.init.normal_(module.weight, 1.0, 0.02)
         nn.init.zeros_(module.bias)
+
+
+def count_multiply_adds(generator: nn.Module, stride: int, size: int = 512) -> int:
+    """Multiplications, each with its addition, that restoring ``size`` x ``size`` px takes in convolutions.
+
+    ``size`` is rounded up to a multiple of ``stride``. Counted on PyTorch's meta device, which computes no values.
+    """
+    side = -(-size // stride) * stride
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        copy.deepcopy(generator).to("meta")(torch.empty(1, 3, side, side, device="meta"))
+    return counter.get_total_flops() // 2
 
 
 def count_parameters(module: nn.Module) -> int:

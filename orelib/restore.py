@@ -20,7 +20,7 @@ from orelib.config import Experiment, shown
 from orelib.files import appearing
 from orelib.methods import METHOD_CLASSES
 from orelib.mosaic import to_image, to_tensor
-from orelib.networks import count_parameters
+from orelib.networks import count_multiply_adds, count_parameters
 
 
 class ModelFileError(ValueError):
@@ -40,6 +40,11 @@ class Restorer:
     def parameters(self) -> int:
         """Number of trained parameters of the generator."""
         return count_parameters(self.generator)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Those of restoring 512 x 512 px, see :func:`~orelib.networks.count_multiply_adds`."""
+        return count_multiply_adds(self.generator, self.stride)
 
     @torch.inference_mode()
     def restore(self, wet: np.ndarray) -> np.ndarray:
@@ -81,6 +86,32 @@ def load_restorer(path: Path, device: torch.device | str = "cpu") -> Restorer:
     ModelFileError
         When the file is damaged or not one of this kit's.
     """
+    about, weights = _read(path)
+    experiment = Experiment.from_json(json.dumps(about["experiment"]))
+    generator = METHOD_CLASSES[experiment.method].build_generator(experiment)
+    generator.load_state_dict(weights)
+    return Restorer(generator.to(device), generator.stride, about)
+
+
+def load_weights(generator: nn.Module, path: Path) -> dict:
+    """Gives a generator the weights in a ``generator.safetensors``; returns what the file says of itself.
+
+    Raises FileNotFoundError and ModelFileError as :func:`load_restorer`, and ModelFileError when the file holds another
+    network than this one.
+    """
+    about, weights = _read(path)
+    held, wanted = ({name: value.shape for name, value in state.items()} for state in (weights, generator.state_dict()))
+    if held != wanted:
+        method = about["experiment"]["method"]
+        raise ModelFileError(
+            f"{shown(path)} holds another network, of method {method!r}: choose method and widths alike"
+        )
+    generator.load_state_dict(weights)
+    return about
+
+
+def _read(path: Path) -> tuple[dict, dict[str, Tensor]]:
+    """What a model file says of itself, and its weights."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{shown(path)} is missing: train it with notebooks/03_training.ipynb first")
@@ -92,8 +123,4 @@ def load_restorer(path: Path, device: torch.device | str = "cpu") -> Restorer:
         raise ModelFileError(f"{shown(path)} is damaged or no safetensors file ({error})") from error
     if "orelib" not in metadata:
         raise ModelFileError(f"{shown(path)} was not written by this kit: it does not say which network it holds")
-    about = json.loads(metadata["orelib"])
-    experiment = Experiment.from_json(json.dumps(about["experiment"]))
-    generator = METHOD_CLASSES[experiment.method].build_generator(experiment)
-    generator.load_state_dict(weights)
-    return Restorer(generator.to(device), generator.stride, about)
+    return json.loads(metadata["orelib"]), weights

@@ -1,4 +1,4 @@
-"""Table 3: the paper's PSNR and SSIM beside what was measured here.
+"""Table 3: the paper's PSNR and SSIM beside what was measured here, and what each method costs.
 
 ``python -m orelib.table3 results/quick`` prints the table of a profile.
 """
@@ -15,6 +15,14 @@ from orelib.config import METHODS, Experiment, Folders, shown
 from orelib.metrics import column, mean_interval
 from orelib.provenance import read_provenance
 
+# What a method costs, by column; the baselines, which train nothing, have no entries.
+COSTS = {
+    "parameters": "Int64",
+    "multiply_adds": "Int64",
+    "seconds_per_image": "float64",
+    "updates": "Int64",
+    "training_seconds": "float64",
+}
 BASELINES = ("do_nothing", "mean_colour", "linear_colour")
 PAPER = {"pix2pix": (23.671, 0.7013), "cyclegan": (22.997, 0.6651), "improved": (23.759, 0.7141)}
 TITLES = {
@@ -24,7 +32,9 @@ TITLES = {
     "pix2pix": "Pix2Pix",
     "cyclegan": "CycleGAN",
     "improved": "Improved (the paper's)",
+    "nafnet": "NAFNet (not in the paper)",
 }
+SHORT = {"pix2pix": "Pix2Pix", "cyclegan": "CycleGAN", "improved": "Improved", "nafnet": "NAFNet"}
 CLAIM = (
     "The paper says that PSNR and SSIM improve by 8.8 % and 1.28 % over Pix2Pix. Its own table gives differences of "
     "0.088 dB (0.37 %) and 0.0128 (1.83 %): differences misread as per cent."
@@ -35,8 +45,10 @@ def build_table3(folders: Folders, seed: int = 0, protocol: str = "rgb") -> pd.D
     """Table 3 of one seed: a row a baseline and method.
 
     Columns: ``method``; ``paper_psnr, paper_ssim`` as printed; ``psnr, psnr_low, psnr_high`` (dB) and ``ssim,
-    ssim_low, ssim_high``, mean over the test images with its 95 % interval; ``seconds_per_image`` (median, as trained:
-    same machine and threads); ``parameters`` of the generator; ``updates`` of it. Cells without a meaning are empty.
+    ssim_low, ssim_high``, mean over the test images with its 95 % interval; the means of ``sharpness``, ``psnr_glare``
+    (dB) and ``glare_removed`` over the images that have them, see :mod:`orelib.metrics`; ``parameters`` of the
+    generator and ``multiply_adds`` of restoring 512 x 512 px; ``seconds_per_image`` (median, as trained: same machine
+    and threads); ``updates`` of the generator and ``training_seconds``. Cells without a meaning are empty.
 
     Raises
     ------
@@ -57,14 +69,15 @@ def build_table3(folders: Folders, seed: int = 0, protocol: str = "rgb") -> pd.D
     baselines = pd.read_csv(runs["improved"] / "baselines.csv")
     rows = [_row(name, baselines[baselines["method"] == name], protocol) for name in BASELINES]
     for method, run in runs.items():
-        facts = {
-            "seconds_per_image": provenance[method]["seconds_per_image"],
-            "parameters": provenance[method]["parameters"],
-            "updates": Experiment.from_json((run / "config.json").read_text()).steps,
-        }
-        rows.append(_row(method, pd.read_csv(run / "metrics.csv"), protocol) | facts)
-    table = pd.DataFrame(rows)
-    return table.astype({"parameters": "Int64", "updates": "Int64"})
+        facts = provenance[method] | {"updates": Experiment.from_json((run / "config.json").read_text()).steps}
+        costs = {name: facts[name] for name in COSTS}
+        rows.append(_row(method, pd.read_csv(run / "metrics.csv"), protocol) | costs)
+    return pd.DataFrame(rows).astype(COSTS)
+
+
+def read_table3(path: Path) -> pd.DataFrame:
+    """A ``table3.csv`` as :func:`build_table3` returned it."""
+    return pd.read_csv(path, dtype=COSTS)
 
 
 def _row(method: str, scores: pd.DataFrame, protocol: str) -> dict:
@@ -73,32 +86,34 @@ def _row(method: str, scores: pd.DataFrame, protocol: str) -> dict:
     for metric in ("psnr", "ssim"):
         name = "psnr" if (metric, protocol) == ("psnr", "library") else column(metric, protocol)
         row[metric], row[f"{metric}_low"], row[f"{metric}_high"] = mean_interval(scores[name])
-    return row | {"seconds_per_image": np.nan, "parameters": 0, "updates": 0}
+    for metric in ("sharpness", "psnr_glare", "glare_removed"):
+        row[metric] = mean_interval(scores[metric])[0]
+    return row
 
 
-def differences(folders: Folders, seed: int = 0) -> pd.DataFrame:
-    """:func:`differences_of` Improved and Pix2Pix as trained with one seed."""
-    scores = (
-        pd.read_csv(folders.run(method, seed) / "metrics.csv", index_col="image") for method in ("improved", "pix2pix")
-    )
-    return differences_of(*scores)
+def differences(results: Path, seed: int = 0) -> pd.DataFrame:
+    """What the residual modules and losses of Improved add to Pix2Pix, and what NAFNet adds to Improved.
 
-
-def differences_of(improved: pd.DataFrame, pix2pix: pd.DataFrame) -> pd.DataFrame:
-    """Improved minus Pix2Pix on the same test images: the paper's difference, the measured mean and its 95 % interval.
-
-    Both tables are ``metrics.csv`` indexed by image; a row each for PSNR and SSIM.
+    Both methods of a difference restored the same test images, so it is paired. A row a difference and metric: the
+    paper's value, the measured mean and its 95 % interval. ``results`` holds the runs of one profile.
     """
+
+    def scores(method: str) -> pd.DataFrame:
+        return pd.read_csv(Path(results) / f"{method}-seed{seed}" / "metrics.csv", index_col="image")
+
     rows = []
-    for number, (metric, title) in enumerate((("psnr", "PSNR, dB"), ("ssim", "SSIM"))):
-        mean, low, high = mean_interval(improved[metric] - pix2pix[metric])
-        paper = PAPER["improved"][number] - PAPER["pix2pix"][number]
-        rows.append({"Improved - Pix2Pix": title, "paper": paper, "measured": mean, "low": low, "high": high})
-    return pd.DataFrame(rows).set_index("Improved - Pix2Pix").round(4)
+    for one, other in (("improved", "pix2pix"), ("nafnet", "improved")):
+        difference = scores(one) - scores(other)
+        for number, (metric, title) in enumerate((("psnr", "PSNR, dB"), ("ssim", "SSIM"))):
+            mean, low, high = mean_interval(difference[metric])
+            paper = PAPER[one][number] - PAPER[other][number] if one in PAPER else np.nan
+            rows.append((TITLES[one], TITLES[other], title, paper, mean, low, high))
+    columns = ["method", "minus", "metric", "paper", "measured", "low", "high"]
+    return pd.DataFrame(rows, columns=columns).set_index(columns[:3]).round(4)
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
-    """The table as people read it: titles, intervals in brackets, a dash where there is nothing."""
+    """Scores as people read them: titles, intervals in brackets, a dash where there is nothing."""
 
     def value(number: float, digits: int) -> str:
         return "-" if pd.isna(number) else f"{number:.{digits}f}"
@@ -114,9 +129,23 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
             "paper SSIM": [value(x, 4) for x in table["paper_ssim"]],
             "measured PSNR, dB": with_interval("psnr", 2),
             "measured SSIM": with_interval("ssim", 4),
-            "s / image": [value(x, 3) for x in table["seconds_per_image"]],
-            "parameters": [f"{x:,}" for x in table["parameters"]],
-            "updates": [f"{x:,}" for x in table["updates"]],
+            "sharpness": [value(x, 2) for x in table["sharpness"]],
+            "PSNR in glare, dB": [value(x, 2) for x in table["psnr_glare"]],
+        }
+    )
+
+
+def readable_costs(table: pd.DataFrame) -> pd.DataFrame:
+    """What each method costs, as people read it."""
+    methods = table[table["parameters"].notna()]
+    return pd.DataFrame(
+        {
+            "method": methods["method"].map(TITLES),
+            "parameters": [f"{x:,}" for x in methods["parameters"]],
+            "10^9 multiply-adds, 512 x 512 px": [f"{x / 1e9:.1f}" for x in methods["multiply_adds"]],
+            "s / test image": [f"{x:.3f}" for x in methods["seconds_per_image"]],
+            "updates": [f"{x:,}" for x in methods["updates"]],
+            "training, s": [f"{x:.0f}" for x in methods["training_seconds"]],
         }
     )
 
@@ -137,10 +166,11 @@ def main() -> None:
     path = results / "table3.csv"
     if not path.exists():
         parser.error(f"{shown(path)} is missing: run notebooks/05_table3.ipynb first")
-    table = pd.read_csv(path, dtype={"parameters": "Int64", "updates": "Int64"})
+    table = read_table3(path)
     print(f"\nTable 3, {results.name} profile: mean over the test images [95 % interval]\n")
     print(to_markdown(readable(table)))
     print(f"\n{CLAIM}")
+    print(f"\nWhat the methods cost\n\n{to_markdown(readable_costs(table))}")
     print(f"\nLook at: {shown(results / 'figures')} (figures) and {shown(results / 'notebooks')} (executed notebooks)")
 
 

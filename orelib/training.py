@@ -24,7 +24,7 @@ import pandas as pd
 import torch
 from torch.utils.data import DataLoader
 
-from orelib.config import Experiment, SettingsError, shown
+from orelib.config import Experiment, SettingsError, kit_root, shown
 from orelib.files import appearing, write_text
 from orelib.methods import METHOD_CLASSES, Method
 from orelib.metrics import psnr, ssim
@@ -32,7 +32,9 @@ from orelib.mosaic import MosaicSamples
 from orelib.pairs import Pairs
 from orelib.progress import Progress
 from orelib.provenance import read_provenance, record_session, write_provenance
-from orelib.restore import Restorer, save_generator
+from orelib.restore import Restorer, load_weights, save_generator
+
+SHOWN = ("generator", "discriminator")  # the losses that the progress line shows, as G and D
 
 
 def read_log(run: Path, name: str) -> pd.DataFrame:
@@ -60,16 +62,24 @@ def train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
         When the folder holds a run with other settings or other data.
     TrainingError
         When a loss is no longer finite.
+    FileNotFoundError, ModelFileError
+        When weights that the experiment names cannot be had: those to start from, or VGG19's.
     """
     run = Path(run)
+    device = start_torch(experiment)
+    torch.manual_seed(experiment.seed)
+    # Before the folder is claimed, so that weights that cannot be read leave nothing behind.
+    method = METHOD_CLASSES[experiment.method](experiment, device)
+    began_as = {}
+    if experiment.start_from:
+        about = load_weights(method.generator, kit_root() / Path(experiment.start_from).expanduser())
+        began_as = {"started_from": {"data_checksum": about["data_checksum"], "step": about["step"]}}
     _claim(run, experiment, pairs)
     if (run / "generator.safetensors").exists():
         print(f"{shown(run)} is finished: {experiment.steps} steps. To train again, delete the folder.")
         return run
     record_session(run)
-    device = start_torch(experiment)
-    torch.manual_seed(experiment.seed)
-    method = METHOD_CLASSES[experiment.method](experiment, device)
+    write_provenance(run, **began_as)
     log = _Log.resume(run, method)
     if log.step < experiment.steps:
         _train_on(method, pairs, log)
@@ -154,7 +164,7 @@ def _train_on(method: Method, pairs: Pairs, log: _Log) -> None:
             log.seconds = time.monotonic() - began
             log.save()
         named = dict(zip(losses, values, strict=True))
-        progress.advance(note=f"G {named['generator']:.2f}  D {named['discriminator']:.2f}")
+        progress.advance(note="  ".join(f"{name[0].upper()} {named[name]:.2f}" for name in SHOWN if name in named))
     progress.close()
 
 

@@ -22,9 +22,12 @@ def test_rendering_is_measured():
 
 def test_transfer_is_measured_beside_the_baselines(tmp_path, experiment, pairs, pair_folder):
     run_folder = train(experiment, pairs, tmp_path / "improved-seed0")
-    table = run("transfer.py", run_folder, pair_folder, "--trained-on", pair_folder)
-    rows = [line.rsplit(maxsplit=4) for line in table.splitlines()[2:]]
-    scores = pd.DataFrame(rows, columns=["restorer", "psnr", "ssim", "glare", "bias"]).set_index("restorer")
+    dry = pair_folder / "test" / "dry"
+    table, harm = run("transfer.py", run_folder, pair_folder, "--trained-on", pair_folder, "--dry", dry).split("\n\n")
+    assert harm.startswith("2 dry photographs")
+    rows = [line.rsplit(maxsplit=6) for line in table.splitlines()[2:]]
+    columns = ["restorer", "psnr", "ssim", "sharpness", "psnr_glare", "glare", "bias"]
+    scores = pd.DataFrame(rows, columns=columns).set_index("restorer")
     assert {"do nothing", "improved-seed0", "linear_colour (fitted as the restorer)"} < set(scores.index)
     assert scores.loc["do nothing", "glare"] in ("0.000", "NaN", "-0.000")
     same = scores.loc[["linear_colour (fitted here)", "linear_colour (fitted as the restorer)"]]

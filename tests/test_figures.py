@@ -75,6 +75,13 @@ def test_loss_curves_have_a_panel_a_method_raw_and_smoothed(history):
     assert np.abs(np.diff(smooth)).max() < np.abs(np.diff(raw)).max()
 
 
+def test_a_method_without_a_discriminator_has_no_panel_in_fig_7(history):
+    histories = {"pix2pix": history, "nafnet": history.drop(columns="discriminator")}
+    assert [axis.get_title() for axis in figures.loss_curves_figure(histories, "discriminator", "D").axes] == [
+        "Pix2Pix"
+    ]
+
+
 def test_every_term_has_a_panel(history):
     figure = figures.loss_terms_figure(history, "pix2pix")
     assert [axis.get_title() for axis in figure.axes if axis.lines] == list(history.columns[2:])

@@ -22,7 +22,8 @@ def build(name, **changes):
 def test_a_step_updates_every_network(name):
     method = build(name)
     before = {key: [p.clone() for p in network.parameters()] for key, network in method.networks.items()}
-    method.step(BATCH, -BATCH)
+    for _ in range(3):  # weights behind a gain that starts at 0 move after it
+        method.step(BATCH, -BATCH)
     for key, network in method.networks.items():
         moved = [not torch.equal(p, q) for p, q in zip(network.parameters(), before[key], strict=True)]
         assert sum(moved) > 0.8 * len(moved), key
@@ -68,6 +69,17 @@ def test_the_generator_learns_one_pair(name):
     target = torch.full_like(BATCH, 0.4)
     recorded = [method.step(BATCH, target)["l1"].item() for _ in range(40)]
     assert recorded[-1] < 0.6 * recorded[0]
+
+
+def test_nafnet_learns_one_pair_and_its_learning_rate_comes_and_goes():
+    method = build("nafnet", steps=60)
+    rates, recorded = [], []
+    for _ in range(60):
+        rates.append(method.adamw.param_groups[0]["lr"])
+        recorded.append(method.step(BATCH, 0.5 * BATCH)["l1"].item())
+    assert recorded[-1] < 0.3 * recorded[0]
+    assert max(rates) == pytest.approx(method.experiment.learning_rate, rel=0.01)
+    assert rates[0] < 0.1 * max(rates) > rates[-1]
 
 
 def test_cyclegan_learns_to_come_back():

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from orelib import metrics
@@ -124,3 +125,31 @@ def test_glare_removed_counts_what_is_left_over_the_dry_image():
     assert math.isnan(metrics.glare_removed(dry // 2, dry, dry))
     with pytest.raises(ValueError, match="differ in size"):
         metrics.glare_removed(wet[:20], wet, dry)
+
+
+def test_sharpness_tells_blur_from_noise(noise):
+    dry = noise.integers(60, 200, (40, 50, 3)).astype(np.uint8)
+    blurred = np.stack([ndimage.uniform_filter(dry[..., k], 3) for k in range(3)], axis=2)
+    assert metrics.sharpness(dry, dry) == 1
+    assert metrics.sharpness(blurred, dry) < 0.7
+    assert metrics.sharpness(dry, blurred) > 1.4
+    assert metrics.sharpness(dry // 2, dry) == pytest.approx(0.5, abs=0.02)
+    assert metrics.sharpness(dry, np.full_like(dry, 9)) == math.inf
+
+
+def test_psnr_in_the_glare_looks_nowhere_else(noise):
+    dry = np.full((40, 40, 3), 100, np.uint8)
+    wet = dry // 2
+    wet[:10, :10] = 250
+    restored = noise.integers(0, 255, dry.shape).astype(np.uint8)
+    restored[:10, :10] = 110
+    assert metrics.psnr_glare(wet, restored, dry) == pytest.approx(10 * math.log10(255**2 / 10**2))
+    assert metrics.psnr_glare(wet, dry, dry) == math.inf
+    assert math.isnan(metrics.psnr_glare(dry, restored, dry))
+    with pytest.raises(ValueError, match="differ in size"):
+        metrics.psnr_glare(wet, restored[:20], dry)
+
+
+def test_an_image_without_a_value_does_not_count_in_the_mean():
+    assert metrics.mean_interval([1.0, float("nan"), 3.0])[0] == 2
+    assert all(map(math.isnan, metrics.mean_interval([float("nan")])))

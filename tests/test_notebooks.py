@@ -11,9 +11,11 @@ import papermill
 import pytest
 from conftest import REAL, ROOT
 
+from orelib.config import METHODS
+
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-PARAMETERS = {"profile", "method", "seed", "data_dir", "results_dir", "images", "photographs_dir"}
-TRAININGS = [("03_training", {"method": method}) for method in ("pix2pix", "cyclegan", "improved")]
+PARAMETERS = {"profile", "method", "seed", "data_dir", "results_dir", "images", "photographs_dir", "start_from"}
+TRAININGS = [("03_training", {"method": method}) for method in METHODS]
 ORDER = [
     ("01_dataset", {}),
     ("02_mosaic", {}),
@@ -60,7 +62,7 @@ def test_they_leave_what_others_read(executed):
     for name in ("figure5_pairs", "mosaic", "figure6_generator_loss", "figure7_discriminator_loss", "table3",
                  "figure8_comparison"):  # fmt: skip
         assert (results / "figures" / f"{name}.png").stat().st_size > 5000
-    for method in ("pix2pix", "cyclegan", "improved"):
+    for method in METHODS:
         names = {path.name for path in (results / f"{method}-seed0").iterdir()}
         assert {"config.json", "provenance.json", "history.csv", "checkpoint.pt", "generator.safetensors",
                 "metrics.csv", "baselines.csv"} <= names  # fmt: skip

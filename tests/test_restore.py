@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 from orelib.methods import Pix2Pix
-from orelib.restore import ModelFileError, Restorer, load_restorer, save_generator
+from orelib.restore import ModelFileError, Restorer, load_restorer, load_weights, save_generator
 
 
 @pytest.fixture
@@ -56,3 +56,18 @@ def test_wrong_files_are_named(tmp_path):
     save_file({"weight": torch.zeros(1)}, tmp_path / "other.safetensors")
     with pytest.raises(ModelFileError, match=r"other\.safetensors was not written by this kit"):
         load_restorer(tmp_path / "other.safetensors")
+
+
+def test_weights_go_into_a_network_of_the_same_shape_alone(saved, experiment):
+    path, generator = saved
+    same = Pix2Pix.build_generator(experiment)
+    assert load_weights(same, path)["step"] == 12
+    assert all(torch.equal(p, q) for p, q in zip(same.parameters(), generator.parameters(), strict=True))
+    with pytest.raises(ModelFileError, match="another network, of method 'pix2pix'"):
+        load_weights(Pix2Pix.build_generator(experiment.replace(base_width=8)), path)
+
+
+def test_multiply_adds_do_not_depend_on_weights_or_device(saved):
+    restorer = load_restorer(saved[0])
+    assert restorer.multiply_adds > 1e6
+    assert next(restorer.generator.parameters()).device.type == "cpu"

@@ -7,22 +7,24 @@ import pandas as pd
 import pytest
 
 from orelib.config import METHODS, Experiment, Folders
-from orelib.table3 import CLAIM, PAPER, build_table3, differences, main, readable, to_markdown
+from orelib.table3 import CLAIM, PAPER, build_table3, differences, main, readable, readable_costs, to_markdown
 
 COLUMNS = ["method", "paper_psnr", "paper_ssim", "psnr", "psnr_low", "psnr_high", "ssim", "ssim_low", "ssim_high"]
-COLUMNS += ["seconds_per_image", "parameters", "updates"]
+COLUMNS += ["sharpness", "psnr_glare", "glare_removed"]
+COLUMNS += ["parameters", "multiply_adds", "seconds_per_image", "updates", "training_seconds"]
 
 
 @pytest.fixture
 def folders(tmp_path):
     """Run folders with made scores: 4 test images, each method 1 dB above the one before."""
     folders = Folders("smoke", results_dir=str(tmp_path))
-    names = ["psnr", "ssim", "psnr_luma", "ssim_luma", "ssim_library"]
+    names = ["psnr", "ssim", "psnr_luma", "ssim_luma", "ssim_library", "sharpness", "psnr_glare", "glare_removed"]
     for number, method in enumerate(METHODS):
         run = folders.run(method, 0)
         run.mkdir(parents=True)
         (run / "config.json").write_text(Experiment.from_profile("smoke", method).to_json())
         facts = {"data_checksum": "abc", "seconds_per_image": 0.01, "parameters": 1000 * (number + 1)}
+        facts |= {"multiply_adds": 2 * 10**9, "training_seconds": 12.3}
         (run / "provenance.json").write_text(json.dumps(facts))
         images = [f"{k:03d}" for k in range(4)]
         scores = {"image": images} | {name: np.arange(4) / 10 + 20 + number for name in names}
@@ -40,7 +42,8 @@ def test_columns_and_rows_are_those_others_read(folders):
     table = build_table3(folders)
     assert list(table.columns) == COLUMNS
     assert table["method"].tolist() == ["do_nothing", "mean_colour", "linear_colour", *METHODS]
-    assert table["updates"].tolist() == [0, 0, 0, 8, 8, 8]
+    assert table["updates"].isna().tolist() == [True] * 3 + [False] * len(METHODS)
+    assert set(table["updates"].dropna()) == {8}
     assert table.set_index("method").loc["improved", "parameters"] == 3000
 
 
@@ -71,9 +74,15 @@ def test_the_papers_numbers_and_its_misreading():
 
 
 def test_differences_are_paired(folders):
-    table = differences(folders)
-    assert np.allclose(table["measured"], 1.0 * (METHODS.index("improved") - METHODS.index("pix2pix")))
+    table = differences(folders.results)
+    between = [
+        METHODS.index("improved") - METHODS.index("pix2pix"),
+        METHODS.index("nafnet") - METHODS.index("improved"),
+    ]
+    assert np.allclose(table["measured"], np.repeat(between, 2))
     assert np.allclose(table["low"], table["high"])  # every image differs by the same
+    assert table["paper"].round(4).tolist()[:2] == [0.088, 0.0128]
+    assert table["paper"][2:].isna().all()
 
 
 def test_missing_runs_are_named(folders):
@@ -96,6 +105,8 @@ def test_the_printed_table(folders, monkeypatch, capsys):
     main()
     printed = capsys.readouterr().out
     assert to_markdown(readable(table)) in printed
+    assert to_markdown(readable_costs(table)) in printed
+    assert "NAFNet (not in the paper)" in printed
     assert "23.759" in printed
     assert CLAIM in printed
 

@@ -8,6 +8,7 @@ import time
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from orelib.config import METHODS, Experiment, Folders, SettingsError
 from orelib.evaluation import evaluate, summary
@@ -98,6 +99,25 @@ def test_a_kill_between_history_and_checkpoint_loses_nothing(tmp_path, experimen
     cut = train(experiment, pairs, tmp_path / "cut")
     for name in RESULT:
         assert (cut / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_fine_tuning_starts_where_another_run_ended(tmp_path, pairs, method):
+    first = train(Experiment.from_profile("smoke", method), pairs, tmp_path / "first")
+    settings = {"start_from": str(first / "generator.safetensors"), "steps": 1, "learning_rate": 1e-9}
+    tuned = train(Experiment.from_profile("smoke", method, **settings), pairs, tmp_path / "tuned")
+    began, ended = (load_file(run / "generator.safetensors") for run in (first, tuned))
+    assert all(torch.allclose(began[name], ended[name], atol=1e-6) for name in began)
+    assert read_provenance(tuned)["started_from"]["data_checksum"] == pairs.checksum
+
+
+@pytest.mark.parametrize(
+    "missing", [{"start_from": "none.safetensors"}, {"vgg_weights": "none.pth", "lambda_perceptual": 1.0}]
+)
+def test_weights_that_are_missing_leave_no_folder_behind(tmp_path, experiment, pairs, missing):
+    with pytest.raises(FileNotFoundError, match="none"):
+        train(experiment.replace(**missing), pairs, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 TRAINER = """
@@ -199,6 +219,6 @@ def test_the_same_seed_gives_the_same_table_and_another_seed_another(tmp_path, p
         for method in METHODS:
             experiment = Experiment.from_profile("smoke", method, seed)
             evaluate(train(experiment, pairs, folders.run(method, seed)), pairs)
-        tables.append(build_table3(folders, seed).drop(columns="seconds_per_image"))
+        tables.append(build_table3(folders, seed).drop(columns=["seconds_per_image", "training_seconds"]))
     assert tables[0].equals(tables[1])
     assert not tables[0].equals(tables[2])
