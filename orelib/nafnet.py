@@ -63,15 +63,20 @@ class NAFNet(nn.Module):
 
     Each level halves the image and doubles the channels, starting with ``width`` at full resolution. ``down`` and
     ``up`` give the number of blocks of each level on the way down and up, full resolution first, and ``middle`` that
-    of the lowest. None stand at full resolution, where a block costs most: details are carried past by the skip
-    connection, and a convolution before and after reads and places them.
+    of the lowest. None stand at full resolution, where a block costs most: the skip connection carries details past,
+    read and placed by one convolution each. (A network without any feature map at full resolution lost 0.02 in SSIM on
+    validation images at the same cost; a block there doubled the cost.)
 
     (N, 3, H, W) in [-1, 1] -> the same shape; values may leave the range a little, and are clipped as they become an
     image. A new network returns its input. Raises ValueError when H or W is not a multiple of 2 ** levels.
     """
 
     def __init__(
-        self, width: int = 16, down: tuple[int, ...] = (0, 1, 2, 4), middle: int = 1, up: tuple[int, ...] = (0, 1, 1, 1)
+        self,
+        width: int = 32,
+        down: tuple[int, ...] = (0, 0, 2, 4, 2),
+        middle: int = 1,
+        up: tuple[int, ...] = (0, 1, 1, 1, 1),
     ):
         super().__init__()
         widths = [width * 2**level for level in range(len(down) + 1)]

@@ -30,6 +30,7 @@ def test_the_paper_profile_is_the_paper():
         ({"profile": "quick", "checkpoint_every": 0}, "checkpoint_every"),
         ({"profile": "quick", "device": "mps"}, "cuda"),
         ({"profile": "quick", "mosaic_size": 100}, "multiple of 128"),
+        ({"profile": "quick", "method": "nafnet", "mosaic_size": 100}, "multiple of 32"),
     ],
 )
 def test_impossible_settings_name_the_cure(arguments, named):
