@@ -34,7 +34,7 @@ $(INSTALLED): requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
 
-reproduce: env  ## data, three methods, loss curves, Table 3, comparison: all that is missing
+reproduce: env  ## data, four methods, loss curves, Table 3, comparison: all that is missing
 	@# After a kill, Snakemake's lock is stale and its last outputs may be incomplete: both are safe to go on from,
 	@# since every file appears whole, and two runs side by side would only write the same bytes twice.
 	@snakemake --cores $(CORES) --resources gpu=1 --nolock --rerun-incomplete --quiet all --config profile=$(PROFILE) \

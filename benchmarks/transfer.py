@@ -32,6 +32,8 @@ def main() -> None:
     arguments.add_argument("--trained-on", type=Path, help="data folder of the run, for instance data/quick")
     arguments.add_argument("--dry", type=Path, help="folder of photographs that show dry rock")
     chosen = arguments.parse_args()
+    if chosen.dry and not any(path.suffix.lower() in SUFFIXES for path in chosen.dry.glob("*")):
+        arguments.error(f"--dry {chosen.dry}: no photographs there")
 
     pairs = load_pairs(Folders("", str(chosen.data)))
     restorers = {f"{name} (fitted here)": restore for name, restore in fit_baselines(pairs.train).items()}
@@ -57,13 +59,16 @@ def main() -> None:
 
 def harm(restorer: Restorer, folder: Path) -> str:
     """How much a restorer changes the photographs of a folder, which are dry already."""
-    dry = [read_image(path) for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES]
-    restored = [restorer.restore(image) for image in dry]
-    decibels = np.array([psnr(*images) for images in zip(restored, dry, strict=True)])
-    likeness = np.mean([ssim(*images) for images in zip(restored, dry, strict=True)])
+    scores = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in SUFFIXES:
+            dry = read_image(path)
+            restored = restorer.restore(dry)
+            scores.append((psnr(restored, dry), ssim(restored, dry)))
+    decibels, likeness = np.array(scores).T
     return (
-        f"{len(dry)} dry photographs, before against after: PSNR {decibels.mean():.2f} dB (least {decibels.min():.2f}, "
-        f"{np.mean(decibels >= 30):.0%} at 30 dB or more), SSIM {likeness:.3f}"
+        f"{len(scores)} dry photographs, before against after: PSNR {decibels.mean():.2f} dB (least "
+        f"{decibels.min():.2f}, {np.mean(decibels >= 30):.0%} at 30 dB or more), SSIM {likeness.mean():.3f}"
     )
 
 

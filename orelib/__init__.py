@@ -18,7 +18,9 @@ os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 
 # glibc returns large blocks to the system as soon as they are free, and each must then be cleared page by page when
 # it is asked for again. Keeping up to 1 GiB of them was seen to take a tenth off a training step, and off restoring
-# an image of 512 x 512 px. (-1 and -3 are M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h.)
-if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "mallopt"):
-    ctypes.CDLL(None).mallopt(-1, 1 << 30)
-    ctypes.CDLL(None).mallopt(-3, 1 << 30)
+# an image of 512 x 512 px. (-3 and -1 are M_MMAP_THRESHOLD and M_TRIM_THRESHOLD of malloc.h; a glibc that refuses the
+# first, as those before 2.35 do, is better left alone.)
+if sys.platform == "linux":
+    _libc = ctypes.CDLL(None)
+    if hasattr(_libc, "mallopt") and _libc.mallopt(-3, 1 << 30):
+        _libc.mallopt(-1, 1 << 30)

@@ -17,8 +17,7 @@ class SettingsError(ValueError):
     """A setting that cannot be: the message names the field and the values it may take."""
 
 
-PAPER_METHODS = ("pix2pix", "cyclegan", "improved")
-METHODS = (*PAPER_METHODS, "nafnet")  # and one that is not in the paper, to see what the task admits
+METHODS = ("pix2pix", "cyclegan", "improved", "nafnet")  # the last is not in the paper, see orelib/nafnet.py
 
 
 @dataclass(frozen=True)
@@ -118,16 +117,17 @@ class Experiment:
 
     @classmethod
     def from_json(cls, text: str) -> Experiment:
+        """The experiment of a ``config.json``; a field that it lacks, being newer, has its profile's value."""
         values = json.loads(text)
-        return cls(**{**values, "scene_size": tuple(values["scene_size"])})
+        return cls.from_profile(**{**values, "scene_size": tuple(values["scene_size"])})
 
     def replace(self, **changes) -> Experiment:
         """The same experiment with some fields changed."""
         return replace(self, **changes)
 
 
-# The perceptual term is off outside the paper profile, because VGG19's 548 MB of weights cannot be shipped;
-# table and notebooks say so. The learning rate is Pix2Pix's 0.0002: 0.002 is kept for the paper profile alone.
+# The perceptual term is off outside the paper profile, because VGG19's 548 MB of weights cannot be shipped; table and
+# notebooks say so. The learning rate is Pix2Pix's 0.0002; the paper's constant 0.002 is kept for its own profile.
 _WITHOUT_GPU = {"lambda_perceptual": 0.0, "learning_rate": 0.0002, "loader_workers": 0}
 
 PROFILES: dict[str, dict] = {
@@ -152,7 +152,7 @@ PROFILES: dict[str, dict] = {
     "paper": {},
 }  # fmt: skip
 
-# NAFNet is trained as its authors do, but for the batch, which is small for want of a GPU.
+# One cycle bears a higher rate than the constant one of the others. Two samples a step, of which 128 px fill a CPU.
 METHOD_SETTINGS: dict[str, dict] = {"nafnet": {"learning_rate": 0.002, "batch_size": 2}}
 
 # A CycleGAN step takes four times as long as one of the others, so under quick it gets fewer; NAFNet gets as many as

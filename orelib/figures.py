@@ -19,10 +19,11 @@ from orelib.config import METHODS
 from orelib.files import appearing
 from orelib.scenes import Scene, SizeDistribution
 from orelib.scenes.fields import normals
-from orelib.table3 import BASELINES, SHORT, TITLES
+from orelib.table3 import BASELINES, TITLES
 
 # Okabe and Ito's colours, which remain distinct to colour-blind readers.
 COLOURS = {"pix2pix": "#0072B2", "cyclegan": "#E69F00", "improved": "#D55E00", "nafnet": "#009E73"}
+SHORT = {"pix2pix": "Pix2Pix", "cyclegan": "CycleGAN", "improved": "Improved", "nafnet": "NAFNet"}
 INSET = 0.22  # side of the enlarged window of Fig. 8, as a share of the image's shorter side
 
 
@@ -121,9 +122,11 @@ def loss_curves_figure(histories: Mapping[str, pd.DataFrame], term: str, title: 
     """Fig. 6 (``term="generator"``) or Fig. 7 (``"discriminator"``): one panel a method, raw and smoothed.
 
     Each method has a scale of its own, since their losses are sums of different terms; a method without the term has
-    no panel.
+    no panel. Raises ValueError when none has it.
     """
     histories = {method: history for method, history in histories.items() if term in history}
+    if not histories:
+        raise ValueError(f"no method has a loss term {term!r}")
     figure, axes = plt.subplots(
         1, len(histories), figsize=(3.3 * len(histories), 2.7), squeeze=False, layout="constrained"
     )

@@ -92,8 +92,9 @@ def score(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> dict[str, f
 def sharpness(restored: np.ndarray, dry: np.ndarray) -> float:
     """Mean gradient magnitude of the restored image against that of the dry one, on luma (BT.601).
 
-    1: edges and texture as strong as in the dry image; below, it is blurred; above, it has noise or glare that the
-    dry one has not. Infinite for a dry image of one grey. Takes uint8 (H, W, 3); raises ValueError for other input.
+    1: edges and texture as strong as in the dry image; below, it is blurred or lacks contrast; above, it has contrast,
+    noise or glare that the dry one has not. Infinite or NaN for a dry image of one grey. Takes uint8 (H, W, 3); raises
+    ValueError for other input.
     """
     magnitudes = []
     for image in _prepared(restored, dry, "luma"):
@@ -147,13 +148,9 @@ def mean_interval(values: Iterable[float], confidence: float = 0.95) -> tuple[fl
     """Mean of the images' values and its confidence interval, by Student's t over images.
 
     It says how far the mean would move with other test images of the same kind; it does not contain what another
-    training seed would change. Images without a value (NaN, for instance without glare) are left out; the bounds are
-    NaN for a single image, and all three for none.
+    training seed would change. The bounds are NaN for a single image.
     """
     values = np.asarray(list(values), dtype=np.float64)
-    values = values[~np.isnan(values)]
-    if not len(values):
-        return float("nan"), float("nan"), float("nan")
     mean = float(values.mean())
     if len(values) < 2:
         return mean, float("nan"), float("nan")

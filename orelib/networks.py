@@ -170,7 +170,8 @@ def init_weights(module: nn.Module) -> None:
 def count_multiply_adds(generator: nn.Module, stride: int, size: int = 512) -> int:
     """Multiplications, each with its addition, that restoring ``size`` x ``size`` px takes in convolutions.
 
-    ``size`` is rounded up to a multiple of ``stride``. Counted on PyTorch's meta device, which computes no values.
+    ``size`` is rounded up to a multiple of ``stride``. Counted on PyTorch's meta device, which computes no values; for
+    a generator as built or loaded, not one that :func:`~orelib.methods.on_device` made ready for CUDA.
     """
     side = -(-size // stride) * stride
     with FlopCounterMode(display=False) as counter, torch.no_grad():

@@ -34,7 +34,6 @@ TITLES = {
     "improved": "Improved (the paper's)",
     "nafnet": "NAFNet (not in the paper)",
 }
-SHORT = {"pix2pix": "Pix2Pix", "cyclegan": "CycleGAN", "improved": "Improved", "nafnet": "NAFNet"}
 CLAIM = (
     "The paper says that PSNR and SSIM improve by 8.8 % and 1.28 % over Pix2Pix. Its own table gives differences of "
     "0.088 dB (0.37 %) and 0.0128 (1.83 %): differences misread as per cent."
@@ -55,7 +54,7 @@ def build_table3(folders: Folders, seed: int = 0, protocol: str = "rgb") -> pd.D
     FileNotFoundError
         When a run is missing; names it.
     ValueError
-        When the runs were not trained on the same images.
+        When the runs were not trained on the same images, or scored by an earlier version of the kit.
     """
     runs = {method: folders.run(method, seed) for method in METHODS}
     missing = [shown(run) for run in runs.values() if not (run / "metrics.csv").exists()]
@@ -65,6 +64,11 @@ def build_table3(folders: Folders, seed: int = 0, protocol: str = "rgb") -> pd.D
     provenance = {method: read_provenance(run) for method, run in runs.items()}
     if len({facts["data_checksum"] for facts in provenance.values()}) > 1:
         raise ValueError(f"the runs in {shown(folders.results)} were trained on different images: train them anew")
+
+    older = [shown(run) for run in runs.values() if "sharpness" not in pd.read_csv(run / "metrics.csv", nrows=0)]
+    if older:
+        cure = "delete their metrics.csv and baselines.csv and run notebooks/03_training.ipynb for each again"
+        raise ValueError(f"scored by an earlier version of the kit: {', '.join(older)}: {cure}")
 
     baselines = pd.read_csv(runs["improved"] / "baselines.csv")
     rows = [_row(name, baselines[baselines["method"] == name], protocol) for name in BASELINES]
@@ -76,8 +80,11 @@ def build_table3(folders: Folders, seed: int = 0, protocol: str = "rgb") -> pd.D
 
 
 def read_table3(path: Path) -> pd.DataFrame:
-    """A ``table3.csv`` as :func:`build_table3` returned it."""
-    return pd.read_csv(path, dtype=COSTS)
+    """A ``table3.csv`` as :func:`build_table3` returned it; ValueError when an earlier version wrote it."""
+    table = pd.read_csv(path)
+    if not set(COSTS) <= set(table):
+        raise ValueError(f"{shown(path)} was written by an earlier version: run notebooks/05_table3.ipynb again")
+    return table.astype(COSTS)
 
 
 def _row(method: str, scores: pd.DataFrame, protocol: str) -> dict:
@@ -87,7 +94,7 @@ def _row(method: str, scores: pd.DataFrame, protocol: str) -> dict:
         name = "psnr" if (metric, protocol) == ("psnr", "library") else column(metric, protocol)
         row[metric], row[f"{metric}_low"], row[f"{metric}_high"] = mean_interval(scores[name])
     for metric in ("sharpness", "psnr_glare", "glare_removed"):
-        row[metric] = mean_interval(scores[metric])[0]
+        row[metric] = scores[metric].mean()  # of the images that have one: without glare there is no PSNR in it
     return row
 
 

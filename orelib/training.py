@@ -66,20 +66,21 @@ def train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
         When weights that the experiment names cannot be had: those to start from, or VGG19's.
     """
     run = Path(run)
-    device = start_torch(experiment)
-    torch.manual_seed(experiment.seed)
-    # Before the folder is claimed, so that weights that cannot be read leave nothing behind.
-    method = METHOD_CLASSES[experiment.method](experiment, device)
-    began_as = {}
-    if experiment.start_from:
-        about = load_weights(method.generator, kit_root() / Path(experiment.start_from).expanduser())
-        began_as = {"started_from": {"data_checksum": about["data_checksum"], "step": about["step"]}}
-    _claim(run, experiment, pairs)
+    known = _check(run, experiment, pairs)
     if (run / "generator.safetensors").exists():
         print(f"{shown(run)} is finished: {experiment.steps} steps. To train again, delete the folder.")
         return run
+    device = start_torch(experiment)
+    torch.manual_seed(experiment.seed)
+    method = METHOD_CLASSES[experiment.method](experiment, device)
+    origin = {}
+    if experiment.start_from and not (run / "checkpoint.pt").exists():
+        about = load_weights(method.generator, kit_root() / Path(experiment.start_from).expanduser())
+        origin = {"started_from": {"data_checksum": about["data_checksum"], "step": about["step"]}}
+    if not known:  # only now, so that weights that cannot be had leave no folder behind
+        _claim(run, experiment, pairs)
     record_session(run)
-    write_provenance(run, **began_as)
+    write_provenance(run, **origin)
     log = _Log.resume(run, method)
     if log.step < experiment.steps:
         _train_on(method, pairs, log)
@@ -103,27 +104,32 @@ def start_torch(experiment: Experiment) -> torch.device:
     return torch.device("cuda" if cuda else "cpu")
 
 
-def _claim(run: Path, experiment: Experiment, pairs: Pairs) -> None:
-    """Writes settings and provenance of a new run, or checks that the folder holds this very run."""
-    cure = "delete the folder to train anew, or choose another results_dir"
+def _check(run: Path, experiment: Experiment, pairs: Pairs) -> bool:
+    """Whether the folder holds this very run, begun or finished; SettingsError when it holds another."""
     config = run / "config.json"
-    if config.exists():
-        earlier = Experiment.from_json(config.read_text())
-        if earlier != experiment:
-            changed = [
-                f"{name}: {value!r} there, {getattr(experiment, name)!r} now"
-                for name, value in vars(earlier).items()
-                if value != getattr(experiment, name)
-            ]
-            raise SettingsError(f"{shown(run)} holds a run with other settings ({'; '.join(changed)}): {cure}")
-        if read_provenance(run)["data_checksum"] != pairs.checksum:
-            raise SettingsError(f"{shown(run)} holds a run on other images than these: {cure}")
-        return
+    if not config.exists():
+        return False
+    cure = "delete the folder to train anew, or choose another results_dir"
+    earlier = Experiment.from_json(config.read_text())
+    if earlier != experiment:
+        changed = [
+            f"{name}: {value!r} there, {getattr(experiment, name)!r} now"
+            for name, value in vars(earlier).items()
+            if value != getattr(experiment, name)
+        ]
+        raise SettingsError(f"{shown(run)} holds a run with other settings ({'; '.join(changed)}): {cure}")
+    if read_provenance(run)["data_checksum"] != pairs.checksum:
+        raise SettingsError(f"{shown(run)} holds a run on other images than these: {cure}")
+    return True
+
+
+def _claim(run: Path, experiment: Experiment, pairs: Pairs) -> None:
+    """Writes settings and provenance of a new run; the settings last, because they say that the folder is taken."""
     write_provenance(
         run, data_checksum=pairs.checksum,
         train_pairs=len(pairs.train), val_pairs=len(pairs.val), test_pairs=len(pairs.test),
     )  # fmt: skip
-    write_text(config, experiment.to_json())
+    write_text(run / "config.json", experiment.to_json())
 
 
 def _train_on(method: Method, pairs: Pairs, log: _Log) -> None:

@@ -1,5 +1,7 @@
 """Settings, profiles and folders."""
 
+import json
+
 import pytest
 
 from orelib.config import METHODS, PROFILES, Experiment, Folders, SettingsError, kit_root, shown
@@ -36,6 +38,13 @@ def test_the_paper_profile_is_the_paper():
 def test_impossible_settings_name_the_cure(arguments, named):
     with pytest.raises(SettingsError, match=named):
         Experiment.from_profile(**arguments)
+
+
+def test_an_older_configuration_has_its_profiles_value_for_newer_fields():
+    experiment = Experiment.from_profile("quick", "pix2pix", seed=3)
+    older = json.loads(experiment.to_json())
+    del older["nafnet_width"], older["start_from"]
+    assert Experiment.from_json(json.dumps(older)) == experiment
 
 
 def test_relative_paths_count_from_the_kit_in_every_folder_of_it(tmp_path, monkeypatch):

@@ -80,6 +80,8 @@ def test_a_method_without_a_discriminator_has_no_panel_in_fig_7(history):
     assert [axis.get_title() for axis in figures.loss_curves_figure(histories, "discriminator", "D").axes] == [
         "Pix2Pix"
     ]
+    with pytest.raises(ValueError, match="no method has a loss term 'discriminate'"):
+        figures.loss_curves_figure(histories, "discriminate", "D loss")
 
 
 def test_every_term_has_a_panel(history):

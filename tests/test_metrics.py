@@ -148,8 +148,3 @@ def test_psnr_in_the_glare_looks_nowhere_else(noise):
     assert math.isnan(metrics.psnr_glare(dry, restored, dry))
     with pytest.raises(ValueError, match="differ in size"):
         metrics.psnr_glare(wet, restored[:20], dry)
-
-
-def test_an_image_without_a_value_does_not_count_in_the_mean():
-    assert metrics.mean_interval([1.0, float("nan"), 3.0])[0] == 2
-    assert all(map(math.isnan, metrics.mean_interval([float("nan")])))

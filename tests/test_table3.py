@@ -7,7 +7,17 @@ import pandas as pd
 import pytest
 
 from orelib.config import METHODS, Experiment, Folders
-from orelib.table3 import CLAIM, PAPER, build_table3, differences, main, readable, readable_costs, to_markdown
+from orelib.table3 import (
+    CLAIM,
+    PAPER,
+    build_table3,
+    differences,
+    main,
+    read_table3,
+    readable,
+    readable_costs,
+    to_markdown,
+)
 
 COLUMNS = ["method", "paper_psnr", "paper_ssim", "psnr", "psnr_low", "psnr_high", "ssim", "ssim_low", "ssim_high"]
 COLUMNS += ["sharpness", "psnr_glare", "glare_removed"]
@@ -96,6 +106,16 @@ def test_runs_on_different_images_are_not_compared(folders):
     path.write_text(path.read_text().replace("abc", "xyz"))
     with pytest.raises(ValueError, match="different images"):
         build_table3(folders)
+
+
+def test_scores_of_an_earlier_version_are_not_mixed_in(folders, tmp_path):
+    path = folders.run("cyclegan", 0) / "metrics.csv"
+    pd.read_csv(path).drop(columns="sharpness").to_csv(path, index=False)
+    with pytest.raises(ValueError, match="cyclegan-seed0: delete"):
+        build_table3(folders)
+    pd.DataFrame({"method": ["pix2pix"], "parameters": [1]}).to_csv(tmp_path / "old.csv", index=False)
+    with pytest.raises(ValueError, match=r"old\.csv was written by an earlier version"):
+        read_table3(tmp_path / "old.csv")
 
 
 def test_the_printed_table(folders, monkeypatch, capsys):

@@ -111,6 +111,22 @@ def test_fine_tuning_starts_where_another_run_ended(tmp_path, pairs, method):
     assert read_provenance(tuned)["started_from"]["data_checksum"] == pairs.checksum
 
 
+def test_a_begun_fine_tuning_needs_its_origin_no_more(tmp_path, pairs, monkeypatch):
+    first = train(Experiment.from_profile("smoke", "nafnet"), pairs, tmp_path / "first")
+    origin = first / "generator.safetensors"
+    tuning = Experiment.from_profile("smoke", "nafnet", start_from=str(origin))
+    whole = train(tuning, pairs, tmp_path / "whole")
+    with monkeypatch.context() as patched:
+        stop_after(patched, "nafnet", 6)
+        with pytest.raises(KeyboardInterrupt):
+            train(tuning, pairs, tmp_path / "cut")
+    origin.unlink()
+    cut = train(tuning, pairs, tmp_path / "cut")
+    assert (cut / "generator.safetensors").read_bytes() == (whole / "generator.safetensors").read_bytes()
+    assert "started_from" in read_provenance(cut)
+    assert train(tuning, pairs, cut) == cut  # finished
+
+
 @pytest.mark.parametrize(
     "missing", [{"start_from": "none.safetensors"}, {"vgg_weights": "none.pth", "lambda_perceptual": 1.0}]
 )
