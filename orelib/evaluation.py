@@ -22,8 +22,9 @@ def evaluate(run: Path, pairs: Pairs) -> pd.DataFrame:
     """Restores every test image with the run's generator and scores it against its dry partner.
 
     Writes ``metrics.csv`` (``image`` and the columns of :func:`orelib.metrics.score`), ``baselines.csv`` (the same
-    with ``method`` in front) and, into ``provenance.json``, the median seconds an image takes to restore. Returns
-    the metrics. A scored run is not scored again: test data is read once, for the table.
+    with ``method`` in front) and, into ``provenance.json``, the median seconds an image takes to restore, and the
+    generator's parameters and multiply-adds. Returns the metrics. A scored run is not scored again: test data is read
+    once, for the table.
     """
     run = Path(run)
     metrics, baselines = run / "metrics.csv", run / "baselines.csv"
