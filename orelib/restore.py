@@ -21,6 +21,7 @@ from orelib.files import appearing
 from orelib.methods import METHOD_CLASSES
 from orelib.mosaic import to_image, to_tensor
 from orelib.networks import count_multiply_adds, count_parameters
+from orelib.tiles import OVERLAP, TILE, by_tiles
 
 
 class ModelFileError(ValueError):
@@ -50,16 +51,18 @@ class Restorer:
     def restore(self, wet: np.ndarray) -> np.ndarray:
         """The dry image of a wet one, uint8 (H, W, 3) both.
 
-        The photograph is restored whole and at its own scale; mirrored margins fill it up to the stride and are cut
-        off again. Dropout is off, so the same photograph gives the same result.
+        The photograph is restored at its own scale, beyond 512 px a side in overlapping tiles (:mod:`orelib.tiles`);
+        mirrored margins fill it up to the stride and are cut off again. Dropout is off, so the same photograph gives
+        the same result.
         """
         self.generator.eval()
         height, width = wet.shape[:2]
         margins = (0, -height % self.stride), (0, -width % self.stride), (0, 0)
-        padded = np.pad(wet, margins, mode="symmetric")
+        padded = to_tensor(np.pad(wet, margins, mode="symmetric"))[None]
         device = next(self.generator.parameters()).device
-        restored = self.generator(to_tensor(padded)[None].to(device))[0]
-        return to_image(restored)[:height, :width]
+        tile = max(self.stride, TILE - TILE % self.stride)
+        restored = by_tiles(lambda part: self.generator(part.to(device)), padded, tile, min(OVERLAP, tile // 2))
+        return to_image(restored[0])[:height, :width]
 
 
 def save_generator(path: Path, weights: dict[str, Tensor], experiment: Experiment, checksum: str, step: int) -> None:
