@@ -179,4 +179,11 @@ def _as_png(layer: np.ndarray) -> np.ndarray:
     """Particle labels as 16-bit, masks as black and white, photographs as they are."""
     if layer.dtype == bool:
         return layer.astype(np.uint8) * 255
-    return layer if layer.dtype == np.uint8 else layer.astype(np.uint16)
+    if layer.dtype == np.uint8:
+        return layer
+    if layer.max() > 65535:
+        raise ValueError(
+            f"a scene with {layer.max():,} particles: 16-bit labels tell at most 65,535 apart; "
+            "choose a smaller scene_size or px_per_mm, or larger particles"
+        )
+    return layer.astype(np.uint16)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from orelib import dataset
 from orelib.config import Experiment
 from orelib.dataset import read_particles, read_scenes, render_dataset
 
@@ -107,3 +108,10 @@ def test_a_disk_that_fills_up_leaves_nothing_half_written(tmp_path, tiny):
     assert not (tmp_path / "data" / "manifest.json").exists()
     assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"settings.json"}
     render_dataset(tmp_path / "data", tiny, workers=1)
+
+
+def test_more_particles_than_labels_are_refused():
+    labels = np.array([[0, 65_535]], dtype=np.int32)
+    assert dataset._as_png(labels).tolist() == [[0, 65_535]]
+    with pytest.raises(ValueError, match="65,536 particles"):
+        dataset._as_png(labels + 1)
