@@ -67,5 +67,5 @@ def test_examples_hold_every_method(tmp_path, pairs, experiment):
         save_generator(path, generator.state_dict(), trained, pairs.checksum, 1)
     examples = restored_examples(pairs, folders, count=1)
     assert list(examples) == ["belt_6"]
-    assert list(examples["belt_6"]) == ["wet", "dry", "improved", "pix2pix", "cyclegan"]
+    assert list(examples["belt_6"]) == ["wet", "dry", "improved", "pix2pix", "cyclegan", "nafnet"]
     assert {image.shape for image in examples["belt_6"].values()} == {(40, 48, 3)}
