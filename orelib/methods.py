@@ -266,8 +266,8 @@ class Supervised(Method):
 
     L1 and SSIM (eq. 2 and 5) at the weights that Improved uses; Adam with a learning rate that rises and falls once
     (:func:`one_cycle`) in place of the paper's constant one. Nothing more, because nothing more paid on validation
-    images under quick: not a heavier weight on glare, an average of weights (EMA), flips, four times as many scenes
-    or PSNR as the loss. A jitter of colours cost 1.1 dB there.
+    images under quick: not a heavier weight on glare, glare as a second target, three wetness levels of each scene or
+    four times as many scenes, flips, an average of weights (EMA), or PSNR as the loss. A jitter of colours cost 1.1 dB.
     """
 
     def __init__(self, experiment: Experiment, device: torch.device):
