@@ -1,9 +1,9 @@
 """NAFNet, a restoration network that is not in the paper (Chen et al. 2022, "Simple Baselines for Image Restoration").
 
 It stands beside the paper's networks to show how much of what is missing is the method, and how much the data. Three
-things set it apart from a U-Net GAN: it predicts the change of the image instead of the image, so that dry rock passes
-through less changed; it normalises over the channels of each pixel instead of over the image, so that an even surface
-stays even; and it gates products of features where others have an activation function.
+things set it apart from a U-Net GAN: it predicts the change of the image instead of the image, so that it need not
+learn to copy what stays; it normalises over the channels of each pixel instead of over the image, so that an even
+surface stays even; and it gates products of features where others have an activation function.
 """
 
 from __future__ import annotations

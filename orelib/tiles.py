@@ -11,7 +11,7 @@ TILE = 512  # px; the side of the samples that the paper trains on
 OVERLAP = 128  # px over which two tiles fade into each other
 
 
-def by_tiles(restore: Callable[[Tensor], Tensor], image: Tensor, tile: int = TILE, overlap: int = OVERLAP) -> Tensor:
+def by_tiles(restore: Callable[[Tensor], Tensor], image: Tensor, tile: int, overlap: int) -> Tensor:
     """``restore(image)``, computed tile by tile and blended.
 
     Where tiles overlap, their weights rise and fall linearly, so that neighbours which differ, as they do when a

@@ -34,7 +34,7 @@ from orelib.progress import Progress
 from orelib.provenance import read_provenance, record_session, write_provenance
 from orelib.restore import Restorer, load_weights, save_generator
 
-SHOWN = ("generator", "discriminator")  # the losses that the progress line shows, as G and D
+HEADLINES = ("generator", "discriminator")  # the losses that the progress line shows, as G and D
 
 
 def read_log(run: Path, name: str) -> pd.DataFrame:
@@ -170,7 +170,7 @@ def _train_on(method: Method, pairs: Pairs, log: _Log) -> None:
             log.seconds = time.monotonic() - began
             log.save()
         named = dict(zip(losses, values, strict=True))
-        progress.advance(note="  ".join(f"{name[0].upper()} {named[name]:.2f}" for name in SHOWN if name in named))
+        progress.advance(note="  ".join(f"{name[0].upper()} {named[name]:.2f}" for name in HEADLINES if name in named))
     progress.close()
 
 
