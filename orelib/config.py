@@ -3,7 +3,7 @@
 Everything that a reader may want to vary is a field of :class:`Experiment`; it is saved as ``config.json`` beside every
 result and with every checkpoint. The defaults are the paper's; where the paper is silent, the comment says what we
 decided and why. The profiles shrink them: ``smoke`` for tests, ``quick`` for a first look, ``cpu`` for published
-results without a GPU, ``paper`` for the paper as printed.
+results without a GPU, ``restorer`` for the restorer that comes with the kit, ``paper`` for the paper as printed.
 """
 
 from __future__ import annotations
@@ -148,6 +148,12 @@ PROFILES: dict[str, dict] = {
         scene_size=(256, 256), px_per_mm=2.5, zoom=5.0, train_pairs=400, val_pairs=40, test_pairs=100,
         mosaic_size=128, base_width=32, unet_depth=7, discriminator_width=32, cyclegan_width=16, cyclegan_blocks=6,
         nafnet_width=16, steps=4000, validate_every=250, checkpoint_every=250,
+    ),
+    "restorer": _WITHOUT_GPU
+    | dict(
+        scene_size=(256, 256), px_per_mm=2.5, zoom=5.0, train_pairs=1500, val_pairs=40, test_pairs=100,
+        mosaic_size=128, base_width=24, unet_depth=7, discriminator_width=32, cyclegan_width=16, cyclegan_blocks=6,
+        nafnet_width=16, steps=20_000, validate_every=1000, checkpoint_every=500,
     ),
     "paper": {},
 }  # fmt: skip
