@@ -1,4 +1,4 @@
-"""Folders of wet/dry photographs: match, check, read.
+"""Folders of wet/dry photographs: match and check.
 
 A data folder holds ``train``, ``test`` and, if wanted, ``val``; each holds ``wet`` and ``dry``; the same stem in both
 is the same place::
@@ -19,13 +19,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import tifffile
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from orelib.config import Folders, shown
+from orelib.photographs import NOT_PHOTOGRAPHS, SUFFIXES, PhotographError, read_image
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
-NOT_PHOTOGRAPHS = {"thumbs.db", "desktop.ini"}  # what file managers leave behind; hidden files are passed over too
 SPLITS = ("train", "val", "test")
 SMALLEST_SIDE = 16  # the 11 x 11 window of SSIM must fit, with some image around it
 
@@ -50,74 +47,18 @@ class Pair:
 
 @dataclass(frozen=True)
 class Pairs:
-    """A checked data folder. ``manifest`` has a row a pair; ``checksum`` names exactly these pixels in this split."""
+    """A checked data folder.
+
+    ``manifest`` has a row a pair; ``checksum`` names exactly these pixels in this split; ``embedded`` says whether they
+    are the kit's rendered scenes rather than a user's photographs.
+    """
 
     train: tuple[Pair, ...]
     val: tuple[Pair, ...]
     test: tuple[Pair, ...]
     manifest: pd.DataFrame
     checksum: str
-
-
-def read_image(path: Path) -> np.ndarray:
-    """Reads a photograph as uint8 (H, W, 3) RGB.
-
-    Grey is repeated to three channels; 16 bits become 8, 65535 becoming 255 (to within one grey value); transparent
-    parts become black; EXIF orientation is applied; palettes and CMYK become RGB.
-
-    Raises
-    ------
-    PairError
-        For a file that is empty, unreadable, holds floating-point values, or uses under 12 of its 16 bits.
-    """
-    path = Path(path)
-    if path.stat().st_size == 0:
-        raise PairError(f"{shown(path)}: the file is empty")
-    try:
-        with Image.open(path) as image:
-            image.load()
-            pixels = _pixels(image)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        if path.suffix.lower() not in (".tif", ".tiff"):
-            raise PairError(f"{shown(path)}: cannot be read as an image ({_reason(error)})") from error
-        pixels = _read_tiff(path)  # tifffile reads kinds of TIFF that Pillow does not
-    return _to_rgb8(pixels, path)
-
-
-def _pixels(image: Image.Image) -> np.ndarray:
-    image = ImageOps.exif_transpose(image)
-    if image.mode in ("P", "PA", "1", "CMYK", "YCbCr", "LAB", "HSV"):
-        image = image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
-    return np.asarray(image)
-
-
-def _read_tiff(path: Path) -> np.ndarray:
-    try:
-        return tifffile.imread(path)
-    except (tifffile.TiffFileError, ValueError, OSError, IndexError) as error:
-        raise PairError(f"{shown(path)}: cannot be read as an image ({_reason(error)})") from error
-
-
-def _reason(error: Exception) -> str:
-    return str(error).splitlines()[0].split(" <")[0].split(": '")[0] if str(error) else type(error).__name__
-
-
-def _to_rgb8(pixels: np.ndarray, path: Path) -> np.ndarray:
-    if pixels.dtype.kind not in "ui" or pixels.size == 0 or pixels.max() > 65535:
-        raise PairError(f"{shown(path)}: holds {pixels.dtype} values; save it with 8 or 16 bits a channel")
-    if pixels.ndim == 2:
-        pixels = pixels[..., None]
-    if pixels.ndim != 3 or pixels.shape[2] > 4:
-        raise PairError(f"{shown(path)}: has shape {pixels.shape}; one flat grey or colour image is needed")
-    if pixels.dtype != np.uint8:
-        if 255 < pixels.max() < 4096:  # a camera's raw 10 or 12 bits would come out almost black
-            raise PairError(f"{shown(path)}: its 16-bit values end at {pixels.max()}; scale them to the full range")
-        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    channels = pixels.shape[2]
-    if channels in (2, 4):
-        opacity = pixels[..., -1:].astype(np.uint32)
-        pixels = ((pixels[..., :-1] * opacity + 127) // 255).astype(np.uint8)
-    return np.ascontiguousarray(np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels)
+    embedded: bool
 
 
 def load_pairs(folders: Folders) -> Pairs:
@@ -159,7 +100,7 @@ def load_pairs(folders: Folders) -> Pairs:
     by_split = {split: tuple(pair for pair in pairs if pair.split == split) for split in SPLITS}
     manifest = pd.DataFrame(rows)
     checksum = hashlib.sha256(manifest.to_csv(index=False).encode()).hexdigest()
-    return Pairs(**by_split, manifest=manifest, checksum=checksum)
+    return Pairs(**by_split, manifest=manifest, checksum=checksum, embedded=folders.embedded)
 
 
 def _hold_out(pairs: list[Pair]) -> list[Pair]:
@@ -205,7 +146,7 @@ def _inspect(pairs: list[Pair], problems: list[str]) -> list[dict]:
     def look(path: Path) -> tuple[tuple[int, int], str] | str:
         try:
             pixels = read_image(path)
-        except PairError as error:
+        except PhotographError as error:
             return str(error)
         if min(pixels.shape[:2]) < SMALLEST_SIDE:
             return (

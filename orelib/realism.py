@@ -15,7 +15,8 @@ import pandas as pd
 
 from orelib import metrics
 from orelib.config import Folders
-from orelib.pairs import Pair, load_pairs, read_image
+from orelib.pairs import Pair, load_pairs
+from orelib.photographs import read_image
 
 # Photographs published by others, which this kit may not pass on: name, what they show, and where they come from.
 SOURCES = {

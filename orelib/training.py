@@ -89,7 +89,8 @@ def train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
         kept_step=log.best["step"], validation_psnr=log.best["psnr"], device=str(device),
     )  # fmt: skip
     # Last, because it says that the run is finished.
-    save_generator(run / "generator.safetensors", log.best["generator"], experiment, pairs.checksum, log.best["step"])
+    path, best = run / "generator.safetensors", log.best
+    save_generator(path, best["generator"], experiment, pairs.checksum, best["step"], pairs.embedded)
     return run
 
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 from conftest import ROOT
 
@@ -21,14 +22,12 @@ def test_rendering_is_measured():
 
 
 def test_transfer_is_measured_beside_the_baselines(tmp_path, experiment, pairs, pair_folder):
-    run_folder = train(experiment, pairs, tmp_path / "improved-seed0")
-    dry = pair_folder / "test" / "dry"
-    table, harm = run("transfer.py", run_folder, pair_folder, "--trained-on", pair_folder, "--dry", dry).split("\n\n")
-    assert harm.startswith("2 dry photographs")
-    rows = [line.rsplit(maxsplit=6) for line in table.splitlines()[2:]]
-    columns = ["restorer", "psnr", "ssim", "sharpness", "psnr_glare", "glare", "bias"]
-    scores = pd.DataFrame(rows, columns=columns).set_index("restorer")
-    assert {"do nothing", "improved-seed0", "linear_colour (fitted as the restorer)"} < set(scores.index)
-    assert scores.loc["do nothing", "glare"] in ("0.000", "NaN", "-0.000")
+    model = train(experiment, pairs, tmp_path / "improved-seed0") / "generator.safetensors"
+    folders = ["--trained-on", pair_folder, "--dry", pair_folder / "test" / "dry", "--csv", tmp_path / "out.csv"]
+    printed = run("transfer.py", pair_folder, "--model", model, *folders)
+    assert "2 dry photographs, before against after" in printed
+    scores = pd.read_csv(tmp_path / "out.csv").set_index("restorer")
+    assert {"do nothing", "improved-seed0", "improved-seed0, dry photographs in and out"} < set(scores.index)
+    assert np.nan_to_num(scores.loc["do nothing", "glare_removed"]) == 0
     same = scores.loc[["linear_colour (fitted here)", "linear_colour (fitted as the restorer)"]]
     assert len(same.drop_duplicates()) == 1

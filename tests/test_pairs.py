@@ -1,14 +1,14 @@
-"""Reading photographs by stated rules, and one error for everything that is wrong."""
+"""Folders of pairs: what is matched, and one error for everything that is wrong."""
 
 import shutil
 
 import numpy as np
 import pytest
-import tifffile
 from PIL import Image
 
 from orelib.config import Folders
-from orelib.pairs import PairError, load_pairs, pixel_counts, read_image
+from orelib.pairs import PairError, load_pairs, pixel_counts
+from orelib.photographs import read_image
 
 
 @pytest.fixture
@@ -19,79 +19,6 @@ def folder(pair_folder, tmp_path):
 
 def load(folder):
     return load_pairs(Folders("smoke", data_dir=str(folder)))
-
-
-# ---- reading -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp"])
-def test_colour_is_read_as_it_is(tmp_path, noise, suffix):
-    pixels = noise.integers(0, 256, (20, 30, 3)).astype(np.uint8)
-    Image.fromarray(pixels).save(tmp_path / f"a{suffix}")
-    assert np.array_equal(read_image(tmp_path / f"a{suffix}"), pixels)
-
-
-def test_grey_becomes_three_channels(tmp_path, noise):
-    pixels = noise.integers(0, 256, (20, 30)).astype(np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "a.png")
-    assert np.array_equal(read_image(tmp_path / "a.png"), np.repeat(pixels[..., None], 3, axis=2))
-
-
-def test_sixteen_bits_become_eight(tmp_path):
-    ramp = np.arange(256, dtype=np.uint16).reshape(16, 16) * 257
-    Image.fromarray(ramp).save(tmp_path / "grey.png")
-    tifffile.imwrite(tmp_path / "colour.tif", np.repeat(ramp[..., None], 3, axis=2), photometric="rgb")
-    for name in ("grey.png", "colour.tif"):
-        assert np.array_equal(read_image(tmp_path / name)[..., 0], np.arange(256).reshape(16, 16))
-
-
-def test_transparent_becomes_black(tmp_path):
-    pixels = np.full((16, 16, 4), 200, dtype=np.uint8)
-    pixels[:8, :, 3], pixels[8:, :, 3] = 255, 0
-    Image.fromarray(pixels).save(tmp_path / "a.png")
-    image = read_image(tmp_path / "a.png")
-    assert (image[:8] == 200).all()
-    assert (image[8:] == 0).all()
-
-
-def test_exif_orientation_is_applied(tmp_path):
-    pixels = np.zeros((16, 32, 3), dtype=np.uint8)
-    pixels[:, :16] = 255  # white on the left
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned clockwise for display
-    Image.fromarray(pixels).save(tmp_path / "a.jpg", exif=exif, quality=100)
-    image = read_image(tmp_path / "a.jpg")
-    assert image.shape == (32, 16, 3)
-    assert image[:14].min() > 250 > 5 > image[18:].max()
-
-
-def test_palette_and_cmyk_become_rgb(tmp_path):
-    red = Image.new("RGB", (16, 16), (255, 0, 0))
-    red.convert("P").save(tmp_path / "a.png")
-    red.convert("CMYK").save(tmp_path / "a.tif")
-    for name in ("a.png", "a.tif"):
-        assert read_image(tmp_path / name)[0, 0].tolist() == [255, 0, 0]
-
-
-@pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_damaged_and_empty_files_are_named(tmp_path, suffix):
-    (tmp_path / f"empty{suffix}").touch()
-    (tmp_path / f"broken{suffix}").write_bytes(b"not an image at all")
-    Image.new("RGB", (64, 64), "red").save(tmp_path / f"cut{suffix}")
-    whole = (tmp_path / f"cut{suffix}").read_bytes()
-    (tmp_path / f"cut{suffix}").write_bytes(whole[: len(whole) // 2])
-    for name in ("empty", "broken", "cut"):
-        with pytest.raises(PairError, match=f"{name}{suffix}"):
-            read_image(tmp_path / f"{name}{suffix}")
-
-
-def test_floating_point_is_refused(tmp_path):
-    tifffile.imwrite(tmp_path / "a.tif", np.zeros((16, 16), np.float32))
-    with pytest.raises(PairError, match="8 or 16 bits"):
-        read_image(tmp_path / "a.tif")
-
-
-# ---- matching ----------------------------------------------------------------------------------------------------
 
 
 def test_pairs_are_matched_by_stem(pairs):
@@ -152,12 +79,6 @@ def test_one_training_pair_is_too_few(folder):
         load(folder)
 
 
-def test_raw_camera_values_in_16_bits_are_refused(tmp_path):
-    Image.fromarray(np.full((16, 16), 1023, np.uint16)).save(tmp_path / "raw.png")
-    with pytest.raises(PairError, match="end at 1023"):
-        read_image(tmp_path / "raw.png")
-
-
 def test_pixel_counts_count_every_value(pairs):
     wet, dry = pixel_counts(pairs.test)
     assert wet.sum() == dry.sum() == 2 * 40 * 48 * 3
@@ -199,3 +120,11 @@ def test_missing_data_says_what_to_do(tmp_path, monkeypatch):
 def test_real_core_photographs_pass(real_core):
     pairs = load_pairs(Folders("quick", data_dir=str(real_core)))
     assert (len(pairs.train), len(pairs.val), len(pairs.test)) == (21, 3, 9)
+
+
+def test_pairs_say_whether_they_are_the_kits_own(pairs, pair_folder, tmp_path, monkeypatch):
+    assert not pairs.embedded
+    shutil.copytree(pair_folder, tmp_path / "data" / "smoke")
+    (tmp_path / "data" / "smoke" / "manifest.json").touch()
+    monkeypatch.chdir(tmp_path)
+    assert load_pairs(Folders("smoke")).embedded

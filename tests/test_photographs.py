@@ -1,0 +1,298 @@
+"""Photographs: read by stated rules, and written as they were read."""
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, ImageCms
+
+from orelib.photographs import Photograph, PhotographError, read_image, read_photograph, write_photograph
+
+MAKE, ORIENTATION, EXIF, EXPOSURE, GPS, LATITUDE = 0x010F, 0x0112, 0x8769, 0x829A, 0x8825, 2
+
+
+def camera_exif(orientation=None):
+    """What a camera writes: its make, an exposure time, where it stood and how it was held."""
+    exif = Image.Exif()
+    exif[MAKE] = "Belt Cameras"
+    if orientation:
+        exif[ORIENTATION] = orientation
+    exif.get_ifd(EXIF)[EXPOSURE] = 0.004
+    exif.get_ifd(GPS)[LATITUDE] = (47.0, 30.0, 0.0)
+    return exif.tobytes()
+
+
+def profile(colours="sRGB"):
+    """An ICC profile for RGB, or for other colours by a signature of four letters."""
+    icc_profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    if colours != "sRGB":
+        icc_profile[16:20] = colours.encode()
+    return bytes(icc_profile)
+
+
+def values(noise, depth, *shape):
+    return noise.integers(0, 2**depth, shape).astype(f"uint{depth}")
+
+
+# ---- as 8-bit RGB, for training ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp"])
+def test_colour_is_read_as_it_is(tmp_path, noise, suffix):
+    pixels = noise.integers(0, 256, (20, 30, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / f"a{suffix}")
+    assert np.array_equal(read_image(tmp_path / f"a{suffix}"), pixels)
+
+
+def test_grey_becomes_three_channels(tmp_path, noise):
+    pixels = noise.integers(0, 256, (20, 30)).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert np.array_equal(read_image(tmp_path / "a.png"), np.repeat(pixels[..., None], 3, axis=2))
+
+
+def test_sixteen_bits_become_eight(tmp_path):
+    ramp = np.arange(256, dtype=np.uint16).reshape(16, 16) * 257
+    Image.fromarray(ramp).save(tmp_path / "grey.png")
+    tifffile.imwrite(tmp_path / "colour.tif", np.repeat(ramp[..., None], 3, axis=2), photometric="rgb")
+    for name in ("grey.png", "colour.tif"):
+        assert np.array_equal(read_image(tmp_path / name)[..., 0], np.arange(256).reshape(16, 16))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_sixteen_bits_of_colour_are_rounded_not_cut(tmp_path, suffix):
+    pixels = np.full((16, 16, 3), 255 * 257 - 100, np.uint16)
+    write_photograph(tmp_path / f"a{suffix}", Photograph(pixels))
+    assert (read_image(tmp_path / f"a{suffix}") == 255).all()
+
+
+def test_transparent_becomes_black(tmp_path):
+    pixels = np.full((16, 16, 4), 200, dtype=np.uint8)
+    pixels[:8, :, 3], pixels[8:, :, 3] = 255, 0
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    image = read_image(tmp_path / "a.png")
+    assert (image[:8] == 200).all()
+    assert (image[8:] == 0).all()
+
+
+def test_exif_orientation_is_applied(tmp_path):
+    pixels = np.zeros((16, 32, 3), dtype=np.uint8)
+    pixels[:, :16] = 255  # white on the left
+    Image.fromarray(pixels).save(tmp_path / "a.jpg", exif=camera_exif(6), quality=100)  # to be turned clockwise
+    image = read_image(tmp_path / "a.jpg")
+    assert image.shape == (32, 16, 3)
+    assert image[:14].min() > 250 > 5 > image[18:].max()
+
+
+def test_palette_and_cmyk_become_rgb(tmp_path):
+    red = Image.new("RGB", (16, 16), (255, 0, 0))
+    red.convert("P").save(tmp_path / "a.png")
+    red.convert("P").save(tmp_path / "palette.tif")
+    red.convert("CMYK").save(tmp_path / "a.tif")
+    for name in ("a.png", "palette.tif", "a.tif"):
+        assert read_image(tmp_path / name)[0, 0].tolist() == [255, 0, 0]
+
+
+# ---- refused -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".bmp", ".webp"])
+def test_damaged_and_empty_files_are_named(tmp_path, noise, suffix):
+    (tmp_path / f"empty{suffix}").touch()
+    (tmp_path / f"broken{suffix}").write_bytes(b"not an image at all")
+    write_photograph(tmp_path / f"cut{suffix}", Photograph(values(noise, 8, 64, 64, 3)))
+    whole = (tmp_path / f"cut{suffix}").read_bytes()
+    (tmp_path / f"cut{suffix}").write_bytes(whole[: len(whole) // 2])
+    for name in ("empty", "broken", "cut"):
+        with pytest.raises(PhotographError, match=f"{name}{suffix}"):
+            read_photograph(tmp_path / f"{name}{suffix}")
+
+
+@pytest.mark.parametrize("compression", [None, "lzw", "zlib", "jpeg"])
+@pytest.mark.parametrize("missing", [20, 2000])
+def test_a_tiff_that_was_cut_off_is_refused(tmp_path, noise, compression, missing):
+    pixels = values(noise, 8, 64, 64, 3)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", compression=compression, rowsperstrip=16)
+    (tmp_path / "a.tif").write_bytes((tmp_path / "a.tif").read_bytes()[:-missing])
+    with pytest.raises(PhotographError, match=r"a\.tif"):
+        read_photograph(tmp_path / "a.tif")
+
+
+def test_a_deep_png_that_was_cut_off_is_refused(tmp_path, noise):
+    write_photograph(tmp_path / "a.png", Photograph(values(noise, 16, 64, 64, 3)))
+    (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:-100])
+    with pytest.raises(PhotographError, match=r"a\.png"):
+        read_photograph(tmp_path / "a.png")
+
+
+def test_floating_point_is_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((16, 16), np.float32))
+    with pytest.raises(PhotographError, match="8 or 16 bits"):
+        read_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("read", [read_image, read_photograph])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_raw_camera_values_in_16_bits_are_refused(tmp_path, suffix, read):
+    write_photograph(tmp_path / f"raw{suffix}", Photograph(np.full((16, 16, 3), 1023, np.uint16)))
+    with pytest.raises(PhotographError, match="end at 1023"):
+        read(tmp_path / f"raw{suffix}")
+
+
+def test_deep_cmyk_is_refused_rather_than_taken_for_rgb(tmp_path, noise):
+    tifffile.imwrite(tmp_path / "a.tif", values(noise, 16, 16, 16, 4), photometric="separated")
+    with pytest.raises(PhotographError, match="save it as RGB"):
+        read_photograph(tmp_path / "a.tif")
+
+
+def test_a_missing_file_is_missing(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read_photograph(tmp_path / "none.png")
+
+
+# ---- without loss --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".TIFF"])
+def test_everything_comes_back_from_png_and_tiff(tmp_path, noise, suffix, depth):
+    """Large enough for a TIFF of several strips."""
+    photograph = Photograph(values(noise, depth, 300, 301, 3), values(noise, depth, 300, 301), camera_exif(), profile())
+    write_photograph(tmp_path / f"a{suffix}", photograph)
+    again = read_photograph(tmp_path / f"a{suffix}")
+    for layer in ("pixels", "alpha"):
+        assert getattr(again, layer).dtype == f"uint{depth}"
+        assert np.array_equal(getattr(again, layer), getattr(photograph, layer))
+    assert again.icc_profile == photograph.icc_profile
+    assert said(again.exif) == ("Belt Cameras", None, 0.004, (47, 30, 0))
+    with Image.open(tmp_path / f"a{suffix}") as image:  # also as another program sees the file
+        image.load()
+        assert said(image.getexif().tobytes()) == said(again.exif)
+    write_photograph(tmp_path / f"b{suffix}", again)
+    assert said(read_photograph(tmp_path / f"b{suffix}").exif) == said(again.exif)
+
+
+def said(exif):
+    tags = Image.Exif()
+    tags.load(exif)
+    return tags.get(MAKE), tags.get(ORIENTATION), tags.get_ifd(EXIF).get(EXPOSURE), tags.get_ifd(GPS).get(LATITUDE)
+
+
+@pytest.mark.parametrize("compression", [None, "lzw", "zlib", "zstd"])
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+def test_deep_tiff_is_read_whatever_its_layout(tmp_path, noise, compression, byteorder, planes):
+    pixels = values(noise, 16, 20, 30, 3)
+    stored = pixels if planes == "contig" else np.moveaxis(pixels, 2, 0)
+    tifffile.imwrite(
+        tmp_path / "a.tif", stored, photometric="rgb", planarconfig=planes, compression=compression, byteorder=byteorder
+    )
+    again = read_photograph(tmp_path / "a.tif").pixels
+    assert again.dtype == np.uint16
+    assert np.array_equal(again, pixels)
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_tiff_whose_white_is_zero_is_no_negative(tmp_path, noise, depth):
+    pixels = values(noise, depth, 20, 30)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="miniswhite")
+    assert np.array_equal(read_photograph(tmp_path / "a.tif").pixels[..., 0], 2**depth - 1 - pixels)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".webp"])
+def test_lossy_formats_keep_what_matters(tmp_path, suffix):
+    """Sharp edges between colours too: without chroma subsampling in JPEG. WebP has no other way."""
+    smooth = np.linspace(40, 200, 64, dtype=np.uint8)[:, None] + np.zeros((64, 64), np.uint8)
+    pixels = np.stack([smooth, smooth.T, smooth[::-1]], axis=2)
+    if suffix != ".webp":
+        pixels[:, 31:, 0] = 255 - pixels[:, 31:, 0]
+    write_photograph(tmp_path / f"a{suffix}", Photograph(pixels, None, camera_exif(), profile()))
+    again = read_photograph(tmp_path / f"a{suffix}")
+    assert np.abs(again.pixels.astype(int) - pixels).mean() < 1.5
+    assert said(again.exif) == ("Belt Cameras", None, 0.004, (47, 30, 0))
+    assert again.icc_profile == profile()
+
+
+def test_webp_keeps_alpha_jpeg_and_bmp_show_it_as_black(tmp_path):
+    pixels, alpha = np.full((16, 16, 3), 200, np.uint8), np.full((16, 16), 255, np.uint8)
+    alpha[8:] = 0
+    for suffix in (".webp", ".jpg", ".bmp"):
+        write_photograph(tmp_path / f"a{suffix}", Photograph(pixels, alpha))
+    assert np.array_equal(read_photograph(tmp_path / "a.webp").alpha, alpha)
+    for name in ("a.jpg", "a.bmp"):
+        again = read_photograph(tmp_path / name)
+        assert again.alpha is None
+        assert again.pixels[:7].min() > 190 > 10 > again.pixels[9:].max()
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".bmp", ".webp"])
+def test_formats_of_8_bits_get_8_bits(tmp_path, suffix):
+    write_photograph(tmp_path / f"a{suffix}", Photograph(np.full((16, 16, 3), 100 * 257, np.uint16)))
+    again = read_photograph(tmp_path / f"a{suffix}").pixels
+    assert again.dtype == np.uint8
+    assert np.abs(again.astype(int) - 100).max() <= 1
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("name", ["a.png", "deep.png", "a.tif", "deep.tif", "palette.tif"])
+def test_orientation_is_applied_once_and_no_longer_said(tmp_path, noise, name, orientation):
+    pixels = values(noise, 16 if "deep" in name else 8, 20, 30, 3)
+    if name == "palette.tif":
+        Image.fromarray(pixels[..., 0]).convert("P").save(tmp_path / name, exif=camera_exif(orientation))
+        pixels = np.repeat(pixels[..., :1], 3, axis=2)
+    else:
+        write_photograph(tmp_path / name, Photograph(pixels, exif=camera_exif(orientation)))
+    turns = {2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE", 6: "ROTATE_270",
+             7: "TRANSVERSE", 8: "ROTATE_90"}  # fmt: skip
+    upright = Image.fromarray(pixels[..., 0])
+    if orientation > 1:
+        upright = upright.transpose(Image.Transpose[turns[orientation]])
+    photograph = read_photograph(tmp_path / name)
+    assert np.array_equal(photograph.pixels[..., 0], np.asarray(upright))
+    assert said(photograph.exif) == ("Belt Cameras", None, 0.004, (47, 30, 0))
+
+
+def test_transparency_of_one_colour_is_alpha(tmp_path):
+    pixels = np.zeros((16, 16, 3), np.uint8)
+    pixels[:8] = 90
+    Image.fromarray(pixels).save(tmp_path / "a.png", transparency=(90, 90, 90))
+    Image.fromarray(pixels).quantize(2).save(tmp_path / "palette.png", transparency=0)
+    assert (read_photograph(tmp_path / "a.png").alpha == np.where(pixels[..., 0] == 90, 0, 255)).all()
+    assert set(np.unique(read_photograph(tmp_path / "palette.png").alpha)) == {0, 255}
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_a_profile_of_other_colours_is_not_written_beside_rgb(tmp_path, mode):
+    """A viewer would apply it to the wrong numbers."""
+    signature = {"L": "GRAY", "CMYK": "CMYK"}[mode]
+    Image.new(mode, (16, 16)).save(tmp_path / "a.jpg", icc_profile=profile(signature))
+    photograph = read_photograph(tmp_path / "a.jpg")
+    assert photograph.icc_profile is None
+    write_photograph(tmp_path / "b.jpg", photograph)
+    with Image.open(tmp_path / "b.jpg") as image:
+        assert image.mode == "RGB"
+        assert "icc_profile" not in image.info
+
+
+def test_broken_exif_does_not_cost_the_photograph(tmp_path):
+    pixels = np.full((16, 16, 3), 100, np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=b"Exif\0\0rubbish, not a directory")
+    photograph = read_photograph(tmp_path / "a.png")
+    assert np.array_equal(photograph.pixels, pixels)
+    assert photograph.exif is None
+
+
+def test_the_layout_that_a_program_notes_in_a_tiff_is_not_carried_over(tmp_path, noise):
+    """tifffile's own: grey becomes three channels, and the note would say otherwise."""
+    tifffile.imwrite(tmp_path / "a.tif", values(noise, 16, 20, 30), metadata={"axes": "YX"})
+    write_photograph(tmp_path / "b.tif", read_photograph(tmp_path / "a.tif"))
+    with tifffile.TiffFile(tmp_path / "b.tif") as tiff:
+        assert "ImageDescription" not in tiff.pages.first.tags
+        assert tiff.series[0].shape == (20, 30, 3)
+
+
+def test_other_suffixes_are_refused_and_nothing_is_left(tmp_path):
+    photograph = Photograph(np.zeros((16, 16, 3), np.uint8))
+    with pytest.raises(ValueError, match=r"a\.gif: not a format"):
+        write_photograph(tmp_path / "a.gif", photograph)
+    with pytest.raises((OSError, ValueError)):
+        write_photograph(tmp_path / "wide.jpg", Photograph(np.zeros((1, 70_000, 3), np.uint8)))
+    assert not list(tmp_path.iterdir())
