@@ -1,4 +1,4 @@
-# make help lists the targets. PROFILE=smoke|quick|cpu|paper, SEED, DATA_DIR and RESULTS_DIR can be given to each.
+# make help lists the targets. PROFILE=smoke|quick|cpu|restorer|paper, SEED, DATA_DIR and RESULTS_DIR can be given to each.
 
 # bash, because the default shell of an old make runs simple lines without the PATH set below
 SHELL := /bin/bash
@@ -17,11 +17,11 @@ INSTALLED := $(VENV)/installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env reproduce test lint lab notebooks reference requirements clean
+.PHONY: help env reproduce test lint lab notebooks reference restorer requirements clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  PROFILE=smoke|quick|cpu|paper (now $(PROFILE)), SEED=0, DATA_DIR=<your pairs>, RESULTS_DIR=results"
+	@echo "  PROFILE=smoke|quick|cpu|restorer|paper (now $(PROFILE)), SEED=0, DATA_DIR=<your pairs>, RESULTS_DIR=results"
 
 env: $(INSTALLED)  ## create the environment in .venv/
 
@@ -66,6 +66,14 @@ reference: reproduce  ## copy what the README quotes to results/reference/<profi
 	cd '$(RESULTS_DIR)/$(PROFILE)' && tar -cf - table3.csv figures/figure8_comparison.png figures/table3.png \
 	    $$(for file in config.json provenance.json validation.csv metrics.csv baselines.csv; do ls *-seed$(SEED)/$$file; done) \
 	    | tar -xf - -C '$(CURDIR)/results/reference/$(PROFILE)'
+
+restorer: env  ## train the restorer that comes with the kit, an hour or two, and put it into orelib/default_restorer/
+	snakemake --cores $(CORES) --nolock --rerun-incomplete --quiet all --config profile=restorer seed=0 -- \
+	    results/restorer/nafnet-seed0/metrics.csv
+	mkdir -p results/reference/restorer/nafnet-seed0
+	cd results/restorer/nafnet-seed0 && cp config.json provenance.json validation.csv metrics.csv baselines.csv \
+	    '$(CURDIR)/results/reference/restorer/nafnet-seed0'
+	python -c 'from orelib.restore import DEFAULT_RESTORER, publish; publish("results/restorer/nafnet-seed0/generator.safetensors", DEFAULT_RESTORER)'
 
 requirements:  ## pin the newest versions that pyproject.toml admits in requirements.txt
 	$(PYTHON) -m pip install --quiet uv

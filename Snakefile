@@ -1,5 +1,5 @@
 # What depends on what. Called by the Makefile; also by hand: snakemake --cores 2 --config profile=smoke
-# Each rule runs one notebook headless. A run folder's checkpoint.pt is no declared output on purpose: Snakemake
+# Each rule but the last runs one notebook headless. A run folder's checkpoint.pt is no declared output on purpose: Snakemake
 # deletes the outputs of a failed job, and the checkpoint is what the next try goes on from.
 
 from pathlib import Path
@@ -38,6 +38,7 @@ rule all:
         f"{FIGURES}/mosaic.png",
         f"{FIGURES}/figure6_generator_loss.png",
         f"{FIGURES}/figure8_comparison.png",
+        f"{OUT}/report.html",
 
 
 rule dataset:
@@ -136,3 +137,17 @@ rule compare:
         executed=f"{OUT}/notebooks/06_compare.ipynb",
     shell:
         papermill("06_compare.ipynb", "06 comparison", data=True, seed=SEED)
+
+
+rule report:
+    input:
+        rules.table3.output,
+        rules.compare.output,
+        GENERATORS,
+    output:
+        f"{OUT}/report.html",
+    params:
+        **PARAMS,
+    shell:
+        f"echo '== {OUT}/report.html'; python -m orelib.report {PROFILE} --seed {SEED} --results-dir {{params.results:q}}"
+        " --data-dir {params.data:q}"

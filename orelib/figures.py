@@ -15,11 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from orelib.config import METHODS
 from orelib.files import appearing
 from orelib.scenes import Scene, SizeDistribution
 from orelib.scenes.fields import normals
-from orelib.table3 import BASELINES, TITLES
+from orelib.table3 import TITLES
 
 # Okabe and Ito's colours, which remain distinct to colour-blind readers.
 COLOURS = {"pix2pix": "#0072B2", "cyclegan": "#E69F00", "improved": "#D55E00", "nafnet": "#009E73"}
@@ -210,19 +209,40 @@ def table3_figure(table: pd.DataFrame) -> Figure:
     """Table 3 as a figure: measured means with 95 % intervals, the paper's values, and the untrained baselines."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 2.9), sharey=True, layout="constrained")
     plt.close(figure)
-    names = [*BASELINES, *METHODS]
-    rows = table.set_index("method").loc[names]
+    rows = table.set_index("method")
+    names = list(rows.index)
     for axis, metric, label in zip(axes, ("psnr", "ssim"), ("PSNR, dB", "SSIM"), strict=True):
+        axis.plot([], [], "o", color="#777777", label="measured")
+        if rows[f"paper_{metric}"].notna().any():
+            axis.plot([], [], "D", mfc="none", color="black", label="the paper, on its own photographs")
         for height, (name, row) in enumerate(rows.iterrows()):
             colour = COLOURS.get(name, "#777777")
             axis.plot([row[f"{metric}_low"], row[f"{metric}_high"]], [height, height], color=colour, linewidth=3)
-            axis.plot(row[metric], height, "o", color=colour, label="measured" if name == "improved" else None)
+            axis.plot(row[metric], height, "o", color=colour)
             if not np.isnan(row[f"paper_{metric}"]):
-                label_once = "the paper, on its own photographs" if name == "improved" else None
-                axis.plot(row[f"paper_{metric}"], height, "D", mfc="none", color="black", label=label_once)
+                axis.plot(row[f"paper_{metric}"], height, "D", mfc="none", color="black")
         axis.set_xlabel(label)
         axis.grid(axis="x", alpha=0.3)
         axis.set_yticks(range(len(names)), [TITLES[name] for name in names])
     axes[0].invert_yaxis()
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False, fontsize=8)
+    return figure
+
+
+def contact_sheet_figure(photographs: Sequence[tuple[str, np.ndarray, np.ndarray]], columns: int = 6) -> Figure:
+    """Restored below wet, ``columns`` photographs a row; ``photographs`` are (title, wet, restored)."""
+    columns = min(columns, len(photographs))
+    rows = -(-len(photographs) // columns)
+    figure, axes = _images(2 * rows, columns, height=1.75, width=1.75)
+    for axis in axes[-2:, len(photographs) - (rows - 1) * columns :].flat:
+        axis.set_axis_off()  # places of the last row that stay empty
+    for number, (title, wet, restored) in enumerate(photographs):
+        row, column = divmod(number, columns)
+        upper, lower = axes[2 * row, column], axes[2 * row + 1, column]
+        upper.imshow(wet)
+        lower.imshow(restored)
+        upper.set_title(title, fontsize=7)
+        if column == 0:
+            upper.set_ylabel("wet")
+            lower.set_ylabel("restored")
     return figure

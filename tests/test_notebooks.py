@@ -1,5 +1,6 @@
 """The notebooks: run headless under the smoke profile, and committed as they ran."""
 
+import html
 import json
 import re
 import subprocess
@@ -11,7 +12,10 @@ import papermill
 import pytest
 from conftest import REAL, ROOT
 
-from orelib.config import METHODS
+from orelib.config import METHODS, Folders
+from orelib.pairs import load_pairs
+from orelib.report import write_report
+from orelib.table3 import read_table3, readable, readable_costs
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PARAMETERS = {"profile", "method", "seed", "data_dir", "results_dir", "images", "photographs_dir", "start_from"}
@@ -66,6 +70,23 @@ def test_they_leave_what_others_read(executed):
         names = {path.name for path in (results / f"{method}-seed0").iterdir()}
         assert {"config.json", "provenance.json", "history.csv", "checkpoint.pt", "generator.safetensors",
                 "metrics.csv", "baselines.csv"} <= names  # fmt: skip
+
+
+def test_the_report_holds_it_all_on_one_page(executed, pair_folder):
+    folders = Folders("smoke", data_dir=str(pair_folder), results_dir=str(executed))
+    text = write_report(folders, load_pairs(folders)).read_text("utf-8")
+    table = read_table3(executed / "smoke" / "table3.csv")
+    for cell in (*readable(table).to_numpy().ravel(), *readable_costs(table).to_numpy().ravel()):
+        assert html.escape(cell, quote=False) in text
+    assert text.count('<img src="data:image/png;base64,') == 5  # Table 3, Fig. 6, 7 and 8, validation
+    slider = json.loads(re.search(r'<script type="application/json"[^>]*>(.*?)</script>', text, re.DOTALL).group(1))
+    assert len(slider["photographs"]) == 2
+    assert set(METHODS) <= set(slider["photographs"][0]["layers"])
+    provenance = json.loads((executed / "smoke" / "improved-seed0" / "provenance.json").read_text())
+    assert provenance["data_checksum"] in text
+    assert "lambda_ssim" in text
+    assert not re.search(r"https?://", text.replace(json.dumps(slider), ""))
+    assert len(text) < 15_000_000
 
 
 def test_photographs_are_measured_anew_where_they_are(tmp_path, pair_folder):
