@@ -193,7 +193,7 @@ def _photograph(name: str, layers: Mapping[str, np.ndarray], note: str = "", sor
 def _score(image: np.ndarray, dry: np.ndarray) -> str:
     """As ``scoreText`` of pixels.js."""
     decibels = psnr(image, dry)
-    likeness = f"{ssim(image, dry):.4f}" if min(dry.shape[:2]) >= WINDOW_SIZE else "–"
+    likeness = f"{ssim(image, dry):.4f}" if min(dry.shape[:2]) >= WINDOW_SIZE else "-"
     return f"{'∞' if np.isinf(decibels) else f'{decibels:.2f}'} dB, {likeness}"
 
 

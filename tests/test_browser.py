@@ -269,7 +269,11 @@ def test_dragging_over_a_large_photograph_stays_smooth(page, tmp_path, record_pr
             const channel = new MessageChannel();
             let began = 0;
             channel.port1.onmessage = () => window.frames_ms.push(performance.now() - began);
-            const frame = () => { began = performance.now(); channel.port2.postMessage(0); requestAnimationFrame(frame); };
+            const frame = () => {
+                began = performance.now();
+                channel.port2.postMessage(0);
+                requestAnimationFrame(frame);
+            };
             requestAnimationFrame(frame);
         }"""
     )

@@ -52,7 +52,7 @@ def test_without_a_dry_image_there_are_no_scores(images):
 def test_equal_and_tiny_images_have_a_score_in_words():
     tiny = np.zeros((4, 5, 3), np.uint8)
     (photograph,) = Compare(tiny, tiny).photographs
-    assert photograph["layers"]["wet"]["score"] == "∞ dB, –"
+    assert photograph["layers"]["wet"]["score"] == "∞ dB, -"
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ function rowOfSsim(rows, across) {
 // As orelib.compare writes the scores of the whole image.
 function scoreText(psnr, ssim) {
   const decibels = psnr === Infinity ? "∞" : psnr.toFixed(2);
-  return `${decibels} dB, ${Number.isNaN(ssim) ? "–" : ssim.toFixed(4)}`;
+  return `${decibels} dB, ${Number.isNaN(ssim) ? "-" : ssim.toFixed(4)}`;
 }
 
 // |image - dry|, mean of the channels, as colours: black over violet and orange to pale yellow.
