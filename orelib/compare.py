@@ -23,8 +23,8 @@ from PIL import Image
 
 from orelib.figures import SHORT
 from orelib.files import write_text
-from orelib.metrics import psnr, ssim
 from orelib.losses import WINDOW_SIZE
+from orelib.metrics import psnr, ssim
 
 _SLIDER = files("orelib") / "slider"
 _SCRIPT = "\n".join((_SLIDER / f"{part}.js").read_text("utf-8") for part in ("pixels", "layers", "slider", "widget"))

@@ -15,6 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from orelib.check import HALF_A_STOP, Check
+from orelib.config import shown
 from orelib.files import appearing
 from orelib.scenes import Scene, SizeDistribution
 from orelib.scenes.fields import normals
@@ -23,6 +25,7 @@ from orelib.table3 import TITLES
 # Okabe and Ito's colours, which remain distinct to colour-blind readers.
 COLOURS = {"pix2pix": "#0072B2", "cyclegan": "#E69F00", "improved": "#D55E00", "nafnet": "#009E73"}
 SHORT = {"pix2pix": "Pix2Pix", "cyclegan": "CycleGAN", "improved": "Improved", "nafnet": "NAFNet"}
+SPLIT_COLOURS = {"train": "#0072B2", "val": "#E69F00", "test": "#009E73"}
 INSET = 0.22  # side of the enlarged window of Fig. 8, as a share of the image's shorter side
 
 
@@ -245,4 +248,50 @@ def contact_sheet_figure(photographs: Sequence[tuple[str, np.ndarray, np.ndarray
         if column == 0:
             upper.set_ylabel("wet")
             lower.set_ylabel("restored")
+    return figure
+
+
+def check_figure(check: Check) -> Figure:
+    """A checked folder: by how much each wet photograph is shifted, and how bright it is, against its dry one.
+
+    Pairs stand in order of their names within their split; a ring marks a pair with a problem.
+    """
+    figure, (shifts, exposures) = plt.subplots(1, 2, figsize=(9, 4.4), layout="constrained", width_ratios=(4, 5))
+    plt.close(figure)
+    pairs = check.pairs
+    limit, turn, usual = check.largest_shift, np.linspace(0, 2 * np.pi, 181), pairs["exposure"].median()
+    legend = {
+        f"largest shift, {limit:g} px": shifts.plot(limit * np.cos(turn), limit * np.sin(turn), "--", color="#777777")[
+            0
+        ],
+        "half a stop around the median": exposures.axhspan(
+            usual / HALF_A_STOP, usual * HALF_A_STOP, color="#777777", alpha=0.15, linewidth=0
+        ),
+        "wet as bright as dry": exposures.axhline(1, color="#777777", linewidth=1),
+    }
+    splits = list(pairs["split"].unique())
+    for place, split in enumerate(splits):
+        of_split = pairs[pairs["split"] == split]
+        order = place - 0.4 + 0.8 * (np.arange(len(of_split)) + 0.5) / len(of_split)
+        bad = of_split["problem"].ne("").to_numpy()
+        for axis, x, y in (
+            (shifts, of_split["shift_right"].to_numpy(), of_split["shift_down"].to_numpy()),
+            (exposures, order, of_split["exposure"].to_numpy()),
+        ):
+            dots = axis.scatter(x, y, s=16, color=SPLIT_COLOURS[split], alpha=0.7, linewidths=0)
+            rings = axis.scatter(x[bad], y[bad], s=70, facecolors="none", edgecolors="#D55E00", linewidths=1.2)
+        legend[f"{split} ({len(of_split)})"] = dots
+    if pairs["problem"].ne("").any():
+        legend["with a problem"] = rings
+    reach = 1.15 * max(limit, *pairs["shift_down"].abs().dropna(), *pairs["shift_right"].abs().dropna(), 0)
+    shifts.set(
+        title=f"shift of wet against dry\n({pairs['shift'].count()} of {len(pairs)} measurable)", aspect="equal",
+        xlabel="to the right, px", ylabel="down, px", xlim=(-reach, reach), ylim=(reach, -reach),
+    )  # fmt: skip
+    exposures.set(title="brightness of wet against dry", ylabel="mean grey of wet / mean grey of dry")
+    exposures.set_xticks(range(len(splits)), splits)
+    for axis in (shifts, exposures):
+        axis.grid(alpha=0.3)
+    figure.suptitle(f"{shown(check.folder)}: {len(pairs)} pairs, {len(check.problems)} problems", fontsize=11)
+    figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return figure

@@ -80,7 +80,7 @@ class Gallery:
         return self._restorer(model).restore(self.pairs[image].load()[0])
 
     def example(self, image: str, models: list[str]) -> dict[str, np.ndarray]:
-        """``{"wet": ..., "dry": ..., model: ...}`` of one test image; a method of a single seed goes by its own name."""
+        """``{"wet": ..., "dry": ..., model: ...}`` of one test image; a method of one seed goes by its name."""
         wet, dry = self.pairs[image].load()
         methods = [name.rpartition("-seed")[0] for name in models]
         layers = {"wet": wet, "dry": dry}

@@ -64,8 +64,8 @@ def write_report(folders: Folders, pairs: Pairs, seed: int = 0) -> Path:
         _table(readable_costs(table)),
         "<h2>Slider</h2>",
         _text(
-            "Test images from the worst to the best. Drag the divider, or move it with the arrow keys; ctrl and the wheel, "
-            "+ and - or a double click enlarge, and an enlarged image is moved by dragging it."
+            "Test images from the worst to the best. Drag the divider, or move it with the arrow keys; ctrl and the "
+            "wheel, + and - or a double click enlarge, and an enlarged image is moved by dragging it."
         ),
         gallery.compare(_spread(gallery), models).section("slider"),
         "<h2>Fig. 8: water removal by different methods</h2>",

@@ -20,9 +20,9 @@ import nbformat
 import numpy as np
 import pytest
 from conftest import ROOT
-from PIL import Image
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
+from PIL import Image
 
 from orelib.compare import Compare, compare
 from orelib.config import METHODS, Experiment, Folders
@@ -32,7 +32,7 @@ from orelib.restore import save_generator
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
 
-FLAGS = "--headless --no-sandbox --disable-gpu --disable-background-networking --no-first-run".split()
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 STAGE = ".orelib-stage"
 
 
@@ -207,7 +207,7 @@ def test_zoom_scores_the_visible_part(page, images, tmp_path):
     page.keyboard.press("+")
     page.wait_for_selector(".orelib-scores[data-state=done]")
     text = shown.locator(".orelib-scores").inner_text()
-    width, height = map(int, re.search(r"visible (\d+) × (\d+) px", text).groups())
+    width, height = map(int, re.search(r"visible (\d+) x (\d+) px", text).groups())
     assert width < 60
     top, left = (30 - height) // 2, (60 - width) // 2
     part = np.s_[top : top + height, left : left + width]

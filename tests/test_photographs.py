@@ -153,21 +153,27 @@ def test_a_missing_file_is_missing(tmp_path):
 
 @pytest.mark.parametrize("depth", [8, 16])
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".TIFF"])
-def test_everything_comes_back_from_png_and_tiff(tmp_path, noise, suffix, depth):
+def test_depth_alpha_and_profile_come_back_from_png_and_tiff(tmp_path, noise, suffix, depth):
     """Large enough for a TIFF of several strips."""
-    photograph = Photograph(values(noise, depth, 300, 301, 3), values(noise, depth, 300, 301), camera_exif(), profile())
+    photograph = Photograph(values(noise, depth, 300, 301, 3), values(noise, depth, 300, 301), None, profile())
     write_photograph(tmp_path / f"a{suffix}", photograph)
     again = read_photograph(tmp_path / f"a{suffix}")
     for layer in ("pixels", "alpha"):
         assert getattr(again, layer).dtype == f"uint{depth}"
         assert np.array_equal(getattr(again, layer), getattr(photograph, layer))
     assert again.icc_profile == photograph.icc_profile
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_exif_comes_back_from_png(tmp_path, noise, depth):
+    write_photograph(tmp_path / "a.png", Photograph(values(noise, depth, 20, 30, 3), exif=camera_exif()))
+    again = read_photograph(tmp_path / "a.png")
     assert said(again.exif) == ("Belt Cameras", None, 0.004, (47, 30, 0))
-    with Image.open(tmp_path / f"a{suffix}") as image:  # also as another program sees the file
+    with Image.open(tmp_path / "a.png") as image:  # also as another program sees the file
         image.load()
         assert said(image.getexif().tobytes()) == said(again.exif)
-    write_photograph(tmp_path / f"b{suffix}", again)
-    assert said(read_photograph(tmp_path / f"b{suffix}").exif) == said(again.exif)
+    write_photograph(tmp_path / "b.png", again)
+    assert said(read_photograph(tmp_path / "b.png").exif) == said(again.exif)
 
 
 def said(exif):
@@ -237,7 +243,9 @@ def test_orientation_is_applied_once_and_no_longer_said(tmp_path, noise, name, o
     pixels = values(noise, 16 if "deep" in name else 8, 20, 30, 3)
     if name == "palette.tif":
         Image.fromarray(pixels[..., 0]).convert("P").save(tmp_path / name, exif=camera_exif(orientation))
-        pixels = np.repeat(pixels[..., :1], 3, axis=2)
+    elif name.endswith(".tif"):
+        tag = ("Orientation", "H", 1, orientation, True)
+        tifffile.imwrite(tmp_path / name, pixels, photometric="rgb", extratags=[tag])
     else:
         write_photograph(tmp_path / name, Photograph(pixels, exif=camera_exif(orientation)))
     turns = {2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE", 6: "ROTATE_270",
@@ -247,7 +255,10 @@ def test_orientation_is_applied_once_and_no_longer_said(tmp_path, noise, name, o
         upright = upright.transpose(Image.Transpose[turns[orientation]])
     photograph = read_photograph(tmp_path / name)
     assert np.array_equal(photograph.pixels[..., 0], np.asarray(upright))
-    assert said(photograph.exif) == ("Belt Cameras", None, 0.004, (47, 30, 0))
+    if name.endswith(".png"):
+        assert said(photograph.exif) == ("Belt Cameras", None, 0.004, (47, 30, 0))
+    write_photograph(tmp_path / f"again_{name}", photograph)
+    assert np.array_equal(read_photograph(tmp_path / f"again_{name}").pixels, photograph.pixels)
 
 
 def test_transparency_of_one_colour_is_alpha(tmp_path):
@@ -280,13 +291,21 @@ def test_broken_exif_does_not_cost_the_photograph(tmp_path):
     assert photograph.exif is None
 
 
-def test_the_layout_that_a_program_notes_in_a_tiff_is_not_carried_over(tmp_path, noise):
-    """tifffile's own: grey becomes three channels, and the note would say otherwise."""
-    tifffile.imwrite(tmp_path / "a.tif", values(noise, 16, 20, 30), metadata={"axes": "YX"})
-    write_photograph(tmp_path / "b.tif", read_photograph(tmp_path / "a.tif"))
-    with tifffile.TiffFile(tmp_path / "b.tif") as tiff:
-        assert "ImageDescription" not in tiff.pages.first.tags
-        assert tiff.series[0].shape == (20, 30, 3)
+@pytest.mark.parametrize("mode", ["RGB", "P"])
+def test_no_exif_is_read_from_a_tiff(tmp_path, mode):
+    Image.new(mode, (20, 30)).save(tmp_path / "a.tif", exif=camera_exif(), icc_profile=profile())
+    photograph = read_photograph(tmp_path / "a.tif")
+    assert photograph.exif is None
+    assert photograph.icc_profile == profile()
+
+
+def test_a_tiff_says_nothing_but_its_layout_and_profile(tmp_path, noise):
+    """Neither EXIF nor tifffile's notes, which a program may take for the photographer's."""
+    write_photograph(tmp_path / "a.tif", Photograph(values(noise, 8, 20, 30, 3), None, camera_exif(), profile()))
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        tags = tiff.pages.first.tags
+        assert not {"Make", "ExifTag", "GPSTag", "Orientation", "ImageDescription", "Software"} & {t.name for t in tags}
+        assert tags["InterColorProfile"].value == profile()
 
 
 def test_other_suffixes_are_refused_and_nothing_is_left(tmp_path):

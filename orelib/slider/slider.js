@@ -239,7 +239,7 @@ class Comparison {
       return { layer, part, row: element("tr", {}, element("th", { scope: "row" }, title), element("td", {}, score), part) };
     });
     const [x, y, width, height] = this.place.seen, whole = width === photograph.width && height === photograph.height;
-    const head = element("tr", {}, element("td"), element("th", { scope: "col" }, "PSNR, SSIM"), element("th", { scope: "col" }, whole ? "" : `of the visible ${width} × ${height} px`));
+    const head = element("tr", {}, element("td"), element("th", { scope: "col" }, "PSNR, SSIM"), element("th", { scope: "col" }, whole ? "" : `of the visible ${width} x ${height} px`));
     this.scores.replaceChildren(...(rows.length ? [element("table", {}, head, ...rows.map(({ row }) => row))] : []));
     this.scores.dataset.state = whole ? "done" : "computing";
     if (whole) return;
