@@ -1,7 +1,7 @@
 """Wet photographs in, restored copies out: one file, a folder, or a folder that is watched.
 
-Originals are never touched, and nothing that exists is overwritten unasked. A copy has its photograph's name, format and
-depth (:mod:`orelib.photographs`); it appears whole or not at all, so that a copy which is there is finished.
+Originals are never touched, and nothing that exists is overwritten unasked. A copy has its photograph's name, format
+and depth (:mod:`orelib.photographs`); it appears whole or not at all, so that a copy which is there is finished.
 """
 
 from __future__ import annotations

@@ -79,19 +79,8 @@ def load_pairs(folders: Folders) -> Pairs:
     if folders.embedded and not (root / "manifest.json").exists():
         cure = f"run notebooks/01_dataset.ipynb with profile={folders.profile!r} first"
         raise FileNotFoundError(f"{shown(root)} holds no finished data set: {cure}")
-    if not root.is_dir():
-        cure = "data_dir must name a folder that holds train/ and test/, each with wet/ and dry/"
-        raise FileNotFoundError(f"{shown(root)} is not a folder: {cure}")
     problems: list[str] = []
-    pairs: list[Pair] = []
-    for split in SPLITS:
-        if split == "val" and not (root / split).exists():
-            continue
-        pairs += _match(root / split, split, problems)
-    if not (root / "val").exists():
-        pairs = _hold_out(pairs)
-        if not any(pair.split == "train" for pair in pairs):
-            problems.append(f"{shown(root / 'train')}: two pairs are needed at least, since one is held out")
+    pairs = hold_out(root, find_pairs(root, problems), problems)
     rows = _inspect(pairs, problems)
     _find_leaks(pairs, rows, problems)
     if problems:
@@ -103,12 +92,28 @@ def load_pairs(folders: Folders) -> Pairs:
     return Pairs(**by_split, manifest=manifest, checksum=checksum, embedded=folders.embedded)
 
 
-def _hold_out(pairs: list[Pair]) -> list[Pair]:
-    """The pairs with the last eighth of the training split, at least one, moved to validation."""
+def find_pairs(root: Path, problems: list[str]) -> list[Pair]:
+    """The pairs of a data folder, by split and stem; what has no partner goes into ``problems``.
+
+    Raises FileNotFoundError when the folder is missing.
+    """
+    if not root.is_dir():
+        cure = "name a folder that holds train/ and test/, each with wet/ and dry/"
+        raise FileNotFoundError(f"{shown(root)} is not a folder: {cure}")
+    splits = [split for split in SPLITS if split != "val" or (root / split).exists()]
+    return [pair for split in splits for pair in _match(root / split, split, problems)]
+
+
+def hold_out(root: Path, pairs: list[Pair], problems: list[str]) -> list[Pair]:
+    """The pairs; without a ``val`` folder, the last eighth of the training split, at least one, as validation."""
+    if (root / "val").exists():
+        return pairs
     train = [pair for pair in pairs if pair.split == "train"]
     held_out = train[-max(1, len(train) // 8) :]
     kept = train[: len(train) - len(held_out)]
     rest = [pair for pair in pairs if pair.split != "train"]
+    if train and not kept:
+        problems.append(f"{shown(root / 'train')}: two pairs are needed at least, since one is held out")
     return [*kept, *(replace(pair, split="val") for pair in held_out), *rest]
 
 
@@ -118,7 +123,7 @@ def _match(folder: Path, split: str, problems: list[str]) -> list[Pair]:
     for side in ("wet", "dry"):
         side_folder = folder / side
         if not side_folder.is_dir():
-            problems.append(f"{shown(side_folder)}: the folder is missing")
+            problems.append(f"{shown(side_folder)}: the folder is missing; put the photographs there")
             found[side] = {}
             continue
         files = [p for p in sorted(side_folder.iterdir()) if p.name[0] != "." and p.name.lower() not in NOT_PHOTOGRAPHS]
@@ -129,14 +134,17 @@ def _match(folder: Path, split: str, problems: list[str]) -> list[Pair]:
             if path not in images
         ]
         repeated = [stem for stem, count in Counter(path.stem for path in images).items() if count > 1]
-        problems += [f"{shown(side_folder)}: more than one file is named {stem}.*" for stem in repeated]
+        problems += [f"{shown(side_folder)}: more than one file is named {stem}.*; keep one" for stem in repeated]
         if not images:
-            problems.append(f"{shown(side_folder)}: the folder holds no images")
+            problems.append(f"{shown(side_folder)}: the folder holds no images; put the photographs there")
         found[side] = {path.stem: path for path in images}
     wet, dry = found["wet"], found["dry"]
     for side, other, partner in ((wet, dry, "dry"), (dry, wet, "wet")):
         if other:  # a missing or empty folder was named already
-            problems += [f"{shown(side[stem])}: has no {partner} partner" for stem in sorted(set(side) - set(other))]
+            problems += [
+                f"{shown(side[stem])}: has no {partner} partner; add it or take the file away"
+                for stem in sorted(set(side) - set(other))
+            ]
     return [Pair(split, stem, wet[stem], dry[stem]) for stem in sorted(set(wet) & set(dry))]
 
 

@@ -3,22 +3,27 @@
 import html
 import json
 import re
+import shutil
 import subprocess
 import sys
 
 import nbformat
+import numpy as np
 import pandas as pd
 import papermill
 import pytest
 from conftest import REAL, ROOT
+from PIL import Image
 
 from orelib.config import METHODS, Folders
 from orelib.pairs import load_pairs
 from orelib.report import write_report
+from orelib.scenes import render_pair
 from orelib.table3 import read_table3, readable, readable_costs
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-PARAMETERS = {"profile", "method", "seed", "data_dir", "results_dir", "images", "photographs_dir", "start_from"}
+PARAMETERS = {"profile", "method", "methods", "seed", "data_dir", "results_dir", "images", "photographs_dir", "model",
+              "start_from", "largest_shift", "align"}  # fmt: skip
 TRAININGS = [("03_training", {"method": method}) for method in METHODS]
 ORDER = [
     ("01_dataset", {}),
@@ -27,6 +32,7 @@ ORDER = [
     ("04_loss_curves", {}),
     ("05_table3", {}),
     ("06_compare", {}),
+    ("07_your_photos", {}),
 ]
 
 
@@ -70,6 +76,44 @@ def test_they_leave_what_others_read(executed):
         names = {path.name for path in (results / f"{method}-seed0").iterdir()}
         assert {"config.json", "provenance.json", "history.csv", "checkpoint.pt", "generator.safetensors",
                 "metrics.csv", "baselines.csv"} <= names  # fmt: skip
+
+
+def test_07_restores_every_photograph_and_scores_what_it_trained(executed, pair_folder):
+    results = executed / "smoke"
+    assert {path.name for path in (results / "restored").iterdir()} == {"belt_6.png", "belt_7.png"}
+    assert set(pd.read_csv(results / "restored.csv")["status"]) == {"restored"}
+    assert len(pd.read_csv(results / "check.csv")) == 8
+    assert "nafnet" in set(pd.read_csv(results / "table3.csv")["method"])
+    assert (results / "restored.html").exists()
+
+
+def test_07_fails_in_the_end_over_a_bad_photograph_and_restores_the_others(tmp_path, pair_folder):
+    photographs = tmp_path / "mine"
+    shutil.copytree(pair_folder / "test" / "wet", photographs)
+    (photographs / "broken.png").write_bytes(b"rubbish")
+    parameters = {"profile": "smoke", "data_dir": str(pair_folder), "results_dir": str(tmp_path), "methods": ""}
+    with pytest.raises(papermill.PapermillExecutionError, match=r"1 of 3 photographs were not.*\s.*broken\.png"):
+        execute("07_your_photos", tmp_path / "out.ipynb", photographs_dir=str(photographs), **parameters)
+    assert len(list((tmp_path / "smoke" / "restored").iterdir())) == 2
+    cells = [cell for cell in nbformat.read(tmp_path / "out.ipynb", 4).cells if cell.cell_type == "code"]
+    assert cells[-1].source.startswith("demand_all")
+
+
+def test_07_refuses_pairs_with_problems_or_aligns_them(tmp_path):
+    for split, count in (("train", 3), ("test", 1)):
+        for seed in range(count):
+            scene = render_pair(seed + 10 * (split == "test"), (160, 160), px_per_mm=2.5, wetness=0.5)
+            for side, image in (("wet", scene.wet[:, 6:]), ("dry", scene.dry[:, :-6])):
+                path = tmp_path / "mine" / split / side / f"{seed}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(image).save(path)
+    parameters = {"profile": "smoke", "data_dir": str(tmp_path / "mine"), "results_dir": str(tmp_path), "images": 1}
+    with pytest.raises(papermill.PapermillExecutionError, match=r"4 problem\(s\).*(?s:.*)align"):
+        execute("07_your_photos", tmp_path / "out.ipynb", **parameters)
+    execute("07_your_photos", tmp_path / "out.ipynb", align="yes", **parameters)
+    aligned = np.asarray(Image.open(tmp_path / "smoke" / "aligned" / "test" / "wet" / "0.png"))
+    assert aligned.shape == (160, 148, 3)
+    assert (tmp_path / "smoke" / "nafnet-seed0" / "metrics.csv").exists()
 
 
 def test_the_report_holds_it_all_on_one_page(executed, pair_folder):

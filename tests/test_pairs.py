@@ -113,7 +113,7 @@ def test_missing_data_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match="01_dataset"):
         load_pairs(Folders("quick"))
-    with pytest.raises(FileNotFoundError, match="data_dir must name a folder"):
+    with pytest.raises(FileNotFoundError, match="name a folder that holds train/"):
         load_pairs(Folders("quick", data_dir="nowhere"))
 
 

@@ -1,0 +1,204 @@
+"""The command line: ``orelib restore`` and ``orelib check``.
+
+Exit codes: 0, all is well; 1, some photographs failed, or the check found problems; 2, wrong usage, or nothing could be
+done, with one line on stderr that says why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable
+from contextlib import nullcontext, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, TextIO
+
+# What the commands work with is imported in them, so that --help does not wait for torch.
+if TYPE_CHECKING:
+    import pandas as pd
+
+RESTORE = """\
+Make photographs of wet ore look dry, and write the results to another place.
+
+IN is a folder of photographs (PNG, JPEG, TIFF, BMP or WebP, 8 or 16 bits), or one photograph. OUT is a folder, or, for
+one photograph, a file. Every result has the name, size, format and depth of its photograph. Originals are never
+changed, and files that exist in OUT are not overwritten without --replace. A photograph that cannot be read does not
+stop the others.
+"""
+RESTORE_EXAMPLES = """\
+examples:
+  orelib restore belt_photos restored
+  orelib restore belt_photos restored --watch
+  orelib restore belt_017.jpg belt_017_dry.png --model my_results/cpu/nafnet-seed0/generator.safetensors
+
+With --watch, photographs that arrive in IN are restored until you press Ctrl-C. It may be stopped, killed and started
+again at any time: what is in OUT already is not done again.
+"""
+CHECK = """\
+Check photographs that show the same places wet and dry, before a restorer is trained on them.
+
+DIR holds the folders train and test (and val, if wanted), each with the folders wet and dry; the same file name in both
+is the same place. Nothing in DIR is changed.
+"""
+CHECK_EXAMPLES = """\
+examples:
+  orelib check my_ore
+  orelib check my_ore --align my_ore_aligned
+"""
+EXIT_CODES = """
+exit codes:
+  0  all is well
+  1  some photographs failed, or the check found problems
+  2  wrong usage, or nothing could be done: the line that begins with "orelib:" says why
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Wrong usage is one line, as any other error is."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"orelib: {message}; see {self.prog} --help\n")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs a command, ``argv`` or that of the process; returns the exit code."""
+    try:
+        chosen = _parser().parse_args(argv)
+        return chosen.run(chosen)
+    except SystemExit as stop:  # argparse: help, or wrong usage
+        return stop.code
+    except KeyboardInterrupt:
+        return _complain("interrupted; what is finished is kept", 1)
+    except (OSError, ValueError) as error:
+        return _complain(str(error), 2)
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"orelib: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    as_written = argparse.RawDescriptionHelpFormatter
+    parser = _Parser(
+        prog="orelib",
+        description="Photographs of wet ore, made to look dry. See also: orelib restore --help, orelib check --help",
+        epilog="example:\n  orelib restore belt_photos restored\n" + EXIT_CODES,
+        formatter_class=as_written,
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    restore = commands.add_parser(
+        "restore", help="make photographs of wet ore look dry", description=RESTORE,
+        epilog=RESTORE_EXAMPLES + EXIT_CODES, formatter_class=as_written,
+    )  # fmt: skip
+    restore.add_argument("photographs", metavar="IN", type=Path, help="folder of photographs, or one photograph")
+    restore.add_argument("out", metavar="OUT", type=Path, help="where the restored photographs go")
+    restore.add_argument(
+        "--model", metavar="FILE", type=Path,
+        help="generator.safetensors of a training of your own (default: the restorer that comes with orelib)",
+    )  # fmt: skip
+    restore.add_argument("--watch", action="store_true", help="go on with photographs that arrive, until Ctrl-C")
+    restore.add_argument("--replace", action="store_true", help="write results that are in OUT already anew")
+    restore.add_argument("--json", action="store_true", help="print one line of JSON a photograph")
+    restore.set_defaults(run=_restore)
+
+    check = commands.add_parser(
+        "check", help="check wet and dry photographs before training on them", description=CHECK,
+        epilog=CHECK_EXAMPLES + EXIT_CODES, formatter_class=as_written,
+    )  # fmt: skip
+    check.add_argument("folder", metavar="DIR", type=Path, help="folder that holds train and test")
+    check.add_argument(
+        "--largest-shift", metavar="PX", type=float,
+        help="by how many pixels wet and dry may be shifted against each other (default: 1)",
+    )  # fmt: skip
+    check.add_argument("--align", metavar="OUT", type=Path, help="write shifted pairs, cut to fit, to this new folder")
+    check.add_argument("--json", action="store_true", help="print one JSON document")
+    check.set_defaults(run=_check)
+    return parser
+
+
+# ---- restore -----------------------------------------------------------------------------------------------------
+
+
+def _restore(chosen: argparse.Namespace) -> int:
+    import torch
+
+    from orelib.batch import restore_folder, watch_folder
+    from orelib.restore import load_restorer
+
+    if chosen.watch and chosen.replace:
+        raise ValueError("--watch restores each photograph once: leave --replace out")
+    results, counts = sys.stdout, Counter()
+    report = _reporter(results, counts, as_json=chosen.json, every=chosen.watch)
+    # With --json, what is said by the way goes to stderr.
+    with redirect_stdout(sys.stderr) if chosen.json else nullcontext():
+        restorer = load_restorer(chosen.model, "cuda" if torch.cuda.is_available() else "cpu")
+        print(restorer.describe(), flush=True)
+        if chosen.watch:
+            rows = watch_folder(restorer, chosen.photographs, chosen.out)
+            print(f"watching {chosen.photographs}; Ctrl-C ends it", flush=True)
+            try:
+                for row in rows:
+                    report(row)
+            except KeyboardInterrupt:
+                pass  # the way to end it
+        else:
+            restore_folder(restorer, chosen.photographs, chosen.out, report, chosen.replace)
+        print(f"{counts['restored']} restored, {counts['failed']} failed; see {chosen.out}", flush=True)
+    return 1 if counts["failed"] and not chosen.watch else 0
+
+
+def _reporter(results: TextIO, counts: Counter, as_json: bool, every: bool) -> Callable[[dict], None]:
+    """What is told of each photograph: all in JSON; else what failed, and, of ``every`` one, what was restored."""
+
+    def report(row: dict) -> None:
+        counts[row["status"]] += 1
+        if as_json:
+            print(json.dumps(row, allow_nan=False), file=results, flush=True)
+        elif row["status"] == "failed":
+            print(f"failed: {row['error']}", file=results, flush=True)
+        elif every:
+            size = f"{row['width']} x {row['height']} px"
+            print(f"restored: {row['file']}, {size}, {row['seconds']:.1f} s", file=results, flush=True)
+
+    return report
+
+
+# ---- check -------------------------------------------------------------------------------------------------------
+
+
+def _check(chosen: argparse.Namespace) -> int:
+    from orelib.alignment import LARGEST_SHIFT, align_folder
+    from orelib.check import check_folder
+
+    largest_shift = LARGEST_SHIFT if chosen.largest_shift is None else chosen.largest_shift
+    check = check_folder(chosen.folder, largest_shift)
+    if not chosen.json:
+        print(check.pairs.drop(columns=["problem", "remark"]).to_string(index=False, float_format="%.2f"))
+        for split, stem, remark in check.pairs.query("remark != ''")[["split", "stem", "remark"]].itertuples(False):
+            print(f"remark: {split}/{stem}: {remark}")
+        for file, problem in check.problems[["file", "problem"]].itertuples(False):
+            print(f"problem: {file}: {problem}")
+        print(f"{len(check.pairs)} pairs, {len(check.problems)} problem(s)")
+    document = {"ok": check.ok, "pairs": _records(check.pairs), "problems": _records(check.problems)}
+    if chosen.align:
+        aligned = align_folder(chosen.folder, chosen.align, largest_shift)
+        document["aligned"] = _records(aligned)
+        if not chosen.json:
+            print(aligned.to_string(index=False, float_format="%.2f"))
+            print(f"written to {chosen.align}")
+    if chosen.json:
+        print(json.dumps(document, allow_nan=False))
+    return 0 if check.ok else 1
+
+
+def _records(table: pd.DataFrame) -> list[dict]:
+    """The rows of a table for JSON, which has no NaN: null."""
+    return json.loads(table.to_json(orient="records"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

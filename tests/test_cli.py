@@ -1,0 +1,266 @@
+"""The command line: what it prints, where, and with which exit code it ends."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+
+from orelib import restore
+from orelib.alignment import LARGEST_SHIFT
+from orelib.cli import main
+from orelib.methods import Pix2Pix
+from orelib.restore import save_generator
+from orelib.scenes import render_pair
+
+
+@pytest.fixture
+def model(tmp_path, experiment):
+    weights = Pix2Pix.build_generator(experiment.replace(method="pix2pix")).state_dict()
+    path = tmp_path / "model" / "generator.safetensors"
+    save_generator(path, weights, experiment.replace(method="pix2pix"), "0123456789abcdef", 8, embedded=True)
+    return path
+
+
+@pytest.fixture
+def wet(tmp_path, noise):
+    folder = tmp_path / "wet"
+    folder.mkdir()
+    for k in range(3):
+        Image.fromarray(noise.integers(0, 256, (20, 30, 3)).astype(np.uint8)).save(folder / f"belt_{k}.png")
+    return folder
+
+
+def run(*arguments):
+    return main([str(argument) for argument in arguments])
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def one_line(text):
+    assert text.startswith("orelib: ")
+    assert text.count("\n") == 1
+    return text
+
+
+# ---- usage -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [[], ["restore"], ["check"]])
+def test_help_shows_an_example_and_the_exit_codes(command, capsys):
+    assert run(*command, "--help") == 0
+    text = capsys.readouterr().out
+    assert "example" in text
+    assert f"\n  orelib {command[0] if command else 'restore'} " in text
+    assert "exit codes:" in text
+
+
+def test_help_names_the_largest_shift_that_is_used(capsys):
+    run("check", "--help")
+    assert f"(default: {LARGEST_SHIFT:g})" in " ".join(capsys.readouterr().out.split())
+
+
+def test_help_does_not_wait_for_torch():
+    code = "import sys, orelib.cli as cli; cli.main(['restore', '--help']); print({'torch', 'numpy'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("set()\n")
+
+
+@pytest.mark.parametrize("wrong", [[], ["fly"], ["restore", "wet"], ["check"], ["restore", "a", "b", "--fast"]])
+def test_wrong_usage_is_one_line(wrong, capsys):
+    assert run(*wrong) == 2
+    assert "--help" in one_line(capsys.readouterr().err)
+
+
+# ---- restore -----------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_is_restored(wet, model, tmp_path, capsys):
+    assert run("restore", wet, tmp_path / "dry", "--model", model) == 0
+    said = capsys.readouterr()
+    assert names(tmp_path / "dry") == names(wet)
+    assert "Method pix2pix, step 8 of 8" in said.out
+    assert said.out.splitlines()[-1].startswith("3 restored, 0 failed")
+    assert said.err == ""
+
+
+def test_one_photograph_is_restored(wet, model, tmp_path):
+    assert run("restore", wet / "belt_1.png", tmp_path / "dry.jpg", "--model", model) == 0
+    with Image.open(tmp_path / "dry.jpg") as image:
+        assert image.size == (30, 20)
+
+
+def test_a_photograph_that_failed_is_told_by_name_and_exit_code(wet, model, tmp_path, capsys):
+    (wet / "belt_1.png").write_bytes(b"rubbish")
+    assert run("restore", wet, tmp_path / "dry", "--model", model) == 1
+    said = capsys.readouterr().out
+    assert "belt_1.png: cannot be read as an image" in said
+    assert said.splitlines()[-1].startswith("2 restored, 1 failed")
+
+
+def test_json_is_one_line_a_photograph_and_nothing_else(wet, model, tmp_path, capsys):
+    (wet / "belt_1.png").write_bytes(b"rubbish")
+    (wet / "notes.txt").write_text("to do")
+    assert run("restore", wet, tmp_path / "dry", "--model", model, "--json") == 1
+    said = capsys.readouterr()
+    rows = [json.loads(line, parse_constant=pytest.fail) for line in said.out.splitlines()]
+    assert [row["file"] for row in rows] == ["belt_0.png", "belt_1.png", "belt_2.png"]
+    assert [row["status"] for row in rows] == ["restored", "failed", "restored"]
+    assert all(list(row) == ["file", "status", "seconds", "width", "height", "error"] for row in rows)
+    assert (rows[0]["width"], rows[0]["height"], rows[0]["error"]) == (30, 20, "")
+    assert (rows[1]["width"], rows[1]["height"]) == (None, None)
+    assert "notes.txt" in said.err
+
+
+def test_without_a_model_the_default_restorer_is_used(wet, model, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(restore, "DEFAULT_RESTORER", model)
+    assert run("restore", wet, tmp_path / "dry") == 0
+    assert "0123456789ab" in capsys.readouterr().out
+    monkeypatch.setattr(restore, "DEFAULT_RESTORER", tmp_path / "none.safetensors")
+    assert run("restore", wet, tmp_path / "more") == 2
+    assert "name a model file" in one_line(capsys.readouterr().err)
+
+
+def test_what_cannot_be_done_at_all_is_one_line(wet, model, tmp_path, capsys):
+    (tmp_path / "bad.safetensors").write_bytes(b"rubbish")
+    (tmp_path / "empty").mkdir()
+    for arguments, named in [
+        ((tmp_path / "nowhere", tmp_path / "dry", "--model", model), "nowhere is missing"),
+        ((tmp_path / "empty", tmp_path / "dry", "--model", model), "holds no photographs"),
+        ((wet, wet, "--model", model), "never overwritten"),
+        ((wet, tmp_path / "dry", "--model", tmp_path / "bad.safetensors"), "bad.safetensors"),
+        ((wet, tmp_path / "dry", "--model", tmp_path / "none.safetensors"), "none.safetensors is missing"),
+        ((wet, tmp_path / "dry", "--model", tmp_path), "is a folder"),
+        ((tmp_path / "nowhere", tmp_path / "dry", "--model", model, "--watch"), "nowhere is missing"),
+    ]:
+        assert run("restore", *arguments) == 2
+        assert named in one_line(capsys.readouterr().err)
+    assert not (tmp_path / "dry").exists()
+
+
+def test_interrupted_it_says_so_without_a_traceback(wet, model, tmp_path, capsys, monkeypatch):
+    def interrupted(self, wet, progress=None):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(restore.Restorer, "restore", interrupted)
+    assert run("restore", wet, tmp_path / "dry", "--model", model) == 1
+    assert "interrupted" in one_line(capsys.readouterr().err)
+    assert names(tmp_path / "dry") == []
+
+
+def test_a_watched_folder_until_ctrl_c(wet, model, tmp_path):
+    """As a process of its own, which a real Ctrl-C ends."""
+    dry = tmp_path / "dry"
+    (wet / "belt_1.png").write_bytes(b"rubbish")
+    command = [sys.executable, "-m", "orelib.cli", "restore", wet, dry, "--watch", "--model", model]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 120
+        while not (dry / "belt_2.png").exists():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert err == ""
+    lines = out.splitlines()
+    assert [line.split(",")[0] for line in lines if line.startswith("restored")] == [
+        "restored: belt_0.png", "restored: belt_2.png"
+    ]  # fmt: skip
+    assert sum(line.startswith("failed: ") and "belt_1.png" in line for line in lines) == 1
+    assert lines[-1].startswith("2 restored, 1 failed")
+
+
+def test_a_watched_folder_in_json(wet, model, tmp_path, capsys, monkeypatch):
+    looks = iter([None, None])
+
+    def sleep(seconds):
+        if next(looks, "no more") == "no more":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("orelib.batch.time.sleep", sleep)
+    assert run("restore", wet, tmp_path / "dry", "--model", model, "--watch", "--json") == 0
+    said = capsys.readouterr()
+    assert [json.loads(line)["file"] for line in said.out.splitlines()] == ["belt_0.png", "belt_1.png", "belt_2.png"]
+    assert said.err.splitlines()[-1].startswith("3 restored, 0 failed")
+
+
+# ---- check -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def good_folder(tmp_path_factory):
+    """Pairs large enough for their shift to be measured."""
+    folder = tmp_path_factory.mktemp("ore")
+    for seed in range(4):
+        split, scene = ("train" if seed < 3 else "test"), render_pair(seed, (96, 112), px_per_mm=2.5)
+        for side in ("wet", "dry"):
+            path = folder / split / side / f"belt_{seed}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(getattr(scene, side)).save(path)
+    return folder
+
+
+@pytest.fixture
+def bad_folder(good_folder, tmp_path):
+    """One dry photograph is shifted by 6 px to the right, another one is missing."""
+    folder = shutil.copytree(good_folder, tmp_path / "bad")
+    (folder / "train" / "dry" / "belt_0.png").unlink()
+    path = folder / "train" / "dry" / "belt_1.png"
+    Image.fromarray(np.roll(np.asarray(Image.open(path)), 6, axis=1)).save(path)
+    return folder
+
+
+def test_check_of_a_good_folder(good_folder, capsys):
+    assert run("check", good_folder) == 0
+    said = capsys.readouterr().out
+    assert "belt_3" in said
+    assert said.splitlines()[-1] == "4 pairs, 0 problem(s)"
+
+
+def test_check_names_every_problem(bad_folder, capsys):
+    assert run("check", bad_folder) == 1
+    said = capsys.readouterr().out
+    assert "belt_0.png: has no dry partner" in said
+    assert "6.0 px further left" in said
+    assert run("check", bad_folder, "--largest-shift", "10") == 1
+    assert "further left" not in capsys.readouterr().out
+
+
+def test_check_in_json_is_one_document(bad_folder, good_folder, capsys):
+    assert run("check", bad_folder, "--json") == 1
+    document = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert list(document) == ["ok", "pairs", "problems"]
+    assert document["ok"] is False
+    assert {row["stem"] for row in document["pairs"]} == {"belt_1", "belt_2", "belt_3"}
+    assert len(document["problems"]) == 2
+    assert set(document["problems"][0]) == {"file", "problem"}
+    assert run("check", good_folder, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["ok"] is True
+
+
+def test_check_aligns_what_is_shifted(bad_folder, tmp_path, capsys):
+    assert run("check", bad_folder, "--align", tmp_path / "aligned") == 2  # a partner is missing
+    assert "belt_0" in one_line(capsys.readouterr().err)
+    (bad_folder / "train" / "wet" / "belt_0.png").unlink()
+    assert run("check", bad_folder, "--align", tmp_path / "aligned", "--json") == 1
+    document = json.loads(capsys.readouterr().out)
+    assert {row["stem"]: row["action"] for row in document["aligned"]}["belt_1"] == "aligned"
+    assert run("check", tmp_path / "aligned") == 0
+
+
+def test_check_of_a_missing_folder_is_one_line(tmp_path, capsys):
+    assert run("check", tmp_path / "nowhere") == 2
+    assert "nowhere" in one_line(capsys.readouterr().err)
