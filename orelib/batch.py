@@ -217,8 +217,13 @@ def _remove_leftovers(folder: Path, names: Iterable[str]) -> None:
 
 
 def restored_examples(table: pd.DataFrame, photographs: Path, out: Path, count: int) -> list[tuple]:
-    """(name, wet, restored) of the first ``count`` photographs that :func:`restore_folder` restored, in 8 bits."""
+    """(name, wet, restored) of the first ``count`` photographs that :func:`restore_folder` restored, in 8 bits.
+
+    Raises PhotographError when it restored none.
+    """
     names = table.loc[table["status"] == "restored", "file"].head(count)
+    if names.empty:
+        demand_all(table)
     return [(name, read_image(photographs / name), read_image(out / name)) for name in names]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
@@ -27,14 +27,22 @@ from orelib.losses import WINDOW_SIZE
 from orelib.metrics import psnr, ssim
 
 _SLIDER = files("orelib") / "slider"
-_SCRIPT = "\n".join((_SLIDER / f"{part}.js").read_text("utf-8") for part in ("pixels", "layers", "slider", "widget"))
+_PARTS = ("pixels", "layers", "gestures", "slider", "widget")  # joined into one module
+_SCRIPT = "\n".join((_SLIDER / f"{part}.js").read_text("utf-8") for part in _PARTS)
 _STYLE = (_SLIDER / "slider.css").read_text("utf-8")
+
+# A scrollbar that came and went would change the width, and with it the height of the stage, for ever.
+_PAGE_STYLE = ":root { color-scheme: light dark; scrollbar-gutter: stable; }\n"
 
 MODES = ("divider", "two", "three")  # one beside the other under a divider, or side by side
 NOTEBOOK_BYTES = 1_300_000  # of the images in a notebook's page: notebooks that hold more are slow to open and to share
+REPORT_BYTES = 8_000_000  # the same in a page that holds more than the slider
 LARGEST_SIDE = 16383  # px, of a WebP file, and about that of a browser's canvas
 _LOSSLESS = {"lossless": True, "quality": 0, "method": 0}  # as fast as PNG, and a fifth smaller
 _LOSSY = {"quality": 90, "method": 4}
+
+
+SIDES = ("left", "right", "third")
 
 
 class Compare(anywidget.AnyWidget):
@@ -45,21 +53,23 @@ class Compare(anywidget.AnyWidget):
     photograph moves it. Below stand PSNR and SSIM (protocol ``rgb``) of the whole photograph and of the visible part.
 
     Where no browser listens, as under papermill and ``nbconvert --execute``, it shows itself as a page
-    (:meth:`to_html`), so that an exported notebook still slides.
+    (:meth:`to_html`), so that an exported notebook still slides. JupyterLab keeps widgets only while their kernel
+    lives: there, a notebook that is opened again needs its cell run again.
 
     Parameters
     ----------
     wet, dry : uint8 (H, W, 3) of one size; without ``dry`` there are no scores, error map or glare outline.
     restored : restored images by name: a method (``improved``) or any text.
     name : of the photograph.
-    **state : what to show first: ``left``, ``right``, ``third`` (``"wet"``, ``"dry"`` or a name in ``restored``),
-        ``mode`` (``"divider"``, ``"two"`` or ``"three"`` side by side), ``position`` of the divider (0-1), ``error``
-        (lay the error map over), ``glare`` (outline the glare). All are traits: read them, set them, observe them.
+    **state : what to show first: ``photograph`` (its name), ``left``, ``right``, ``third`` (``"wet"``, ``"dry"`` or a
+        name in ``restored``), ``mode`` (``"divider"``, ``"two"`` or ``"three"`` side by side), ``position`` of the
+        divider (0-1), ``error`` (lay the error map over), ``glare`` (outline the glare). All are traits: read them, set
+        them, observe them.
 
     Raises
     ------
     ValueError
-        For an image of another type, shape or size than the wet one.
+        For an image of another type, shape or size than the wet one, and for a name that is not there.
     """
 
     _esm = _SCRIPT
@@ -83,10 +93,20 @@ class Compare(anywidget.AnyWidget):
         name: str = "photograph",
         **state,
     ):
-        if wet is not None:  # None: compare() gives photographs that are described already
-            layers = {"wet": wet} | ({} if dry is None else {"dry": dry}) | dict(restored or {})
-            state["photographs"] = [_photograph(name, layers)]
-        super().__init__(**state)
+        if "photographs" not in state:  # where they are, compare() has described them already
+            layers = {"wet": wet} | ({} if dry is None else {"dry": dry})
+            if taken := sorted({"wet", "dry"} & set(restored or {})):
+                raise ValueError(f"a restored image cannot be named {' or '.join(taken)}")
+            state["photographs"] = [_photograph(name, layers | dict(restored or {}))]
+        super().__init__(**_resolved(state))
+
+    @traitlets.observe("photographs")
+    def _keep_names_that_are_there(self, _) -> None:
+        """What is shown stays where the new photographs have it."""
+        known = {name: value for name, value in self._state().items() if name in ("photograph", *SIDES)}
+        for name, value in _resolved({"photographs": self.photographs} | known, strict=False).items():
+            if name in ("photograph", *SIDES):
+                setattr(self, name, value)
 
     def open(self) -> None:
         """Opens the line to the browser; not where nobody listens, or the images would be stored a second time."""
@@ -111,26 +131,25 @@ class Compare(anywidget.AnyWidget):
 
     def to_html(self, path: Path, title: str = "Wet, dry and restored") -> Path:
         """Writes one self-contained page that works from disk, without a network or a kernel; returns its path."""
-        write_text(path, page(self.section("comparison"), title))
+        write_text(path, page(_section("comparison", self.photographs, self._state()), title))
         return Path(path)
 
-    def section(self, name: str) -> str:
-        """The comparison as a part of a page, to be put into its body; ``name`` must be its own there."""
-        return _section(name, self.photographs, self._state())
+    def section(self, name: str, largest: int = REPORT_BYTES) -> str:
+        """The comparison as a part of a page, to be put into its body; ``name`` must be its own there.
+
+        Images of more than ``largest`` bytes together are compressed, and if need be reduced, and the page says so.
+        """
+        photographs, remark = (
+            (self.photographs, "") if _bytes(self.photographs) <= largest else _smaller(self.photographs, largest)
+        )
+        return _section(name, photographs, self._state()) + remark
 
     def _state(self) -> dict:
-        return {
-            name: value
-            for name in ("photograph", "left", "right", "third", "mode", "position", "error", "glare")
-            if (value := getattr(self, name)) != ""
-        }
+        return {name: getattr(self, name) for name in ("photograph", *SIDES, "mode", "position", "error", "glare")}
 
     def frame(self) -> str:
         """The page in a frame, for a notebook, with images that are compressed or reduced where they are many."""
-        photographs, remark = self.photographs, ""
-        if _bytes(photographs) > NOTEBOOK_BYTES:
-            photographs, remark = _smaller(photographs)
-        text = page(_section("comparison", photographs, self._state()) + remark, "Wet, dry and restored")
+        text = page(self.section("comparison", NOTEBOOK_BYTES), "Wet, dry and restored")
         return (
             f'<iframe srcdoc="{html.escape(text)}" title="slider: wet, dry and restored" allowfullscreen '
             'style="width:100%;height:820px;border:0">Run this cell, or trust the notebook, to see the slider.</iframe>'
@@ -148,8 +167,6 @@ def compare(
     ``notes`` are shown beside the photograph's name; ``orders`` are what the photographs can be sorted by, ascending:
     ``{"PSNR, worst first": {name: value}}``. Raises ValueError when there is nothing to show, or an image does not fit.
     """
-    if not examples:
-        raise ValueError("there are no images to compare")
     return Compare(photographs=described(examples, notes, orders), **state)
 
 
@@ -159,35 +176,65 @@ def described(
     orders: Mapping[str, Mapping[str, float]] | None = None,
 ) -> list[dict]:
     """What ``Compare.photographs`` holds of examples, see :func:`compare`: images encoded and scored."""
-    return [
-        _photograph(
-            name, layers, (notes or {}).get(name, ""), {by: float(of[name]) for by, of in (orders or {}).items()}
-        )
-        for name, layers in examples.items()
-    ]
+    notes = notes or {}
+    return [_photograph(name, layers, notes.get(name, ""), _sort(name, orders)) for name, layers in examples.items()]
+
+
+def _sort(name: str, orders: Mapping[str, Mapping[str, float]] | None) -> dict[str, float | None]:
+    """What a photograph is sorted by; None, which comes last, where that is no number."""
+    values = {by: float(of[name]) for by, of in (orders or {}).items()}
+    return {by: value if np.isfinite(value) else None for by, value in values.items()}
 
 
 def _photograph(name: str, layers: Mapping[str, np.ndarray], note: str = "", sort: dict | None = None) -> dict:
-    wet, dry = layers["wet"], layers.get("dry")
+    wet, dry = layers.get("wet"), layers.get("dry")
+    if wet is None:
+        raise ValueError(f"{name}: the wet image is missing")
     for layer, image in layers.items():
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            raise ValueError(f"{layer} image of {name}: uint8 (H, W, 3) is needed, not {image.dtype} {image.shape}")
-        if max(image.shape) > LARGEST_SIDE:
-            raise ValueError(f"{layer} image of {name} is {image.shape}: at most {LARGEST_SIDE} px a side can be shown")
+        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            kind = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+            raise ValueError(f"{layer} image of {name}: uint8 (H, W, 3) is needed, not {kind}")
+        if not 0 < min(image.shape) <= max(image.shape) <= LARGEST_SIDE:
+            raise ValueError(f"{layer} image of {name} is {image.shape}: sides of 1 to {LARGEST_SIDE} px can be shown")
         if image.shape != wet.shape:
-            raise ValueError(
-                f"{layer} image of {name} is {image.shape}, the wet one {wet.shape}: they must be of one size"
-            )
-    described = {
-        layer: {
-            "title": SHORT.get(layer, layer),
-            "image": _webp(image, _LOSSLESS),
-            "score": "" if dry is None or layer == "dry" else _score(image, dry),
-        }
-        for layer, image in layers.items()
-    }
+            raise ValueError(f"{layer} image of {name} is {image.shape}, the wet one {wet.shape}: one size is needed")
     height, width = wet.shape[:2]
-    return {"name": name, "note": note, "sort": sort or {}, "width": width, "height": height, "layers": described}
+    described = [layer_of(layer, image, dry) for layer, image in layers.items()]
+    return {"name": str(name), "note": note, "sort": sort or {}, "width": width, "height": height, "layers": described}
+
+
+def layer_of(name: str, image: np.ndarray, dry: np.ndarray | None) -> dict:
+    """One image as slider.js takes it: encoded, and scored where there is a dry one."""
+    score = "" if dry is None or name == "dry" else _score(image, dry)
+    return {"name": name, "title": SHORT.get(name, name), "image": _webp(image, _LOSSLESS), "score": score}
+
+
+def _resolved(state: dict, strict: bool = True) -> dict:
+    """The state with names of a photograph and of layers that are there; ``strict``: a wrong name is a ValueError."""
+    photographs = {photograph["name"]: photograph for photograph in state["photographs"]}
+    first, *_ = sorted(photographs.values(), key=_first_order) or [None]
+    if first is None:
+        raise ValueError("there are no images to compare")
+    chosen = _known("photograph", state.get("photograph"), photographs, strict) or first["name"]
+    names = [layer["name"] for layer in photographs[chosen]["layers"]]
+    restored = [name for name in names if name not in ("wet", "dry")] or names[-1:]
+    usual = {"left": "wet", "right": restored[0], "third": "dry" if "dry" in names else names[-1]}
+    sides = {side: _known(side, state.get(side), names, strict) or usual[side] for side in SIDES}
+    return state | {"photograph": chosen} | sides
+
+
+def _known(what: str, name: str | None, names: Iterable[str], strict: bool) -> str | None:
+    if not name or name in names:
+        return name
+    if strict:
+        raise ValueError(f"{what}={name!r} is not there: choose one of {', '.join(names)}")
+    return None
+
+
+def _first_order(photograph: dict) -> float:
+    """What photographs are sorted by at first, as slider.js does; missing values last."""
+    value = next(iter(photograph["sort"].values()), 0.0)
+    return np.inf if value is None else value
 
 
 def _score(image: np.ndarray, dry: np.ndarray) -> str:
@@ -204,30 +251,28 @@ def _webp(image: np.ndarray, options: dict) -> bytes:
 
 
 def _bytes(photographs: list[dict]) -> int:
-    return sum(len(layer["image"]) for photograph in photographs for layer in photograph["layers"].values())
+    return sum(len(layer["image"]) for photograph in photographs for layer in photograph["layers"])
 
 
-def _smaller(photographs: list[dict]) -> tuple[list[dict], str]:
-    """The photographs compressed with losses and, where that is not enough, halved until they fit a notebook."""
+def _smaller(photographs: list[dict], largest: int) -> tuple[list[dict], str]:
+    """The photographs compressed with losses and, where that is not enough, halved until they fit; and a word on it."""
     factor = 1
     while True:
         smaller = [_reduced(photograph, factor) for photograph in photographs]
-        if _bytes(smaller) <= NOTEBOOK_BYTES or factor == 64:
+        if _bytes(smaller) <= largest or factor == 64:
             break
         factor *= 2
     how = "compressed" if factor == 1 else f"compressed and reduced to 1/{factor}"
-    remark = (
-        f"<p>For this notebook the images are {how}: what is said of the visible part is near the truth, not exact.</p>"
-    )
-    return smaller, remark
+    exact = "scores of the visible part are near the truth, not exact"
+    return smaller, f"<p>To keep this page small, the images are {how}: {exact}.</p>"
 
 
 def _reduced(photograph: dict, factor: int) -> dict:
     width, height = (max(1, photograph[side] // factor) for side in ("width", "height"))
-    layers = {}
-    for name, layer in photograph["layers"].items():
+    layers = []
+    for layer in photograph["layers"]:
         image = Image.open(BytesIO(layer["image"])).convert("RGB").resize((width, height), Image.Resampling.BOX)
-        layers[name] = layer | {"image": _webp(np.asarray(image), _LOSSY)}
+        layers.append(layer | {"image": _webp(np.asarray(image), _LOSSY)})
     return photograph | {"width": width, "height": height, "layers": layers}
 
 
@@ -239,7 +284,7 @@ def page(body: str, title: str, style: str = "") -> str:
         # The page may ask nobody for anything, and says so to the browser.
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data: blob:; '
         "script-src 'unsafe-inline'; style-src 'unsafe-inline'\">\n"
-        f"<title>{html.escape(title)}</title>\n<style>:root {{ color-scheme: light dark; }}\n{_STYLE}{style}</style>\n"
+        f"<title>{html.escape(title)}</title>\n<style>{_PAGE_STYLE}{_STYLE}{style}</style>\n"
         f"</head>\n<body>\n{body}</body>\n</html>\n"
     )
 
@@ -247,16 +292,12 @@ def page(body: str, title: str, style: str = "") -> str:
 def _section(name: str, photographs: list[dict], state: dict) -> str:
     as_text = [
         photograph
-        | {
-            "layers": {
-                layer: facts | {"image": base64.b64encode(facts["image"]).decode()}
-                for layer, facts in photograph["layers"].items()
-            }
-        }
+        | {"layers": [layer | {"image": base64.b64encode(layer["image"]).decode()} for layer in photograph["layers"]]}
         for photograph in photographs
     ]
-    # "</" would end the script; "<\/" is the same text in JSON.
-    data = json.dumps({"photographs": as_text, "state": state}, ensure_ascii=False).replace("</", "<\\/")
+    # Escaped, "<" is the same text in JSON and can neither end the script nor begin a comment in it.
+    data = json.dumps({"photographs": as_text, "state": state}, ensure_ascii=False, allow_nan=False)
+    data = data.replace("<", "\\u003c")
     return (
         f'<div id="{name}"><noscript>The slider needs JavaScript.</noscript></div>\n'
         f'<script type="application/json" id="{name}-data">{data}</script>\n'

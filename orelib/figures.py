@@ -236,7 +236,8 @@ def contact_sheet_figure(photographs: Sequence[tuple[str, np.ndarray, np.ndarray
     """Restored below wet, ``columns`` photographs a row; ``photographs`` are (title, wet, restored)."""
     columns = min(columns, len(photographs))
     rows = -(-len(photographs) // columns)
-    figure, axes = _images(2 * rows, columns, height=1.75, width=1.75)
+    slope = float(np.median([wet.shape[0] / wet.shape[1] for _, wet, _ in photographs]))
+    figure, axes = _images(2 * rows, columns, height=0.12 + 1.75 * min(slope, 3), width=1.75)
     for axis in axes[-2:, len(photographs) - (rows - 1) * columns :].flat:
         axis.set_axis_off()  # places of the last row that stay empty
     for number, (title, wet, restored) in enumerate(photographs):

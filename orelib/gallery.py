@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,14 +23,12 @@ DEFAULT = "default restorer"
 def trained_runs(folders: Folders) -> dict[str, Path]:
     """The model files in a results folder by ``<method>-seed<k>``: methods in the order of Fig. 8, then by seed."""
 
-    def seed(run: Path) -> int:
-        return int(run.parent.name.rpartition("-seed")[2])
-
-    return {
-        model.parent.name: model
-        for method in FIGURE_8
-        for model in sorted(folders.results.glob(f"{method}-seed*/generator.safetensors"), key=seed)
-    }
+    found = {}
+    for model in folders.results.glob("*-seed*/generator.safetensors"):
+        run = re.fullmatch(r"(\w+)-seed(\d+)", model.parent.name)  # and no copy that somebody keeps beside it
+        if run and run[1] in FIGURE_8:
+            found[FIGURE_8.index(run[1]), int(run[2])] = model
+    return {model.parent.name: model for _, model in sorted(found.items())}
 
 
 class Gallery:
@@ -54,7 +53,7 @@ class Gallery:
             if (metrics := model.parent / "metrics.csv").exists():
                 self.scores[f"psnr_{name}"] = pd.read_csv(metrics, dtype={"image": str}).set_index("image")["psnr"]
         self._restorer = lru_cache(lambda name: load_restorer(self.models[name]))
-        self.restored = lru_cache(maxsize=256)(self._restored)
+        self.restored = lru_cache(maxsize=32)(self._restored)  # images of 12 MB under the paper profile
 
     def of_seed(self, seed: int) -> list[str]:
         """Names of the models trained with one seed; the default restorer where there is none."""

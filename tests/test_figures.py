@@ -112,3 +112,13 @@ def test_figures_are_saved_whole_and_closed(tmp_path, image):
     figures.save(figures.pairs_figure([("a", image, image)]), tmp_path / "figures" / "a.png")
     assert [path.name for path in (tmp_path / "figures").iterdir()] == ["a.png"]
     assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize(("count", "panels"), [(1, 2), (6, 12), (8, 24)])
+def test_a_contact_sheet_holds_every_photograph_twice(noise, count, panels):
+    photographs = [(f"{k}.png", *noise.integers(0, 256, (2, 20, 30, 3)).astype(np.uint8)) for k in range(count)]
+    axes = figures.contact_sheet_figure(photographs).axes
+    assert len(axes) == panels
+    assert sum(bool(axis.images) for axis in axes) == 2 * count
+    wet = {axis.get_title(): axis.images[0].get_array() for axis in axes if axis.get_title()}
+    assert all(np.array_equal(wet[name], image) for name, image, _ in photographs)

@@ -1,5 +1,7 @@
 """Test images and what was trained: found, sorted, restored, compared."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -37,6 +39,11 @@ def test_what_was_trained_is_found_in_the_order_of_figure_8(trained):
     assert list(trained_runs(trained)) == [
         "improved-seed0", "improved-seed1", "pix2pix-seed0", "cyclegan-seed0", "nafnet-seed0",
     ]  # fmt: skip
+
+
+def test_a_copy_beside_a_run_is_passed_over(trained):
+    shutil.copytree(trained.run("improved", 0), trained.results / "improved-seed0-backup")
+    assert len(trained_runs(trained)) == 5
 
 
 def test_images_are_sorted_by_score_worst_first(trained, pairs, no_default):
@@ -79,7 +86,7 @@ def test_controls_choose_image_order_and_models(trained, pairs, no_default):
     browser = Browser(shown, "name", shown.of_seed(0))
 
     def layers():
-        return list(browser.slider.photographs[0]["layers"])
+        return [layer["name"] for layer in browser.slider.photographs[0]["layers"]]
 
     assert browser.slider.photographs[0]["name"] == "belt_6"
     browser.by.value = "PSNR of improved-seed1, worst first"

@@ -12,6 +12,12 @@ function element(tag, attributes = {}, ...children) {
   return node;
 }
 
+function fromBase64(text) {
+  const letters = atob(text), bytes = new Uint8Array(letters.length);
+  for (let k = 0; k < letters.length; k++) bytes[k] = letters.charCodeAt(k);
+  return bytes;
+}
+
 const clamp = (value, low, high) => Math.min(Math.max(value, low), Math.max(low, high));
 
 // One photograph's layers as canvases, decoded when first shown, with their overlays.
@@ -21,30 +27,38 @@ class Layers {
     this.canvases = new Map();
   }
 
-  has(layer) {
-    return layer in this.photograph.layers;
+  names() {
+    return this.photograph.layers.map(({ name }) => name);
   }
 
-  async canvas(layer) {
-    if (!this.canvases.has(layer)) this.canvases.set(layer, this.decode(layer));
-    return this.canvases.get(layer);
+  of(name) {
+    return this.photograph.layers.find((layer) => layer.name === name);
   }
 
-  async decode(layer) {
-    const { image } = this.photograph.layers[layer];
-    const bytes = typeof image === "string" ? Uint8Array.from(atob(image), (letter) => letter.charCodeAt(0)) : image;
-    const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/webp" }), { colorSpaceConversion: "none" });
-    return this.filled((context) => context.drawImage(bitmap, 0, 0));
+  canvas(layer) {
+    return this.once(`image ${layer}`, () => this.decode(this.of(layer).image));
   }
 
-  async overlay(kind, layer) {
-    const key = kind === "glare" ? "glare" : `error ${layer}`;
-    if (!this.canvases.has(key)) {
-      const compute = kind === "glare" ? glareOutline : errorMap;
-      const [one, dry] = await Promise.all([this.pixels(kind === "glare" ? "wet" : layer), this.pixels("dry")]);
-      this.canvases.set(key, Promise.resolve(this.filled((context) => context.putImageData(compute(one, dry), 0, 0))));
-    }
+  overlay(kind, layer) {
+    return this.once(`${kind} ${kind === "error" ? layer : ""}`, async () => {
+      const [one, dry] = await Promise.all([this.pixels(kind === "error" ? layer : "wet"), this.pixels("dry")]);
+      const computed = kind === "error" ? errorMap(one, dry) : glareOutline(one, dry);
+      return this.filled((context) => context.putImageData(computed, 0, 0));
+    });
+  }
+
+  // What `make` promises, asked for once.
+  once(key, make) {
+    if (!this.canvases.has(key)) this.canvases.set(key, make());
     return this.canvases.get(key);
+  }
+
+  async decode(image) {
+    const bytes = typeof image === "string" ? fromBase64(image) : image;
+    const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/webp" }), { colorSpaceConversion: "none" });
+    const canvas = this.filled((context) => context.drawImage(bitmap, 0, 0));
+    bitmap.close();
+    return canvas;
   }
 
   async pixels(layer, [x, y, width, height] = [0, 0, this.photograph.width, this.photograph.height]) {
@@ -71,6 +85,7 @@ class View {
   place(photograph, panelWidth, panelHeight) {
     const { width, height } = photograph;
     const fit = Math.min(panelWidth / width, panelHeight / height);
+    if (this.zoom !== null && this.zoom <= fit) this.zoom = null; // the panel has grown
     const scale = this.zoom === null ? fit : this.zoom;
     const halfWide = Math.min(panelWidth / scale, width) / 2, halfTall = Math.min(panelHeight / scale, height) / 2;
     this.x = this.zoom === null ? width / 2 : clamp(this.x, halfWide, width - halfWide);
@@ -85,7 +100,7 @@ class View {
   }
 
   // Zooms so that the image point under (px, py) of a panel stays there.
-  zoomAt(factor, px, py, place, photograph, panelWidth, panelHeight) {
+  zoomAt(factor, px, py, place, panelWidth, panelHeight) {
     const zoom = clamp(place.scale * factor, place.fit, LARGEST_ZOOM);
     if (zoom <= place.fit * 1.001) {
       this.zoom = null;
