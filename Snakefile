@@ -150,4 +150,4 @@ rule report:
         **PARAMS,
     shell:
         f"echo '== {OUT}/report.html'; python -m orelib.report {PROFILE} --seed {SEED} --results-dir {{params.results:q}}"
-        " --data-dir {params.data:q}"
+        + (" --data-dir {params.data:q}" if DATA else "")

@@ -110,8 +110,8 @@ def _provenance(runs: dict[str, Path]) -> pd.DataFrame:
         last = facts["sessions"][-1]
         changed = " with uncommitted changes" if last["git_uncommitted_changes"] else ""
         rows[figures.SHORT[method]] = {
-            "data checksum": facts["data_checksum"],
-            "code": f"{last['orelib']}, commit {last['git_commit']}{changed}",
+            "data checksum": facts["data_checksum"][:12],
+            "code": f"{last['orelib']}, commit {(last['git_commit'] or 'unknown')[:12]}{changed}",
             "started": last["started"],
             "sessions": len(facts["sessions"]),
             "training, s": facts["training_seconds"],

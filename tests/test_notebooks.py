@@ -128,7 +128,7 @@ def test_the_report_holds_it_all_on_one_page(executed, pair_folder):
     assert len(slider["photographs"]) == 2
     assert set(METHODS) <= {layer["name"] for layer in slider["photographs"][0]["layers"]}
     provenance = json.loads((executed / "smoke" / "improved-seed0" / "provenance.json").read_text())
-    assert provenance["data_checksum"] in text
+    assert provenance["data_checksum"][:12] in text
     assert "lambda_ssim" in text
     assert not re.search(r"https?://", re.sub(r'"image": "[^"]*"', "", text))
 
