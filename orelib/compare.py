@@ -35,7 +35,7 @@ _STYLE = (_SLIDER / "slider.css").read_text("utf-8")
 _PAGE_STYLE = ":root { color-scheme: light dark; scrollbar-gutter: stable; }\n"
 
 MODES = ("divider", "two", "three")  # one beside the other under a divider, or side by side
-NOTEBOOK_BYTES = 1_300_000  # of the images in a notebook's page: notebooks that hold more are slow to open and to share
+NOTEBOOK_BYTES = 900_000  # of the images in a notebook's page: notebooks that hold more are slow to open and to share
 REPORT_BYTES = 8_000_000  # the same in a page that holds more than the slider
 LARGEST_SIDE = 16383  # px, of a WebP file, and about that of a browser's canvas
 _LOSSLESS = {"lossless": True, "quality": 0, "method": 0}  # as fast as PNG, and a fifth smaller

@@ -3,6 +3,7 @@
 import json
 import re
 
+import pandas as pd
 import pytest
 import torch
 from conftest import ROOT
@@ -31,6 +32,32 @@ def test_the_findings_are_in_the_scores():
         assert f"{mean} [{low}, {high}]" in text
 
 
+def test_what_is_said_of_photographs_was_measured():
+    text = " ".join(README.split())
+    core = {
+        name: pd.read_csv(REFERENCE / f"transfer-{name}.csv").set_index("restorer") for name in ("nafnet", "improved")
+    }
+    nafnet, improved = (core[name].loc[f"{name}-seed0"] for name in core)
+    assert (
+        f"Improved reaches {improved['psnr']:.1f} dB, takes away {improved['glare_removed']:.0%}".replace("%", " %")
+        in text
+    )
+    assert f"lowers SSIM from {core['improved'].loc['do nothing', 'ssim']:.2f} to {improved['ssim']:.2f}" in text
+    assert f"reaches {nafnet['psnr']:.1f} dB and {nafnet['ssim']:.2f}, and brightens the glare" in text
+    assert nafnet["glare_removed"] < 0
+    for name, table in core.items():
+        assert f"{table.loc[f'{name}-seed0, dry photographs in and out', 'psnr']:.0f} dB of what they were" in text
+    trained_long = (
+        pd.read_csv(REFERENCE.parent / "restorer" / "transfer.csv").set_index("restorer").loc["default restorer"]
+    )
+    scores, longer = (
+        pd.read_csv(REFERENCE.parent / profile / "nafnet-seed0" / "metrics.csv")["psnr"]
+        for profile in ("quick", "restorer")
+    )
+    gained, lost = (longer.head(len(scores)) - scores).mean(), nafnet["psnr"] - trained_long["psnr"]
+    assert f"gains {gained:.1f} dB on the same test scenes and loses {lost:.1f} dB on the core" in text
+
+
 def test_training_times_are_those_of_the_reference_runs():
     seconds = [json.loads(path.read_text())["training_seconds"] for path in REFERENCE.glob("*-seed0/provenance.json")]
     assert len(seconds) == len(METHODS)
@@ -50,7 +77,7 @@ def test_profiles_are_as_described():
     for name in PROFILES:
         e = Experiment.from_profile(name, "improved")
         row = next(line for line in README.splitlines() if line.startswith(f"| `{name}`"))
-        assert f"{e.train_pairs} + {e.val_pairs} + {e.test_pairs} scenes" in row
+        assert f"{e.train_pairs:,} + {e.val_pairs} + {e.test_pairs} scenes" in row
         assert f"{e.scene_size[0]} x {e.scene_size[1]} px" in row
         assert f"{e.steps:,} steps" in row
     others = [f"{name} {Experiment.from_profile('quick', name.lower()).steps}" for name in ("CycleGAN", "NAFNet")]
