@@ -32,7 +32,7 @@ _SCRIPT = "\n".join((_SLIDER / f"{part}.js").read_text("utf-8") for part in _PAR
 _STYLE = (_SLIDER / "slider.css").read_text("utf-8")
 
 # A scrollbar that came and went would change the width, and with it the height of the stage, for ever.
-_PAGE_STYLE = ":root { color-scheme: light dark; scrollbar-gutter: stable; }\n"
+_PAGE_STYLE = ":root { color-scheme: light dark; scrollbar-gutter: stable; font: 14px/1.4 system-ui, sans-serif; }\n"
 
 MODES = ("divider", "two", "three")  # one beside the other under a divider, or side by side
 NOTEBOOK_BYTES = 900_000  # of the images in a notebook's page: notebooks that hold more are slow to open and to share
@@ -152,7 +152,7 @@ class Compare(anywidget.AnyWidget):
         text = page(self.section("comparison", NOTEBOOK_BYTES), "Wet, dry and restored")
         return (
             f'<iframe srcdoc="{html.escape(text)}" title="slider: wet, dry and restored" allowfullscreen '
-            'style="width:100%;height:820px;border:0">Run this cell, or trust the notebook, to see the slider.</iframe>'
+            'style="width:100%;height:870px;border:0">Run this cell, or trust the notebook, to see the slider.</iframe>'
         )
 
 

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -181,7 +182,7 @@ def test_other_settings_and_other_images_are_refused(tmp_path, experiment, pairs
     run = train(experiment, pairs, tmp_path)
     with pytest.raises(SettingsError, match=r"learning_rate: 0.0002 there, 0.01 now"):
         train(experiment.replace(learning_rate=0.01), pairs, run)
-    others = type(pairs)(pairs.train, pairs.val, pairs.test, pairs.manifest, "another checksum")
+    others = replace(pairs, checksum="another checksum")
     with pytest.raises(SettingsError, match="other images"):
         train(experiment, others, run)
 
