@@ -180,7 +180,7 @@ def test_nothing_that_exists_is_overwritten(tmp_path, identity, noise):
     Image.new("RGB", (30, 20)).save(wet / "belt_2.png")
     rows = restore_folder(identity, wet, dry)
     assert rows["status"].tolist() == ["failed", "failed", "restored"]
-    assert "BELT_1.png exists already and is not overwritten" in rows["error"][1]
+    assert "BELT_1.png exists already: choose another folder" in rows["error"][1]
     assert {name: (dry / name).read_bytes() for name in before} == before
 
 
