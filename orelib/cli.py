@@ -26,6 +26,8 @@ IN is a folder of photographs (PNG, JPEG, TIFF, BMP or WebP, 8 or 16 bits), or o
 one photograph, a file. Every result has the name, size, format and depth of its photograph. Originals are never
 changed, and files that exist in OUT are not overwritten without --replace. A photograph that cannot be read does not
 stop the others.
+
+Give it wet ore alone: ore that is dry already comes out changed, too.
 """
 RESTORE_EXAMPLES = """\
 examples:
