@@ -135,7 +135,9 @@ def _restore_file(restorer: Restorer, source: Path, target: Path, taken: dict[st
     try:
         # A name that differs in case alone is taken, too: network shares and Macs hold one file under both.
         if there := taken.get(target.name.casefold()):
-            raise PhotographError(f"{shown(target.with_name(there))} exists already: choose another folder, or ask to replace it")
+            raise PhotographError(
+                f"{shown(target.with_name(there))} exists already: choose another folder, or ask to replace it"
+            )
         wet = read_photograph(source)
         write_photograph(target, replace(wet, pixels=restorer.restore(wet.pixels)))
         taken[target.name.casefold()] = target.name
