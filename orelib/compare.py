@@ -40,9 +40,7 @@ REPORT_BYTES = 8_000_000  # the same in a page that holds more than the slider
 LARGEST_SIDE = 16383  # px, of a WebP file, and about that of a browser's canvas
 _LOSSLESS = {"lossless": True, "quality": 0, "method": 0}  # as fast as PNG, and a fifth smaller
 _LOSSY = {"quality": 90, "method": 4}
-
-
-SIDES = ("left", "right", "third")
+SIDES = ("left", "right", "third")  # of which the third is shown in mode "three" alone
 
 
 class Compare(anywidget.AnyWidget):
@@ -199,11 +197,11 @@ def _photograph(name: str, layers: Mapping[str, np.ndarray], note: str = "", sor
         if image.shape != wet.shape:
             raise ValueError(f"{layer} image of {name} is {image.shape}, the wet one {wet.shape}: one size is needed")
     height, width = wet.shape[:2]
-    described = [layer_of(layer, image, dry) for layer, image in layers.items()]
-    return {"name": str(name), "note": note, "sort": sort or {}, "width": width, "height": height, "layers": described}
+    encoded = [_layer(layer, image, dry) for layer, image in layers.items()]
+    return {"name": str(name), "note": note, "sort": sort or {}, "width": width, "height": height, "layers": encoded}
 
 
-def layer_of(name: str, image: np.ndarray, dry: np.ndarray | None) -> dict:
+def _layer(name: str, image: np.ndarray, dry: np.ndarray | None) -> dict:
     """One image as slider.js takes it: encoded, and scored where there is a dry one."""
     score = "" if dry is None or name == "dry" else _score(image, dry)
     return {"name": name, "title": SHORT.get(name, name), "image": _webp(image, _LOSSLESS), "score": score}
@@ -212,9 +210,9 @@ def layer_of(name: str, image: np.ndarray, dry: np.ndarray | None) -> dict:
 def _resolved(state: dict, strict: bool = True) -> dict:
     """The state with names of a photograph and of layers that are there; ``strict``: a wrong name is a ValueError."""
     photographs = {photograph["name"]: photograph for photograph in state["photographs"]}
-    first, *_ = sorted(photographs.values(), key=_first_order) or [None]
-    if first is None:
+    if not photographs:
         raise ValueError("there are no images to compare")
+    first = min(photographs.values(), key=_first_order)
     chosen = _known("photograph", state.get("photograph"), photographs, strict) or first["name"]
     names = [layer["name"] for layer in photographs[chosen]["layers"]]
     restored = [name for name in names if name not in ("wet", "dry")] or names[-1:]
@@ -281,7 +279,6 @@ def page(body: str, title: str, style: str = "") -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        # The page may ask nobody for anything, and says so to the browser.
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data: blob:; '
         "script-src 'unsafe-inline'; style-src 'unsafe-inline'\">\n"
         f"<title>{html.escape(title)}</title>\n<style>{_PAGE_STYLE}{_STYLE}{style}</style>\n"

@@ -163,6 +163,7 @@ class Comparison {
     try {
       sources = await Promise.all(sides.map((side) => this.sources(this.state[side])));
     } catch (error) {
+      if (generation !== this.generation) return;
       this.scores.replaceChildren(`${photograph.name} cannot be shown: ${error.message ?? error}`);
       return;
     }
