@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +19,9 @@ def appearing(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays last, since image writers choose their format by it.
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    # Random, since two machines that share a folder may have processes of one number. The suffix stays last, since
+    # image writers choose their format by it.
+    temporary = path.with_name(f".{path.stem}.{secrets.randbits(32)}{path.suffix}")
     try:
         yield temporary
         with open(temporary, "rb") as written:

@@ -18,7 +18,6 @@ from torch.utils.data import Dataset
 from orelib.pairs import Pair
 
 CENTRE_RANGE = (0.25, 0.75)  # of the sample's side, so that every quarter stays large enough to show particles
-KEEP_IN_MEMORY = 2 * 1024**3  # bytes of decoded images held; larger data sets are read anew for each sample
 
 
 def mosaic(pairs: Sequence[tuple[np.ndarray, np.ndarray]], size: int, rng: np.random.Generator):
@@ -78,7 +77,7 @@ class MosaicSamples(Dataset):
 
     Parameters
     ----------
-    pairs : the training split.
+    pairs : the training split; through :func:`orelib.pixels.decoded`, or every sample decodes eight photographs.
     size : side of the sample in pixels.
     seed : of the experiment.
     length : how many samples the run needs.
@@ -90,43 +89,32 @@ class MosaicSamples(Dataset):
         if any(pair.split != "train" for pair in pairs):
             raise ValueError("Mosaic samples may come from the training split alone")
         self.pairs, self.size, self.seed, self.length, self.paired = pairs, size, seed, length, paired
-        self.loaded: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        self.loaded_bytes = 0
 
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, k: int) -> tuple[Tensor, Tensor]:
-        """(wet, dry), each float32 (3, size, size) in [-1, 1]."""
+    def __getitem__(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """(wet, dry), each uint8 (size, size, 3)."""
         rng = np.random.default_rng([self.seed, k])
         everything = np.arange(len(self.pairs))
         chosen, (wet, dry) = self._compose(rng, everything)
         if not self.paired:
             others = np.setdiff1d(everything, chosen)
             _, (_, dry) = self._compose(rng, others if len(others) else everything)
-        return to_tensor(wet), to_tensor(dry)
+        return wet, dry
 
     def _compose(self, rng: np.random.Generator, candidates: np.ndarray):
         """Four of the candidates, each once where there are as many, and their Mosaic."""
         chosen = rng.choice(candidates, size=4, replace=len(candidates) < 4)
-        return chosen, mosaic([self._load(int(index)) for index in chosen], self.size, rng)
-
-    def _load(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        if index not in self.loaded:
-            wet, dry = self.pairs[index].load()
-            if self.loaded_bytes + 2 * wet.nbytes > KEEP_IN_MEMORY:
-                return wet, dry
-            self.loaded[index] = wet, dry
-            self.loaded_bytes += 2 * wet.nbytes
-        return self.loaded[index]
+        return chosen, mosaic([self.pairs[index].load() for index in chosen], self.size, rng)
 
 
-def to_tensor(image: np.ndarray) -> Tensor:
-    """uint8 (H, W, 3) to float32 (3, H, W) in [-1, 1], the range of the networks."""
-    return torch.from_numpy(image).permute(2, 0, 1).float().div_(127.5).sub_(1)
+def to_network(images: Tensor, device: torch.device) -> Tensor:
+    """uint8 (B, H, W, 3) to float32 (B, 3, H, W) in [-1, 1], the range of the networks, on a device.
 
-
-def to_image(tensor: Tensor) -> np.ndarray:
-    """float (3, H, W) in [-1, 1] to uint8 (H, W, 3); values beyond the range are clipped."""
-    scaled = (tensor.detach().float().clamp(-1, 1) + 1) * 127.5
-    return scaled.round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+    Converted there and not where samples are made, because floats are four times as much to hand from one process to
+    another.
+    """
+    images = images.to(device).permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
+    # Divided by a tensor, because CUDA turns a plain number into its reciprocal, which gives other last bits.
+    return images.div_(torch.full((), 127.5, device=device)).sub_(1)

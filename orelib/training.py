@@ -9,6 +9,9 @@ A run folder is the unit of truth:
 ``checkpoint.pt``          everything needed to go on
 ``generator.safetensors``  the generator that scored highest on the validation images, see :mod:`orelib.restore`
 
+Beside it, ``pixels`` holds the decoded training photographs, which the runs of a results folder share
+(:mod:`orelib.pixels`).
+
 A run that is killed at any moment and started again ends with the same history and weights as one that was not, on
 the same machine with the same number of threads. On CUDA, cuDNN may choose other algorithms from run to run, so only
 the samples and initial weights are the same there.
@@ -28,8 +31,9 @@ from orelib.config import Experiment, SettingsError, kit_root, shown
 from orelib.files import appearing, write_text
 from orelib.methods import METHOD_CLASSES, Method
 from orelib.metrics import psnr, ssim
-from orelib.mosaic import MosaicSamples
+from orelib.mosaic import MosaicSamples, to_network
 from orelib.pairs import Pairs
+from orelib.pixels import decoded
 from orelib.progress import Progress
 from orelib.provenance import read_provenance, record_session, write_provenance
 from orelib.restore import Restorer, load_weights, save_generator
@@ -64,6 +68,8 @@ def train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
         When a loss is no longer finite.
     FileNotFoundError, ModelFileError
         When weights that the experiment names cannot be had: those to start from, or VGG19's.
+    OSError, PairError
+        When the training photographs cannot be decoded beside the run, see :func:`~orelib.pixels.decoded`.
     """
     run = Path(run)
     known = _check(run, experiment, pairs)
@@ -137,8 +143,9 @@ def _train_on(method: Method, pairs: Pairs, log: _Log) -> None:
     """The loop itself, from the step that ``log`` has reached to the last."""
     experiment, device = method.experiment, method.device
     batch = experiment.batch_size
+    train_pairs = decoded(pairs, log.run.parent)
     samples = MosaicSamples(
-        pairs.train, experiment.mosaic_size, experiment.seed, experiment.steps * batch, paired=method.paired
+        train_pairs, experiment.mosaic_size, experiment.seed, experiment.steps * batch, paired=method.paired
     )
     loader = DataLoader(
         samples,
@@ -153,7 +160,7 @@ def _train_on(method: Method, pairs: Pairs, log: _Log) -> None:
     log.restore_random_state()
     began = time.monotonic() - log.seconds
     for x, y in loader:
-        losses = method.step(x.to(device), y.to(device))
+        losses = method.step(to_network(x, device), to_network(y, device))
         values = torch.stack(list(losses.values())).tolist()
         log.step += 1
         log.record(list(losses), values, epoch=(log.step - 1) * batch // len(pairs.train))

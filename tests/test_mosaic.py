@@ -1,10 +1,13 @@
 """Mosaic samples: paired, repeatable, at the photographs' own scale, and from the training split alone."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
 
-from orelib.mosaic import MosaicSamples, mosaic, to_image, to_tensor
+from orelib.mosaic import MosaicSamples, mosaic, to_network
+from orelib.pixels import decoded
 
 
 def numbered_pairs(sizes):
@@ -61,26 +64,57 @@ def test_sample_k_depends_on_seed_and_k_alone(pairs):
     again = MosaicSamples(pairs.train, 32, seed=5, length=99)
     other = MosaicSamples(pairs.train, 32, seed=6, length=10)
     for k in (7, 2, 2):
-        assert torch.equal(torch.stack(first[k]), torch.stack(again[k]))
-    assert not torch.equal(first[2][0], first[3][0])
-    assert not torch.equal(first[2][0], other[2][0])
+        assert np.array_equal(first[k], again[k])
+    assert not np.array_equal(first[2][0], first[3][0])
+    assert not np.array_equal(first[2][0], other[2][0])
 
 
 def test_paired_methods_and_cyclegan_see_the_same_wet_images(pairs):
     paired = MosaicSamples(pairs.train, 32, seed=0, length=4)
     unpaired = MosaicSamples(pairs.train, 32, seed=0, length=4, paired=False)
-    assert torch.equal(paired[1][0], unpaired[1][0])
-    assert not torch.equal(paired[1][1], unpaired[1][1])
+    assert np.array_equal(paired[1][0], unpaired[1][0])
+    assert not np.array_equal(paired[1][1], unpaired[1][1])
 
 
-def test_the_unpaired_half_shows_other_photographs(pairs, monkeypatch):
-    samples = MosaicSamples(pairs.train, 32, seed=0, length=20, paired=False)
+class Asked:
+    """A pair that writes down when it is loaded."""
+
+    split = "train"
+
+    def __init__(self, pair, asked):
+        self.pair, self.asked = pair, asked
+
+    def load(self):
+        self.asked.append(self.pair.stem)
+        return self.pair.load()
+
+
+def test_the_unpaired_half_shows_other_photographs(pairs):
     asked = []
-    monkeypatch.setattr(samples, "_load", lambda index: asked.append(index) or pairs.train[index].load())
+    samples = MosaicSamples([Asked(pair, asked) for pair in pairs.train], 32, seed=0, length=20, paired=False)
     for k in range(20):
         samples[k]
         wet_sources, dry_sources = set(asked[-8:-4]), set(asked[-4:])
+        assert len(asked) == 8 * (k + 1)
         assert not wet_sources & dry_sources
+
+
+@pytest.mark.parametrize("size", [32, 96])  # 96: quarters larger than the photographs, which are enlarged
+@pytest.mark.parametrize("paired", [True, False])
+def test_samples_of_decoded_pairs_are_those_of_the_photographs(pairs, tmp_path, size, paired):
+    loaded = [pair.load() for pair in pairs.train]
+    samples = MosaicSamples(decoded(pairs, tmp_path), size, seed=3, length=5, paired=paired)
+    handed_over = pickle.loads(pickle.dumps(samples))
+    for k in range(5):
+        rng = np.random.default_rng([3, k])
+        chosen = rng.choice(np.arange(len(loaded)), size=4, replace=False)
+        wet, dry = mosaic([loaded[index] for index in chosen], size, rng)
+        if not paired:
+            others = np.setdiff1d(np.arange(len(loaded)), chosen)
+            others = rng.choice(others, size=4, replace=len(others) < 4)
+            _, dry = mosaic([loaded[index] for index in others], size, rng)
+        assert np.array_equal(samples[k], (wet, dry))
+        assert np.array_equal(handed_over[k], (wet, dry))
 
 
 def test_only_training_pairs_are_taken(pairs):
@@ -88,17 +122,10 @@ def test_only_training_pairs_are_taken(pairs):
         MosaicSamples((*pairs.train, *pairs.test), 32, seed=0, length=1)
 
 
-def test_large_data_is_read_anew_and_gives_the_same_samples(pairs, monkeypatch):
-    kept = MosaicSamples(pairs.train, 32, seed=0, length=3)
-    monkeypatch.setattr("orelib.mosaic.KEEP_IN_MEMORY", 0)
-    anew = MosaicSamples(pairs.train, 32, seed=0, length=3)
-    assert all(torch.equal(kept[k][0], anew[k][0]) for k in range(3))
-    assert not anew.loaded
-
-
-def test_tensor_and_image_are_inverse():
-    image = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
-    tensor = to_tensor(image)
-    assert (tensor.shape, tensor.min(), tensor.max()) == ((3, 16, 16), -1, 1)
-    assert np.array_equal(to_image(tensor), image)
-    assert to_image(tensor * 2).max() == 255
+def test_networks_get_every_grey_value_as_the_same_float():
+    images = torch.arange(256, dtype=torch.uint8).repeat(3).reshape(2, 16, 8, 3)
+    floats = to_network(images, torch.device("cpu"))
+    one_by_one = [image.permute(2, 0, 1).float().div_(127.5).sub_(1) for image in images]
+    assert torch.equal(floats, torch.stack(one_by_one))
+    assert floats.is_contiguous()
+    assert (floats.min(), floats.max()) == (-1, 1)

@@ -209,6 +209,26 @@ def test_worker_processes_give_the_same_run(tmp_path, experiment, pairs):
     assert (alone / "history.csv").read_bytes() == (helped / "history.csv").read_bytes()
 
 
+def test_bytes_become_the_floats_that_samples_were(tmp_path, experiment, pairs, monkeypatch):
+    now = train(experiment, pairs, tmp_path / "now")
+
+    def one_by_one(images, device):
+        return torch.stack([image.permute(2, 0, 1).float().div_(127.5).sub_(1) for image in images]).to(device)
+
+    monkeypatch.setattr("orelib.training.to_network", one_by_one)
+    before = train(experiment, pairs, tmp_path / "before")
+    for name in RESULT:
+        assert (now / name).read_bytes() == (before / name).read_bytes(), name
+
+
+def test_runs_of_a_results_folder_share_decoded_photographs(tmp_path, experiment, pairs, capsys):
+    train(experiment, pairs, tmp_path / "one")
+    assert "decoding photographs" in capsys.readouterr().out
+    train(experiment.replace(seed=1), pairs, tmp_path / "two")
+    assert "decoding photographs" not in capsys.readouterr().out
+    assert len(list((tmp_path / "pixels").iterdir())) == 2 * len(pairs.train)
+
+
 def test_missing_logs_say_what_to_run(tmp_path):
     with pytest.raises(FileNotFoundError, match="method='cyclegan' and seed=3"):
         read_log(tmp_path / "cyclegan-seed3", "history.csv")
