@@ -4,13 +4,13 @@
 
 from pathlib import Path
 
-from orelib.config import METHODS
+from orelib.config import METHODS, Experiment
 
 PROFILE = config.get("profile", "quick")
 SEED = config.get("seed", 0)
 RESULTS = str(Path(str(config.get("results_dir", "results"))).expanduser())
 DATA = str(config.get("data_dir") or "")  # empty: the embedded scenes
-TRAINING_THREADS = 2  # Experiment.threads: fixed, because another number gives other rounding
+TRAINING_THREADS = Experiment.from_profile(PROFILE).threads  # fixed, because another number gives other rounding
 
 OUT = f"{RESULTS}/{PROFILE}"
 FIGURES = f"{OUT}/figures"

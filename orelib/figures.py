@@ -23,8 +23,14 @@ from orelib.scenes.fields import normals
 from orelib.table3 import TITLES
 
 # Okabe and Ito's colours, which remain distinct to colour-blind readers.
-COLOURS = {"pix2pix": "#0072B2", "cyclegan": "#E69F00", "improved": "#D55E00", "nafnet": "#009E73"}
-SHORT = {"pix2pix": "Pix2Pix", "cyclegan": "CycleGAN", "improved": "Improved", "nafnet": "NAFNet"}
+COLOURS = {
+    "pix2pix": "#0072B2",
+    "cyclegan": "#E69F00",
+    "improved": "#D55E00",
+    "nafnet": "#009E73",
+    "slim": "#CC79A7",
+}
+SHORT = {"pix2pix": "Pix2Pix", "cyclegan": "CycleGAN", "improved": "Improved", "nafnet": "NAFNet", "slim": "Slim"}
 SPLIT_COLOURS = {"train": "#0072B2", "val": "#E69F00", "test": "#009E73"}
 INSET = 0.22  # side of the enlarged window of Fig. 8, as a share of the image's shorter side
 

@@ -7,13 +7,15 @@ the paper trains with batch 1, where the batch norm of Pix2Pix is one (Isola et 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 
-def _norm(channels: int) -> nn.Module:
+def instance_norm(channels: int) -> nn.Module:
+    """The norm of all these networks but one: over each channel of each image, with a learned scale and offset."""
     return nn.InstanceNorm2d(channels, affine=True)
 
 
@@ -28,10 +30,10 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.residual = nn.Sequential(
             nn.Conv2d(channels, channels, 3, padding=1, padding_mode=padding_mode, bias=False),
-            _norm(channels),
+            instance_norm(channels),
             nn.ReLU(inplace=True),
             nn.Conv2d(channels, channels, 3, padding=1, padding_mode=padding_mode, bias=False),
-            _norm(channels),
+            instance_norm(channels),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -41,14 +43,22 @@ class ResidualBlock(nn.Module):
 class UNetLevel(nn.Module):
     """One level of the U-Net: halve the image, go deeper, double it again, and join what was there before."""
 
-    def __init__(self, width: int, inner_width: int, inner: nn.Module | None, residual: bool, dropout: bool):
+    def __init__(
+        self,
+        width: int,
+        inner_width: int,
+        inner: nn.Module | None,
+        residual: bool,
+        dropout: bool,
+        norm: Callable[[int], nn.Module],
+    ):
         super().__init__()
         innermost = inner is None
         # The innermost feature map can be 1 x 1, which no instance norm can normalise.
         down = [nn.LeakyReLU(0.2), nn.Conv2d(width, inner_width, 4, 2, 1, bias=False)]
-        down += [] if innermost else [_norm(inner_width)]
+        down += [] if innermost else [norm(inner_width)]
         up = [nn.ReLU(), nn.ConvTranspose2d(inner_width * (1 if innermost else 2), width, 4, 2, 1, bias=False)]
-        up += [_norm(width)]
+        up += [norm(width)]
         if residual and not innermost:
             down += [ResidualBlock(inner_width)]
             up += [ResidualBlock(width)]
@@ -71,10 +81,20 @@ class UNet(nn.Module):
     depth 7), is the noise z of eq. 1, as in Pix2Pix; in evaluation mode it is off, so that one photograph has one
     restoration.
 
+    ``norm`` makes a norm for a number of channels. With ``nn.BatchNorm2d``, whose statistics are those of the training
+    images and fixed in evaluation mode, the restoration of a pixel does not depend on what lies far away, and the norm
+    melts into the convolution before it; it needs batches of several images. (The residual modules keep theirs.)
+
     Raises ValueError when an image does not fit the depth.
     """
 
-    def __init__(self, width: int = 64, depth: int = 8, residual: bool = False):
+    def __init__(
+        self,
+        width: int = 64,
+        depth: int = 8,
+        residual: bool = False,
+        norm: Callable[[int], nn.Module] = instance_norm,
+    ):
         super().__init__()
         if depth < 2:
             raise ValueError(f"depth={depth}: a U-Net needs at least 2 levels")
@@ -83,7 +103,7 @@ class UNet(nn.Module):
         for level in reversed(range(1, depth)):
             # In Pix2Pix dropout sits between the levels of eight times the base width, below the innermost one.
             dropout = inner is not None and widths[level - 1] == widths[level] == 8 * width
-            inner = UNetLevel(widths[level - 1], widths[level], inner, residual, dropout)
+            inner = UNetLevel(widths[level - 1], widths[level], inner, residual, dropout, norm)
         self.stride = 2**depth
         self.first = nn.Conv2d(3, width, 4, 2, 1)
         self.inner = inner
@@ -107,7 +127,7 @@ class PatchGAN(nn.Module):
         layers = [nn.Conv2d(in_channels, width, 4, 2, 1), nn.LeakyReLU(0.2)]
         for narrow, wide, stride in ((1, 2, 2), (2, 4, 2), (4, 8, 1)):
             layers += [nn.Conv2d(width * narrow, width * wide, 4, stride, 1, bias=False)]
-            layers += [_norm(width * wide), nn.LeakyReLU(0.2)]
+            layers += [instance_norm(width * wide), nn.LeakyReLU(0.2)]
         layers += [nn.Conv2d(width * 8, 1, 4, 1, 1)]
         self.layers = nn.Sequential(*layers)
         self.apply(init_weights)
@@ -130,16 +150,16 @@ class ResNetGenerator(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(
             nn.Conv2d(3, width, 7, padding=3, padding_mode="reflect", bias=False),
-            *(_norm(width), nn.ReLU()),
+            *(instance_norm(width), nn.ReLU()),
             nn.Conv2d(width, 2 * width, 3, 2, 1, bias=False),
-            *(_norm(2 * width), nn.ReLU()),
+            *(instance_norm(2 * width), nn.ReLU()),
             nn.Conv2d(2 * width, 4 * width, 3, 2, 1, bias=False),
-            *(_norm(4 * width), nn.ReLU()),
+            *(instance_norm(4 * width), nn.ReLU()),
             *(ResidualBlock(4 * width, padding_mode="reflect") for _ in range(blocks)),
             nn.ConvTranspose2d(4 * width, 2 * width, 3, 2, 1, output_padding=1, bias=False),
-            *(_norm(2 * width), nn.ReLU()),
+            *(instance_norm(2 * width), nn.ReLU()),
             nn.ConvTranspose2d(2 * width, width, 3, 2, 1, output_padding=1, bias=False),
-            *(_norm(width), nn.ReLU()),
+            *(instance_norm(width), nn.ReLU()),
             nn.Conv2d(width, 3, 7, padding=3, padding_mode="reflect"),
             nn.Tanh(),
         )

@@ -34,6 +34,7 @@ TITLES = {
     "cyclegan": "CycleGAN",
     "improved": "Improved (the paper's)",
     "nafnet": "NAFNet (not in the paper)",
+    "slim": "Slim U-Net (not in the paper)",
 }
 CLAIM = (
     "The paper says that PSNR and SSIM improve by 8.8 % and 1.28 % over Pix2Pix. Its own table gives differences of "

@@ -37,13 +37,13 @@ def no_default(monkeypatch, tmp_path):
 
 def test_what_was_trained_is_found_in_the_order_of_figure_8(trained):
     assert list(trained_runs(trained)) == [
-        "improved-seed0", "improved-seed1", "pix2pix-seed0", "cyclegan-seed0", "nafnet-seed0",
+        "improved-seed0", "improved-seed1", "pix2pix-seed0", "cyclegan-seed0", "nafnet-seed0", "slim-seed0",
     ]  # fmt: skip
 
 
 def test_a_copy_beside_a_run_is_passed_over(trained):
     shutil.copytree(trained.run("improved", 0), trained.results / "improved-seed0-backup")
-    assert len(trained_runs(trained)) == 5
+    assert len(trained_runs(trained)) == len(METHODS) + 1
 
 
 def test_images_are_sorted_by_score_worst_first(trained, pairs, no_default):
@@ -56,7 +56,7 @@ def test_images_are_sorted_by_score_worst_first(trained, pairs, no_default):
 def test_an_example_holds_what_was_chosen(trained, pairs, no_default):
     shown = Gallery(trained, pairs)
     one = shown.example("belt_6", shown.of_seed(0))
-    assert list(one) == ["wet", "dry", "improved", "pix2pix", "cyclegan", "nafnet"]
+    assert list(one) == ["wet", "dry", "improved", "pix2pix", "cyclegan", "nafnet", "slim"]
     assert {image.shape for image in one.values()} == {(40, 48, 3)}
     both = shown.example("belt_6", ["improved-seed0", "improved-seed1"])
     assert list(both)[2:] == ["improved-seed0", "improved-seed1"]
