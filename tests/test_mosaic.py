@@ -1,10 +1,13 @@
 """Mosaic samples: paired, repeatable, at the photographs' own scale, and from the training split alone."""
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT
 
 from orelib.mosaic import MosaicSamples, mosaic, to_network
 from orelib.pixels import decoded
@@ -129,3 +132,13 @@ def test_networks_get_every_grey_value_as_the_same_float():
     assert torch.equal(floats, torch.stack(one_by_one))
     assert floats.is_contiguous()
     assert (floats.min(), floats.max()) == (-1, 1)
+
+
+def test_the_benchmark_runs():
+    code = "import mosaic; print(*mosaic.measure((40, 48), side=32, pairs=4, samples=4, rounds=1), sep='\\n')"
+    command = [sys.executable, "-c", code]
+    printed = subprocess.run(command, cwd=ROOT / "benchmarks", check=True, capture_output=True, text=True).stdout
+    rows = [line for line in printed.splitlines() if line.startswith("Row(")]
+    assert "unit='samples/s'" in rows[0]
+    assert "PNG decoded for each sample" in printed
+    assert "Decoding 4 pairs" in rows[-1]
