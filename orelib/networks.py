@@ -10,13 +10,24 @@ import copy
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 
-def instance_norm(channels: int) -> nn.Module:
-    """The norm of all these networks but one: over each channel of each image, with a learned scale and offset."""
-    return nn.InstanceNorm2d(channels, affine=True)
+class InstanceNorm(nn.InstanceNorm2d):
+    """PyTorch's instance norm with a learned scale and offset, which leaves channels-last images in their order.
+
+    PyTorch's own does not, and the copies that follow cost CycleGAN a seventh of its step.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__(channels, affine=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        # A single image's batch norm is its instance norm.
+        images = [F.batch_norm(image, None, None, self.weight, self.bias, True, eps=self.eps) for image in x.split(1)]
+        return torch.cat(images) if len(images) > 1 else images[0]
 
 
 class ResidualBlock(nn.Module):
@@ -30,10 +41,10 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.residual = nn.Sequential(
             nn.Conv2d(channels, channels, 3, padding=1, padding_mode=padding_mode, bias=False),
-            instance_norm(channels),
+            InstanceNorm(channels),
             nn.ReLU(inplace=True),
             nn.Conv2d(channels, channels, 3, padding=1, padding_mode=padding_mode, bias=False),
-            instance_norm(channels),
+            InstanceNorm(channels),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -93,7 +104,7 @@ class UNet(nn.Module):
         width: int = 64,
         depth: int = 8,
         residual: bool = False,
-        norm: Callable[[int], nn.Module] = instance_norm,
+        norm: Callable[[int], nn.Module] = InstanceNorm,
     ):
         super().__init__()
         if depth < 2:
@@ -127,13 +138,13 @@ class PatchGAN(nn.Module):
         layers = [nn.Conv2d(in_channels, width, 4, 2, 1), nn.LeakyReLU(0.2)]
         for narrow, wide, stride in ((1, 2, 2), (2, 4, 2), (4, 8, 1)):
             layers += [nn.Conv2d(width * narrow, width * wide, 4, stride, 1, bias=False)]
-            layers += [instance_norm(width * wide), nn.LeakyReLU(0.2)]
+            layers += [InstanceNorm(width * wide), nn.LeakyReLU(0.2)]
         layers += [nn.Conv2d(width * 8, 1, 4, 1, 1)]
-        self.layers = nn.Sequential(*layers)
+        self.layers = nn.Sequential(*layers).to(memory_format=torch.channels_last)  # a little faster on a CPU
         self.apply(init_weights)
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.layers(image)
+        return self.layers(image.contiguous(memory_format=torch.channels_last))
 
 
 class ResNetGenerator(nn.Module):
@@ -150,24 +161,24 @@ class ResNetGenerator(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(
             nn.Conv2d(3, width, 7, padding=3, padding_mode="reflect", bias=False),
-            *(instance_norm(width), nn.ReLU()),
+            *(InstanceNorm(width), nn.ReLU()),
             nn.Conv2d(width, 2 * width, 3, 2, 1, bias=False),
-            *(instance_norm(2 * width), nn.ReLU()),
+            *(InstanceNorm(2 * width), nn.ReLU()),
             nn.Conv2d(2 * width, 4 * width, 3, 2, 1, bias=False),
-            *(instance_norm(4 * width), nn.ReLU()),
+            *(InstanceNorm(4 * width), nn.ReLU()),
             *(ResidualBlock(4 * width, padding_mode="reflect") for _ in range(blocks)),
             nn.ConvTranspose2d(4 * width, 2 * width, 3, 2, 1, output_padding=1, bias=False),
-            *(instance_norm(2 * width), nn.ReLU()),
+            *(InstanceNorm(2 * width), nn.ReLU()),
             nn.ConvTranspose2d(2 * width, width, 3, 2, 1, output_padding=1, bias=False),
-            *(instance_norm(width), nn.ReLU()),
+            *(InstanceNorm(width), nn.ReLU()),
             nn.Conv2d(width, 3, 7, padding=3, padding_mode="reflect"),
             nn.Tanh(),
-        )
+        ).to(memory_format=torch.channels_last)  # a seventh faster on a CPU; the U-Net gains nothing by it
         self.apply(init_weights)
 
     def forward(self, image: Tensor) -> Tensor:
         check_size(image, self.stride)
-        return self.layers(image)
+        return self.layers(image.contiguous(memory_format=torch.channels_last))
 
 
 def check_size(image: Tensor, stride: int) -> None:

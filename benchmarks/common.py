@@ -1,0 +1,95 @@
+"""What the benchmarks share: ways that take turns, and the table that comes out.
+
+A machine that is used by others is never twice the same, so times are compared within one run: all ways take turns,
+round by round, and each has the median of its rounds.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison of the table: what was measured ``ours`` and ``theirs``, and what was wanted of it.
+
+    ``better`` is what counts as better: less (seconds, memory) or more (samples a second). A row without ``theirs`` has
+    no peer, and ``at_least`` and ``aim`` are limits for ``ours`` then, not ratios. ``finding`` says why it is as it is.
+    """
+
+    number: int
+    what: str
+    against: str
+    ours: float
+    theirs: float | None
+    at_least: float | None
+    aim: float | None
+    unit: str = "s"
+    better: str = "less"
+    finding: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times better than the peer."""
+        if self.theirs is None:
+            return None
+        return self.theirs / self.ours if self.better == "less" else self.ours / self.theirs
+
+    @property
+    def verdict(self) -> str:
+        """``aim``, ``at least`` or ``short``, by what was reached."""
+        for name, wanted in (("aim", self.aim), ("at least", self.at_least)):
+            if wanted is not None and (self.ours <= wanted if self.theirs is None else self.ratio >= wanted):
+                return name
+        return "short"
+
+
+def as_dict(row: Row | dict) -> dict:
+    """A row for JSON, with what follows from it."""
+    return row if isinstance(row, dict) else vars(row) | {"ratio": row.ratio, "verdict": row.verdict}
+
+
+def in_turn(ways: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 1) -> dict[str, float]:
+    """Median seconds of each way, all of them taking turns; the first ``warm_up`` rounds are not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(warm_up + rounds):
+        for name, way in ways.items():
+            began = time.perf_counter()
+            way()
+            if number >= warm_up:
+                seconds[name].append(time.perf_counter() - began)
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def processes_in_turn(script: str, ways: Mapping[str, Sequence], rounds: int = 3) -> dict[str, float]:
+    """As :func:`in_turn`, each way a process of its own: ``script`` with these arguments, which prints seconds.
+
+    For what is set for a whole process: threads, the allocator, how denormal numbers are treated.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, arguments in ways.items():
+            seconds[name].append(run_script(script, *arguments)[0])
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def run_script(script: str, *arguments) -> list[float]:
+    """The numbers that a script of this folder prints on its last line, run as a process."""
+    command = [sys.executable, str(ROOT / "benchmarks" / script), *map(str, arguments)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return [float(number) for number in done.stdout.splitlines()[-1].split()]
+
+
+def markdown(rows: Sequence[Mapping[str, object]]) -> str:
+    """Rows of one shape as a Markdown table."""
+    columns = list(rows[0])
+    lines = [columns, ["---"] * len(columns), *([str(row[column]) for column in columns] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,80 @@
+"""All benchmarks, or those that are named, as Markdown: ``python benchmarks/run.py [steps similarity ...]``.
+
+``make bench`` installs the peers, runs everything and keeps the output as ``results/reference/benchmarks.md``. Each
+benchmark is a process of its own, one after the other; let nothing else compute meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from importlib import import_module
+from importlib.metadata import version
+
+from common import ROOT, markdown
+
+COMPARISONS = ("steps", "similarity", "mosaic", "restoring", "reproduce", "startup")
+TABLES = ("growth",)
+HEAD = """# Benchmarks
+
+Made by `make bench`: {processor}, {cores} cores, Python {python}, PyTorch {torch}. Two threads where nothing else is
+said. All ways of a row were measured in one run and took turns; times are medians. **Ratio** says how many times better
+than the peer; **wanted** are the ratios that were set beforehand, `at least / aim`, for start-up the seconds.
+"""
+
+
+def main(names: list[str]) -> None:
+    from orelib.provenance import processor
+
+    facts = dict(processor=processor(), cores=os.cpu_count(), python=platform.python_version(), torch=version("torch"))
+    print(HEAD.format(**facts))
+    comparisons = [row for name in COMPARISONS if name in names for row in measured(name)]
+    if comparisons:
+        print(markdown([{title: cell(row) for title, cell in COLUMNS.items()} for row in comparisons]))
+        print("\n## What was found\n")
+        findings = {row["finding"]: row["number"] for row in reversed(comparisons) if row["finding"]}
+        for finding, number in sorted(findings.items(), key=lambda item: item[1]):
+            print(f"- **Row {number}.** {finding}")
+    for name in TABLES:
+        if name in names:
+            print(f"\n## {import_module(name).__doc__.splitlines()[0]}\n\n{markdown(measured(name))}")
+
+
+def measured(name: str) -> list[dict]:
+    """What a benchmark's ``measure()`` returns, in a fresh process."""
+    print(f"measuring: {name}", file=sys.stderr, flush=True)
+    code = (
+        f"import contextlib, json, sys, common, {name}\n"
+        f"with contextlib.redirect_stdout(sys.stderr): rows = {name}.measure()\n"
+        "print(json.dumps([common.as_dict(row) for row in rows]))"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "benchmarks"), str(ROOT)])}
+    done = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True, env=environment)
+    return json.loads(done.stdout)
+
+
+def quantity(value: float | None, unit: str) -> str:
+    if value is None:
+        return "-"
+    if unit == "s" and value < 1:
+        return f"{1000 * value:.0f} ms" if value >= 0.01 else f"{1000 * value:.1f} ms"
+    return f"{value:.3g} {unit}"
+
+
+COLUMNS = {
+    "row": lambda row: row["number"],
+    "what": lambda row: row["what"],
+    "orelib": lambda row: quantity(row["ours"], row["unit"]),
+    "peer": lambda row: quantity(row["theirs"], row["unit"]),
+    "against": lambda row: row["against"] or "-",
+    "ratio": lambda row: "-" if row["ratio"] is None else f"{row['ratio']:.2f}",
+    "wanted": lambda row: "-" if row["at_least"] is None else f"{row['at_least']:g} / {row['aim']:g}",
+    "reached": lambda row: "-" if row["at_least"] is None else row["verdict"],
+}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or [*COMPARISONS, *TABLES])
