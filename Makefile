@@ -12,12 +12,13 @@ CORES ?= all
 
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-peers
 SOURCES := orelib benchmarks tests notebooks  # not the results of a reader, which hold executed notebooks
 INSTALLED := $(VENV)/installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env reproduce test lint lab notebooks reference restorer requirements clean
+.PHONY: help env reproduce test lint lab notebooks reference restorer bench requirements clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +35,7 @@ $(INSTALLED): requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
 
-reproduce: env  ## data, four methods, loss curves, Table 3, comparison: all that is missing
+reproduce: env  ## data, five methods, loss curves, Table 3, comparison: all that is missing
 	@# After a kill, Snakemake's lock is stale and its last outputs may be incomplete: both are safe to go on from,
 	@# since every file appears whole, and two runs side by side would only write the same bytes twice.
 	@snakemake --cores $(CORES) --resources gpu=1 --nolock --rerun-incomplete --quiet all --config profile=$(PROFILE) \
@@ -74,6 +75,16 @@ restorer: env  ## train the restorer that comes with the kit, an hour or two, an
 	cd results/restorer/nafnet-seed0 && cp config.json provenance.json validation.csv metrics.csv baselines.csv \
 	    '$(CURDIR)/results/reference/restorer/nafnet-seed0'
 	python -c 'from orelib.restore import DEFAULT_RESTORER, publish; publish("results/restorer/nafnet-seed0/generator.safetensors", DEFAULT_RESTORER)'
+
+bench: env  ## measure the kit beside its peers, half an hour, and keep it as results/reference/benchmarks.md
+	$(BIN)/python -m venv $(PEERS)
+	@# The kit's own environment is looked into, so that PyTorch is not installed twice.
+	echo "import site; site.addsitedir('$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')')" \
+	    > "$$($(PEERS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/kit.pth"
+	$(PEERS)/bin/python -m pip install --quiet --requirement benchmarks/peers.txt
+	$(PEERS)/bin/python -m pip install --quiet --no-deps lightning-bolts==0.7.0  # what it asks for is older than PyTorch 2
+	$(PEERS)/bin/python benchmarks/run.py > $(PEERS)/benchmarks.md
+	mv $(PEERS)/benchmarks.md results/reference/benchmarks.md
 
 requirements:  ## pin the newest versions that pyproject.toml admits in requirements.txt
 	$(PYTHON) -m pip install --quiet uv

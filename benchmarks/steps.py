@@ -67,7 +67,7 @@ def main(way: str, method: str, width: int, side: int) -> None:
     from orelib.methods import METHOD_CLASSES
     from orelib.training import start_torch
 
-    changes = {"base_width": width, "unet_depth": 8, "mosaic_size": side, "threads": 2}
+    changes = {"base_width": width, "unet_depth": side.bit_length() - 1, "mosaic_size": side, "threads": 2}
     if method == "pix2pix":
         changes["discriminator_width"] = width
     experiment = Experiment.from_profile("quick", method, **changes)

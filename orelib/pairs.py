@@ -160,7 +160,7 @@ def _inspect(pairs: list[Pair], problems: list[str]) -> list[dict]:
             return (
                 f"{shown(path)}: {pixels.shape[1]} x {pixels.shape[0]} px; at least {SMALLEST_SIDE} a side are needed"
             )
-        return pixels.shape[:2], hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+        return pixels.shape[:2], pixel_checksum(pixels)
 
     with ThreadPoolExecutor(4) as pool:
         wet_looks = list(pool.map(look, [pair.wet for pair in pairs]))
@@ -186,6 +186,13 @@ def _inspect(pairs: list[Pair], problems: list[str]) -> list[dict]:
             }
         )
     return rows
+
+
+def pixel_checksum(pixels: np.ndarray) -> str:
+    """The SHA-256 of an image's shape and pixels, whatever file format they come from."""
+    checksum = hashlib.sha256(repr(pixels.shape).encode())
+    checksum.update(np.ascontiguousarray(pixels))
+    return checksum.hexdigest()
 
 
 def _find_leaks(pairs: list[Pair], rows: list[dict], problems: list[str]) -> None:

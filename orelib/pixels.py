@@ -11,7 +11,6 @@ share it, and of a data set that grows only what is new is decoded. The folder m
 
 from __future__ import annotations
 
-import hashlib
 import random
 import shutil
 from collections.abc import Iterable
@@ -24,7 +23,7 @@ import numpy as np
 
 from orelib.config import shown
 from orelib.files import appearing
-from orelib.pairs import Pair, PairError, Pairs
+from orelib.pairs import Pair, PairError, Pairs, pixel_checksum
 from orelib.photographs import read_image
 from orelib.progress import Progress
 
@@ -82,10 +81,8 @@ class _Image:
         return self.is_this(np.fromfile(self.path, np.uint8).reshape(self.shape))
 
     def is_this(self, pixels: np.ndarray) -> bool:
-        """Whether pixels have the checksum of :mod:`orelib.pairs` that names the file."""
-        checksum = hashlib.sha256(repr(pixels.shape).encode())
-        checksum.update(pixels)
-        return checksum.hexdigest() == self.path.stem
+        """Whether pixels have the checksum that names the file."""
+        return pixel_checksum(pixels) == self.path.stem
 
     def decode(self) -> None:
         if self.is_whole():  # by now, thanks to another process

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pandas as pd
+import pytest
 from conftest import ROOT
 
 from orelib.training import train
@@ -31,3 +32,39 @@ def test_transfer_is_measured_beside_the_baselines(tmp_path, experiment, pairs, 
     assert np.nan_to_num(scores.loc["do nothing", "glare_removed"]) == 0
     same = scores.loc[["linear_colour (fitted here)", "linear_colour (fitted as the restorer)"]]
     assert len(same.drop_duplicates()) == 1
+
+
+@pytest.fixture
+def common(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import common
+
+    return common
+
+
+def test_a_row_says_how_many_times_better(common):
+    faster = common.Row(1, "a step", "a peer", ours=2.0, theirs=3.0, at_least=1.2, aim=1.6)
+    assert (faster.ratio, faster.verdict) == (1.5, "at least")
+    more = common.Row(5, "samples", "a peer", 90.0, 30.0, 1, 3, unit="samples/s", better="more")
+    assert (more.ratio, more.verdict) == (3.0, "aim")
+    assert common.Row(9, "all of it", "itself", 3.0, 3.0, 1.3, 2).verdict == "short"
+    assert common.Row(10, "start", "", 0.3, None, 0.5, 0.2).verdict == "at least"
+
+
+def test_ways_take_turns(common):
+    turns = []
+    seconds = common.in_turn({"one": lambda: turns.append(1), "other": lambda: turns.append(2)}, rounds=2)
+    assert turns == [1, 2] * 3
+    assert set(seconds) == {"one", "other"}
+
+
+@pytest.mark.parametrize("way", ["orelib", "default"])
+@pytest.mark.parametrize("method", ["pix2pix", "cyclegan"])
+def test_a_step_is_measured(way, method):
+    assert 0 < float(run("steps.py", way, method, 4, 32)) < 30
+
+
+def test_growth_is_measured():
+    seconds, mebibytes = map(float, run("growth.py", "restore", 128).split())
+    assert 0 < seconds < 30
+    assert mebibytes >= 0

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from orelib.networks import PatchGAN, ResidualBlock, ResNetGenerator, UNet, count_parameters
+from orelib.networks import InstanceNorm, PatchGAN, ResidualBlock, ResNetGenerator, UNet, count_parameters
 
 
 @pytest.mark.parametrize(
@@ -88,3 +88,25 @@ def test_resnet_generator_keeps_size_and_names_the_sizes_it_takes():
 def test_every_weight_learns(network):
     network(torch.rand(1, 3, 64, 64)).square().mean().backward()
     assert all(parameter.grad.abs().sum() > 0 for parameter in network.parameters())
+
+
+def test_instance_norm_is_pytorchs_and_keeps_the_order_of_the_image():
+    ours, theirs = InstanceNorm(5), nn.InstanceNorm2d(5, affine=True)
+    nn.init.normal_(ours.weight)
+    theirs.load_state_dict(ours.state_dict())
+    for images in (torch.randn(1, 5, 6, 7), torch.randn(3, 5, 6, 7)):
+        images = images.contiguous(memory_format=torch.channels_last)
+        assert torch.allclose(ours(images), theirs(images), atol=1e-6)
+        assert ours(images).is_contiguous(memory_format=torch.channels_last)
+
+
+def test_with_batch_norms_a_restoration_does_not_depend_on_the_rest_of_the_batch():
+    torch.manual_seed(0)
+    images = torch.rand(3, 3, 32, 32) * 2 - 1
+    for norm, differs in ((nn.BatchNorm2d, True), (InstanceNorm, False)):
+        network = UNet(4, 3, norm=norm)
+        network.train()
+        alone, together = network(images[:1]), network(images)[:1]
+        assert torch.allclose(alone, together, atol=1e-5) != differs
+        network.eval()
+        assert torch.allclose(network(images[:1]), network(images)[:1], atol=1e-5)

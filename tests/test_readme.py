@@ -80,7 +80,9 @@ def test_profiles_are_as_described():
         assert f"{e.train_pairs:,} + {e.val_pairs} + {e.test_pairs} scenes" in row
         assert f"{e.scene_size[0]} x {e.scene_size[1]} px" in row
         assert f"{e.steps:,} steps" in row
-    others = [f"{name} {Experiment.from_profile('quick', name.lower()).steps}" for name in ("CycleGAN", "NAFNet")]
+    others = [
+        f"{name} {Experiment.from_profile('quick', name.lower()).steps}" for name in ("CycleGAN", "NAFNet", "Slim")
+    ]
     assert f"({', '.join(others)})" in README
 
 
