@@ -1,4 +1,4 @@
-"""The command line: ``orelib restore`` and ``orelib check``.
+"""The command line: ``orelib restore``, ``orelib export`` and ``orelib check``.
 
 Exit codes: 0, all is well; 1, some photographs failed, or the check found problems; 2, wrong usage, or nothing could be
 done, with one line on stderr that says why.
@@ -35,8 +35,22 @@ examples:
   orelib restore belt_photos restored --watch
   orelib restore belt_017.jpg belt_017_dry.png --model my_results/cpu/nafnet-seed0/generator.safetensors
 
+The engines restore the same pixels, to 1 of 255 grey values. Without a GPU, OpenVINO is the fastest on many
+photographs: pip install "orelib[openvino]". An ONNX file needs it or ONNX Runtime: pip install "orelib[onnx]".
+
 With --watch, photographs that arrive in IN are restored until you press Ctrl-C. It may be stopped, killed and started
 again at any time: what is in OUT already is not done again.
+"""
+EXPORT = """\
+Write a trained generator in another format, in which other programs run it, too.
+
+OUT is by default MODEL with the ending of the format. The file says of itself what MODEL does, so that orelib restore
+takes it as its --model. Input "wet" and output "dry" are float32 of the shape (1, 3, height, width), RGB in [-1, 1].
+"""
+EXPORT_EXAMPLES = """\
+examples:
+  orelib export my_results/cpu/nafnet-seed0/generator.safetensors belt.onnx
+  orelib restore belt_photos restored --model belt.onnx
 """
 CHECK = """\
 Check photographs that show the same places wet and dry, before a restorer is trained on them.
@@ -86,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     as_written = argparse.RawDescriptionHelpFormatter
     parser = _Parser(
         prog="orelib",
-        description="Photographs of wet ore, made to look dry. See also: orelib restore --help, orelib check --help",
+        description="Photographs of wet ore, made to look dry. See also: orelib COMMAND --help",
         epilog="example:\n  orelib restore belt_photos restored\n" + EXIT_CODES,
         formatter_class=as_written,
     )
@@ -100,12 +114,27 @@ def _parser() -> argparse.ArgumentParser:
     restore.add_argument("out", metavar="OUT", type=Path, help="where the restored photographs go")
     restore.add_argument(
         "--model", metavar="FILE", type=Path,
-        help="generator.safetensors of a training of your own (default: the restorer that comes with orelib)",
+        help="generator.safetensors of a training of your own, or an ONNX file made of it (default: the restorer that "
+        "comes with orelib)",
+    )  # fmt: skip
+    restore.add_argument(
+        "--engine", choices=["openvino", "torch", "onnx"],
+        help="what computes (default: openvino where it is installed, but torch on a GPU and for one photograph, which "
+        "is done before openvino has made up for its start)",
     )  # fmt: skip
     restore.add_argument("--watch", action="store_true", help="go on with photographs that arrive, until Ctrl-C")
     restore.add_argument("--replace", action="store_true", help="write results that are in OUT already anew")
     restore.add_argument("--json", action="store_true", help="print one line of JSON a photograph")
     restore.set_defaults(run=_restore)
+
+    export = commands.add_parser(
+        "export", help="write a generator in another format", description=EXPORT,
+        epilog=EXPORT_EXAMPLES + EXIT_CODES, formatter_class=as_written,
+    )  # fmt: skip
+    export.add_argument("model", metavar="MODEL", type=Path, help="generator.safetensors of a training")
+    export.add_argument("out", metavar="OUT", type=Path, nargs="?", help="the new file")
+    export.add_argument("--format", choices=["onnx"], default="onnx", help="the format (default: onnx)")
+    export.set_defaults(run=_export)
 
     check = commands.add_parser(
         "check", help="check wet and dry photographs before training on them", description=CHECK,
@@ -137,8 +166,10 @@ def _restore(chosen: argparse.Namespace) -> int:
     report = _reporter(results, counts, as_json=chosen.json, every=chosen.watch)
     # With --json, what is said by the way goes to stderr.
     with redirect_stdout(sys.stderr) if chosen.json else nullcontext():
-        restorer = load_restorer(chosen.model, "cuda" if torch.cuda.is_available() else "cpu")
-        print(restorer.describe(), flush=True)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        engine = chosen.engine or _default_engine(chosen.model, chosen.photographs, device)
+        restorer = load_restorer(chosen.model, device, engine)
+        print(f"{restorer.describe()} Engine: {engine}.", flush=True)
         if chosen.watch:
             rows = watch_folder(restorer, chosen.photographs, chosen.out)
             print(f"watching {chosen.photographs}; Ctrl-C ends it", flush=True)
@@ -151,6 +182,15 @@ def _restore(chosen: argparse.Namespace) -> int:
             restore_folder(restorer, chosen.photographs, chosen.out, report, chosen.replace)
         print(f"{counts['restored']} restored, {counts['failed']} failed; see {chosen.out}", flush=True)
     return 1 if counts["failed"] and not chosen.watch else 0
+
+
+def _default_engine(model: Path | None, photographs: Path, device: str) -> str:
+    """The engine that is done first: one photograph PyTorch has restored before OpenVINO has made up for its start."""
+    from orelib.engines import fastest_engine
+
+    if model is not None and model.suffix == ".onnx":
+        return fastest_engine(takes_onnx=True)
+    return "torch" if device == "cuda" or photographs.is_file() else fastest_engine()
 
 
 def _reporter(results: TextIO, counts: Counter, as_json: bool, every: bool) -> Callable[[dict], None]:
@@ -167,6 +207,18 @@ def _reporter(results: TextIO, counts: Counter, as_json: bool, every: bool) -> C
             print(f"restored: {row['file']}, {size}, {row['seconds']:.1f} s", file=results, flush=True)
 
     return report
+
+
+# ---- export ------------------------------------------------------------------------------------------------------
+
+
+def _export(chosen: argparse.Namespace) -> int:
+    from orelib.restore import export_onnx
+
+    out = chosen.out or chosen.model.with_suffix(f".{chosen.format}")
+    export_onnx(chosen.model, out)
+    print(f"written to {out}")
+    return 0
 
 
 # ---- check -------------------------------------------------------------------------------------------------------

@@ -1,14 +1,16 @@
 """A trained generator on photographs of any size, and the file that carries it.
 
 The file is ``generator.safetensors``: weights, and as metadata the experiment, so that the network can be rebuilt
-without unpickling anything.
+without unpickling anything. :func:`export_onnx` makes an ONNX file of it, with the same metadata.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,10 +20,14 @@ from torch import Tensor, nn
 
 import orelib
 from orelib.config import Experiment, shown
+from orelib.engines import ENGINES, Engine, EngineError, TorchEngine, demand, how_to_install
 from orelib.files import appearing
 from orelib.methods import METHOD_CLASSES
 from orelib.networks import count_multiply_adds, count_parameters
 from orelib.tiles import OVERLAP, TILE, by_tiles
+
+if TYPE_CHECKING:  # it needs the package onnx
+    from orelib.onnx_graph import OnnxGraph
 
 DEFAULT_RESTORER = Path(__file__).parent / "default_restorer" / "generator.safetensors"
 
@@ -34,11 +40,13 @@ class Restorer:
     """Restores wet photographs with a generator whose sides must be multiples of ``stride``.
 
     ``about`` is what the model file says of it: experiment, data checksum, step, version, and the scale of the rendered
-    scenes that it was trained on, smallest and largest, in px per mm (None: it was trained on photographs).
+    scenes that it was trained on, smallest and largest, in px per mm (None: it was trained on photographs). ``engine``
+    computes what the generator would, by default the generator itself.
     """
 
-    def __init__(self, generator: nn.Module, stride: int, about: dict | None = None):
+    def __init__(self, generator: nn.Module, stride: int, about: dict | None = None, engine: Engine | None = None):
         self.generator, self.stride, self.about = generator, stride, about or {}
+        self.engine = engine or TorchEngine(generator)
 
     @property
     def parameters(self) -> int:
@@ -68,7 +76,7 @@ class Restorer:
     def restore(self, wet: np.ndarray, progress: Callable[[int, int], object] | None = None) -> np.ndarray:
         """The dry image of a wet one.
 
-        The photograph is restored at its own scale, beyond 512 px a side in overlapping tiles (:mod:`orelib.tiles`);
+        The photograph is restored at its own scale, a large one in overlapping tiles (:mod:`orelib.tiles`);
         mirrored margins fill it up to the stride and are cut off again. Dropout is off, so the same photograph gives
         the same result. Each tile becomes floating-point by itself, so 16 bits stay 16 bits, and memory small.
 
@@ -93,21 +101,19 @@ class Restorer:
             )
         if wet.ndim == 2:
             wet = np.repeat(wet[..., None], 3, axis=2)
-        self.generator.eval()
         height, width = wet.shape[:2]
         margins = (0, -height % self.stride), (0, -width % self.stride), (0, 0)
         padded = np.pad(wet, margins, mode="symmetric")
         tile = max(self.stride, TILE - TILE % self.stride)
-        restored = by_tiles(self._restore_tile, padded, tile, min(OVERLAP, tile // 2), progress)
+        restored = by_tiles(self._restore_tile, padded, tile, min(OVERLAP, tile // 2), self.stride, progress)
         return np.ascontiguousarray(restored[:height, :width])
 
     def _restore_tile(self, tile: np.ndarray) -> np.ndarray:
-        """One tile through the generator, to floats in the range of its dtype."""
+        """One tile through the engine, to floats in the range of its dtype."""
         half = np.iinfo(tile.dtype).max / 2
-        device = next(self.generator.parameters()).device
-        wet = torch.from_numpy(tile.astype(np.float32)).permute(2, 0, 1)[None].to(device)
-        dry = self.generator(wet.div_(half).sub_(1))[0].float()
-        return dry.add(1).mul(half).permute(1, 2, 0).cpu().numpy()
+        wet = torch.from_numpy(tile.astype(np.float32)).permute(2, 0, 1)[None]
+        dry = self.engine(wet.div_(half).sub_(1))[0]
+        return dry.contiguous().add(1).mul_(half).permute(1, 2, 0).numpy()
 
 
 def save_generator(
@@ -141,11 +147,18 @@ def publish(source: Path, target: Path) -> None:
     most. Raises FileNotFoundError and ModelFileError as :func:`load_restorer`.
     """
     about, _, weights = _read(source)
-    _write(target, {name: value.half() for name, value in weights.items()}, about | {"precision": "float16"})
+    halved = {name: value.half() if value.is_floating_point() else value for name, value in weights.items()}
+    _write(target, halved, about | {"precision": "float16"})
 
 
-def load_restorer(path: Path | None = None, device: torch.device | str = "cpu") -> Restorer:
-    """The restorer in a ``generator.safetensors``, ready to use on ``device``; None: the one that comes with the kit.
+def load_restorer(path: Path | None = None, device: torch.device | str = "cpu", engine: str = "torch") -> Restorer:
+    """The restorer in a ``generator.safetensors`` or an ONNX file made of it, ready to use.
+
+    Parameters
+    ----------
+    path : the model file; None: the restorer that comes with the kit.
+    device : where the engine ``torch`` computes. The others compute on the processor.
+    engine : one of :data:`~orelib.engines.ENGINES`. An ONNX file is for any but ``torch``.
 
     Raises
     ------
@@ -153,15 +166,39 @@ def load_restorer(path: Path | None = None, device: torch.device | str = "cpu") 
         When there is no such file.
     ModelFileError
         When the file is damaged or not one of this kit's.
+    EngineError
+        When the engine is not installed, or does not take the file.
     """
+    demand(engine)
     path = DEFAULT_RESTORER if path is None else Path(path)
-    about, experiment, weights = _read(path)
-    try:
-        generator = METHOD_CLASSES[experiment.method].build_generator(experiment)
-        generator.load_state_dict(weights)
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise ModelFileError(f"{shown(path)} holds other weights than those of the network that it names") from error
-    return Restorer(generator.to(device), generator.stride, about)
+    if path.suffix == ".onnx" and engine == "torch":
+        raise EngineError(f"{shown(path)} is an ONNX file, which the engine torch does not take: choose another engine")
+    if engine == "torch":
+        generator, about = _load_generator(path)
+        return Restorer(generator.to(device), generator.stride, about)
+    graph, generator, about = _load_graph(path)
+    return Restorer(generator, generator.stride, about, ENGINES[engine](graph))
+
+
+def export_onnx(path: Path, out: Path) -> None:
+    """Writes the generator in a ``generator.safetensors`` as an ONNX file, which says the same of itself.
+
+    Its input and output are float32 (1, 3, H, W) in [-1, 1]; H and W are multiples of the generator's stride.
+
+    Raises
+    ------
+    FileNotFoundError, ModelFileError, EngineError
+        As :func:`load_restorer`.
+    ValueError
+        When ``out`` does not end in .onnx, or exists.
+    """
+    path, out = Path(path), Path(out)
+    if out.suffix != ".onnx":
+        raise ValueError(f"{shown(out)} must end in .onnx")
+    if out.exists():
+        raise ValueError(f"{shown(out)} exists already: name another file")
+    graph, _, about = _load_graph(path)
+    graph.save(out, {"orelib": json.dumps(about)})
 
 
 def load_weights(generator: nn.Module, path: Path) -> dict:
@@ -188,9 +225,49 @@ def _write(path: Path, weights: dict[str, Tensor], about: dict) -> None:
         save_file({name: value.contiguous() for name, value in weights.items()}, temporary, metadata)
 
 
+def _load_generator(path: Path) -> tuple[nn.Module, dict]:
+    """The generator in a model file, on the processor, and what the file says of itself."""
+    about, experiment, weights = _read(path)
+    try:
+        generator = METHOD_CLASSES[experiment.method].build_generator(experiment)
+        generator.load_state_dict(weights)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ModelFileError(f"{shown(path)} holds other weights than those of the network that it names") from error
+    return generator, about
+
+
+def _load_graph(path: Path) -> tuple[OnnxGraph, nn.Module, dict]:
+    """The generator in a model file as an ONNX graph, itself without weights, and what the file says of itself."""
+    if not find_spec("onnx"):
+        raise EngineError(f"ONNX files need the package onnx: {how_to_install('onnx')}")
+    from orelib.onnx_graph import OnnxGraph
+
+    if path.suffix != ".onnx":
+        generator, about = _load_generator(path)
+        return OnnxGraph.of(generator), generator.to("meta"), about
+    _demand_file(path)
+    try:
+        graph, metadata = OnnxGraph.read(path)
+    except ValueError as error:
+        raise ModelFileError(f"{shown(path)} is {error}") from error
+    about, experiment = _described(path, metadata)
+    return graph, METHOD_CLASSES[experiment.method].build_generator(experiment).to("meta"), about
+
+
 def _read(path: Path) -> tuple[dict, Experiment, dict[str, Tensor]]:
     """What a model file says of itself, the experiment among it, and its weights."""
     path = Path(path)
+    _demand_file(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (a file, not a dict)
+    except (SafetensorError, OSError) as error:
+        raise ModelFileError(f"{shown(path)} is damaged or no safetensors file ({error})") from error
+    return *_described(path, metadata), weights
+
+
+def _demand_file(path: Path) -> None:
     if path.is_dir():
         raise ModelFileError(f"{shown(path)} is a folder: name the generator.safetensors itself")
     if not path.exists():
@@ -198,12 +275,10 @@ def _read(path: Path) -> tuple[dict, Experiment, dict[str, Tensor]]:
         if path == DEFAULT_RESTORER:
             cure = "this copy of the kit comes without a restorer; name a model file of your own"
         raise FileNotFoundError(f"{shown(path)} is missing: {cure}")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (a file, not a dict)
-    except (SafetensorError, OSError) as error:
-        raise ModelFileError(f"{shown(path)} is damaged or no safetensors file ({error})") from error
+
+
+def _described(path: Path, metadata: dict[str, str]) -> tuple[dict, Experiment]:
+    """What the metadata of a model file say of it, and the experiment among it."""
     if "orelib" not in metadata:
         raise ModelFileError(f"{shown(path)} was not written by this kit: it does not say which network it holds")
     try:
@@ -216,4 +291,4 @@ def _read(path: Path) -> tuple[dict, Experiment, dict[str, Tensor]]:
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise ModelFileError(f"{shown(path)} describes itself in a way that this kit cannot read ({reason})") from error
-    return about, experiment, weights
+    return about, experiment

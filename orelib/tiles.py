@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+import math
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-TILE = 512  # px; the side of the samples that the paper trains on
-OVERLAP = 128  # px over which two tiles fade into each other
+TILE = 512  # px; the side of the samples that the paper trains on, and the smallest of a tile of a larger photograph
+AREA = 9 / 4  # of a square of that side; the largest of a tile
+OVERLAP = 64  # px, at least, over which two tiles fade into each other
 
 
 def by_tiles(
@@ -15,30 +18,37 @@ def by_tiles(
     image: np.ndarray,
     tile: int,
     overlap: int,
+    stride: int = 1,
     progress: Callable[[int, int], object] | None = None,
 ) -> np.ndarray:
     """``restore(image)``, computed tile by tile and blended.
 
-    Where tiles overlap, their weights rise and fall linearly, so that neighbours which differ, as they do when a
-    network normalises over the whole image, fade into each other without a seam. An image of no more than one tile is
-    restored whole. Besides the image and the result, only one row of tiles is held.
+    Where tiles overlap, one fades out while the other fades in, so that neighbours which differ, as they do when a
+    network normalises over the whole image, leave no seam. The fading is slowest at the border of a tile, where it
+    lacks what lies beyond. An image of no more than one tile is restored whole. Besides the image and the result, only
+    one row of tiles is held.
 
     Parameters
     ----------
-    restore : maps a tile of the image, (h, w, C), to floats of the same shape and range.
+    restore : maps a tile of the image, (h, w, C), to floats of the same shape and range. All tiles have one shape.
     image : (H, W, C), of an integer dtype, as the result is; values are rounded, and clipped to the range of the dtype.
-    tile : largest side of a tile in pixels; a side of the image that is shorter is taken whole.
+        Its sides are multiples of ``stride``.
+    tile : smallest side of a tile in pixels; a side of the image that is shorter is taken whole. See
+        :func:`tile_shape`.
     overlap : pixels that neighbouring tiles share at least, less than ``tile``.
+    stride : sides of tiles are multiples of it, as ``tile`` is. So are the places where they start, or of its common
+        divisor with ``overlap``, so that a pixel meets strided convolutions in the same phase in any tile.
     progress : called with the number of finished tiles and that of all of them after each tile.
     """
     height, width = image.shape[:2]
-    tall, wide = min(tile, height), min(tile, width)
-    tops, lefts = tile_starts(height, tall, overlap), tile_starts(width, wide, overlap)
+    tall, wide = tile_shape(height, width, tile, overlap, stride)
+    tops, lefts = tile_starts(height, tall, overlap, stride), tile_starts(width, wide, overlap, stride)
     columns = [weights[:, None] for weights in _weights(lefts, wide, overlap)]
     rows = [weights[:, None, None] for weights in _weights(tops, tall, overlap)]
     blended = np.empty_like(image)
     largest = np.iinfo(image.dtype).max
-    band = np.zeros((tall, *image.shape[1:]), np.float32)  # the image's rows from ``top`` on, as far as they are known
+    # The image's rows from ``top`` on, as far as they are known; in memory channel by channel, as networks answer.
+    band = np.moveaxis(np.zeros((image.shape[2], tall, width), np.float32), 0, 2)
     for down, top in enumerate(tops):
         for right, left in enumerate(lefts):
             restored = restore(image[top : top + tall, left : left + wide])
@@ -46,22 +56,51 @@ def by_tiles(
             if progress is not None:
                 progress(down * len(lefts) + right + 1, len(tops) * len(lefts))
         known = [*tops, height][down + 1] - top  # rows that no further tile reaches
-        blended[top : top + known] = np.clip(np.rint(band[:known]), 0, largest)
+        blended[top : top + known] = np.rint(band[:known]).clip(0, largest)
         band[: tall - known] = band[known:].copy()
         band[tall - known :] = 0
     return blended
 
 
-def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
-    """Where tiles start so that they cover ``length`` pixels: a step of ``tile - overlap``, the last one at the end."""
-    return [0] if length <= tile else [*range(0, length - tile, tile - overlap), length - tile]
+def tile_shape(height: int, width: int, tile: int, overlap: int, stride: int = 1) -> tuple[int, int]:
+    """Height and width of the equal tiles in which an image takes the fewest computed pixels.
+
+    No side is smaller than ``tile``, unless the image is, and the area at most :data:`AREA` times its square.
+    """
+
+    def computed(shape: tuple[int, int]) -> int:
+        tops, lefts = (tile_starts(*sides, overlap) for sides in zip((height, width), shape, strict=True))
+        return len(tops) * len(lefts) * math.prod(shape)
+
+    shapes = itertools.product(_sides(height, tile, overlap, stride), _sides(width, tile, overlap, stride))
+    fitting = [shape for shape in shapes if math.prod(shape) <= AREA * tile**2]
+    return min(fitting, key=lambda shape: (computed(shape), math.prod(shape)))
 
 
-def _weights(starts: list[int], tile: int, overlap: int) -> list[np.ndarray]:
-    """The weights of each tile along one side, float32 (tile,); at every pixel they add up to 1."""
-    position = np.arange(1, tile + 1)
+def _sides(length: int, tile: int, overlap: int, stride: int) -> Iterator[int]:
+    """The sides of one tile, two, three and so on that cover ``length`` pixels, down to ``tile``."""
+    for count in itertools.count(1):
+        side = math.ceil((length + (count - 1) * overlap) / count / stride) * stride
+        yield max(side, min(tile, length))
+        if side <= tile:
+            return
+
+
+def tile_starts(length: int, side: int, overlap: int, stride: int = 1) -> list[int]:
+    """Where as few tiles as can start so that they cover ``length`` pixels: evenly, as far as the grid lets them."""
+    if length == side:
+        return [0]
+    count = math.ceil((length - overlap) / (side - overlap))
+    grid = math.gcd(stride, overlap)
+    return [k * (length - side) // (count - 1) // grid * grid for k in range(count)]
+
+
+def _weights(starts: list[int], side: int, overlap: int) -> list[np.ndarray]:
+    """The weights of each tile along one side, float32 (side,); at every pixel they add up to 1."""
+    position = np.arange(1, side + 1)
     ramp = np.minimum(np.minimum(position, position[::-1]) / (overlap + 1), 1)  # rises, stays at 1, and falls; never 0
-    total = np.zeros(starts[-1] + tile)
+    ramp = ramp**2 * (3 - 2 * ramp)
+    total = np.zeros(starts[-1] + side)
     for start in starts:
-        total[start : start + tile] += ramp
-    return [(ramp / total[start : start + tile]).astype(np.float32) for start in starts]
+        total[start : start + side] += ramp
+    return [(ramp / total[start : start + side]).astype(np.float32) for start in starts]

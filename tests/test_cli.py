@@ -15,6 +15,7 @@ from PIL import Image
 from orelib import restore
 from orelib.alignment import LARGEST_SHIFT
 from orelib.cli import main
+from orelib.engines import ENGINES, is_installed
 from orelib.methods import Pix2Pix
 from orelib.restore import save_generator
 from orelib.scenes import render_pair
@@ -54,7 +55,7 @@ def one_line(text):
 # ---- usage -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [[], ["restore"], ["check"]])
+@pytest.mark.parametrize("command", [[], ["restore"], ["export"], ["check"]])
 def test_help_shows_an_example_and_the_exit_codes(command, capsys):
     assert run(*command, "--help") == 0
     text = capsys.readouterr().out
@@ -68,13 +69,29 @@ def test_help_names_the_largest_shift_that_is_used(capsys):
     assert f"(default: {LARGEST_SHIFT:g})" in " ".join(capsys.readouterr().out.split())
 
 
+def test_help_names_the_engines_that_there_are(capsys):
+    run("restore", "--help")
+    assert f"--engine {{{','.join(ENGINES)}}}" in capsys.readouterr().out
+
+
 def test_help_does_not_wait_for_torch():
     code = "import sys, orelib.cli as cli; cli.main(['restore', '--help']); print({'torch', 'numpy'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.endswith("set()\n")
 
 
-@pytest.mark.parametrize("wrong", [[], ["fly"], ["restore", "wet"], ["check"], ["restore", "a", "b", "--fast"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [],
+        ["fly"],
+        ["restore", "wet"],
+        ["check"],
+        ["restore", "a", "b", "--fast"],
+        ["restore", "a", "b", "--engine", "warp"],
+        ["export"],
+    ],
+)
 def test_wrong_usage_is_one_line(wrong, capsys):
     assert run(*wrong) == 2
     assert "--help" in one_line(capsys.readouterr().err)
@@ -127,6 +144,28 @@ def test_without_a_model_the_default_restorer_is_used(wet, model, tmp_path, caps
     monkeypatch.setattr(restore, "DEFAULT_RESTORER", tmp_path / "none.safetensors")
     assert run("restore", wet, tmp_path / "more") == 2
     assert "name a model file" in one_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("engine", [name for name in ENGINES if is_installed(name)])
+def test_the_engine_is_chosen_and_told(wet, model, tmp_path, capsys, engine):
+    assert run("restore", wet, tmp_path / "dry", "--model", model, "--engine", engine) == 0
+    assert f" Engine: {engine}.\n" in capsys.readouterr().out
+    assert names(tmp_path / "dry") == names(wet)
+
+
+@pytest.mark.skipif(not is_installed("openvino"), reason="orelib[openvino] is not installed")
+def test_a_folder_is_restored_by_the_fastest_engine_and_one_photograph_by_torch(wet, model, tmp_path, capsys):
+    for source, engine in ((wet, "openvino"), (wet / "belt_0.png", "torch")):
+        assert run("restore", source, tmp_path / engine, "--model", model) == 0
+        assert f" Engine: {engine}.\n" in capsys.readouterr().out
+
+
+def test_an_engine_that_is_not_installed_is_one_line(wet, model, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    assert run("restore", wet, tmp_path / "dry", "--model", model, "--engine", "openvino") == 2
+    assert 'pip install "orelib[openvino]"' in one_line(capsys.readouterr().err)
+    assert run("restore", wet, tmp_path / "dry", "--model", model) == 0
+    assert " Engine: torch.\n" in capsys.readouterr().out
 
 
 def test_what_cannot_be_done_at_all_is_one_line(wet, model, tmp_path, capsys):
@@ -195,6 +234,32 @@ def test_a_watched_folder_in_json(wet, model, tmp_path, capsys, monkeypatch):
     said = capsys.readouterr()
     assert [json.loads(line)["file"] for line in said.out.splitlines()] == ["belt_0.png", "belt_1.png", "belt_2.png"]
     assert said.err.splitlines()[-1].startswith("3 restored, 0 failed")
+
+
+# ---- export ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not is_installed("onnx"), reason="orelib[onnx] is not installed")
+def test_an_exported_model_is_a_model_again(wet, model, tmp_path, capsys):
+    assert run("export", model) == 0
+    out = model.with_suffix(".onnx")
+    assert capsys.readouterr().out == f"written to {out}\n"
+    assert run("restore", wet / "belt_0.png", tmp_path / "dry", "--model", out) == 0
+    assert "Checksum of the training data: 0123456789ab" in capsys.readouterr().out
+    assert run("export", model, tmp_path / "belt.onnx", "--format", "onnx") == 0
+    assert (tmp_path / "belt.onnx").read_bytes() == out.read_bytes()
+
+
+@pytest.mark.skipif(not is_installed("onnx"), reason="orelib[onnx] is not installed")
+def test_what_cannot_be_exported_is_one_line(model, tmp_path, capsys):
+    model.with_suffix(".onnx").touch()
+    for arguments, named in [
+        ((tmp_path / "none.safetensors",), "none.safetensors is missing"),
+        ((model,), "generator.onnx exists already"),
+        ((model, tmp_path / "belt.pt"), "must end in .onnx"),
+    ]:
+        assert run("export", *arguments) == 2
+        assert named in one_line(capsys.readouterr().err)
 
 
 # ---- check -------------------------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def test_any_size_is_restored_at_its_own_size(saved, noise, size, depth):
 
 
 @pytest.mark.parametrize("depth", [8, 16])
-@pytest.mark.parametrize("size", [(45, 71), (70, 150), (1, 1)])
+@pytest.mark.parametrize("size", [(45, 71), (70, 250), (1, 1)])
 def test_margins_and_tiles_leave_no_trace(identity, noise, monkeypatch, size, depth):
     monkeypatch.setattr(restore, "TILE", 64)
     wet = values(noise, depth, *size, 3)
@@ -88,8 +88,8 @@ def test_the_same_photograph_gives_the_same_result(saved, noise):
 def test_progress_counts_tiles(identity, noise, monkeypatch):
     monkeypatch.setattr(restore, "TILE", 64)
     calls = []
-    identity.restore(values(noise, 8, 64, 128, 3), lambda done, total: calls.append((done, total)))
-    assert calls == [(1, 3), (2, 3), (3, 3)]
+    identity.restore(values(noise, 8, 64, 288, 3), lambda done, total: calls.append((done, total)))
+    assert calls == [(done, 4) for done in range(1, 5)]
 
 
 @pytest.mark.parametrize(
@@ -146,6 +146,17 @@ def test_the_scale_of_rendered_scenes_is_noted_and_that_of_photographs_is_not(tm
     for fact in ("nafnet", "1,500 of 2,000", "rendered scenes of 2.5 to 10 px per mm", "0123456789ab."):
         assert fact in said
     assert "photographs of unknown scale" in photographs.describe()
+
+
+def test_counters_survive_publishing(tmp_path, experiment):
+    """Batch norms count the batches that they have seen, in an integer that half precision could not hold."""
+    experiment = experiment.replace(method="slim")
+    weights = METHOD_CLASSES["slim"].build_generator(experiment).state_dict()
+    counter = next(name for name in weights if name.endswith("num_batches_tracked"))
+    weights[counter].fill_(100_001)
+    save_generator(tmp_path / "generator.safetensors", weights, experiment, "abc", 8)
+    publish(tmp_path / "generator.safetensors", tmp_path / "copy.safetensors")
+    assert load_restorer(tmp_path / "copy.safetensors").generator.state_dict()[counter] == 100_001
 
 
 def test_training_passes_on_what_the_pairs_are(saved, experiment, pairs, tmp_path):

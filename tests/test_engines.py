@@ -1,0 +1,195 @@
+"""Engines: the same pixels whatever computes them, and one clear error for what cannot be."""
+
+import sys
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from orelib.config import METHODS, Experiment
+from orelib.engines import ENGINES, EngineError, OpenVinoEngine, TorchEngine, demand, fastest_engine, is_installed
+from orelib.methods import METHOD_CLASSES
+from orelib.onnx_graph import OnnxGraph
+from orelib.restore import ModelFileError, export_onnx, load_restorer, save_generator
+from orelib.scenes import render_pair
+
+OTHERS = [
+    pytest.param(name, marks=pytest.mark.skipif(not is_installed(name), reason=f"orelib[{name}] is not installed"))
+    for name in ("openvino", "onnx")
+]
+SIZES = [(64, 32), (45, 71), (33, 100), (64, 32)]
+
+
+def trained(method):
+    """A generator whose every weight matters: some start at 0 or 1."""
+    experiment = Experiment.from_profile("smoke", method)
+    generator = METHOD_CLASSES[method].build_generator(experiment)
+    torch.manual_seed(0)
+    for name, value in generator.state_dict().items():
+        if "running_var" in name:
+            value.uniform_(0.5, 2)
+        elif value.is_floating_point():
+            value.add_(torch.randn_like(value) * 0.1)
+    return experiment, generator
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A model file a method."""
+    folder = tmp_path_factory.mktemp("models")
+    for method in METHODS:
+        experiment, generator = trained(method)
+        save_generator(folder / f"{method}.safetensors", generator.state_dict(), experiment, "0123456789abcdef", 8)
+    return {method: folder / f"{method}.safetensors" for method in METHODS}
+
+
+@pytest.fixture
+def exported(files, tmp_path):
+    export_onnx(files["pix2pix"], tmp_path / "model.onnx")
+    return tmp_path / "model.onnx"
+
+
+def largest_difference(one, other, wet):
+    return np.abs(one.restore(wet).astype(int) - other.restore(wet)).max()
+
+
+# ---- the same pixels ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", OTHERS)
+@pytest.mark.parametrize("method", METHODS)
+def test_an_engine_restores_the_same_pixels(files, noise, method, engine):
+    """From the model file itself, at more sizes than OpenVINO compiles a network for, and at one of them again."""
+    restorer, other = load_restorer(files[method]), load_restorer(files[method], engine=engine)
+    for size in SIZES:
+        wet = noise.integers(0, 65536, (*size, 3)).astype(np.uint16)
+        assert np.ptp(restorer.restore(wet)) > 10_000
+        assert largest_difference(restorer, other, wet) <= 2  # of 65535
+        assert largest_difference(restorer, other, (wet >> 8).astype(np.uint8)) <= 1
+
+
+@pytest.mark.parametrize("engine", OTHERS)
+@pytest.mark.parametrize("method", METHODS)
+def test_an_exported_file_restores_the_same_pixels(files, noise, tmp_path, method, engine):
+    export_onnx(files[method], tmp_path / "model.onnx")
+    restorer, other = load_restorer(files[method]), load_restorer(tmp_path / "model.onnx", engine=engine)
+    wet = noise.integers(0, 256, (45, 71, 3)).astype(np.uint8)
+    assert largest_difference(restorer, other, wet) <= 1
+
+
+@pytest.mark.parametrize("engine", OTHERS)
+def test_the_restorer_of_the_kit_restores_the_same_pixels(engine, noise):
+    restorer, other = load_restorer(), load_restorer(engine=engine)
+    scene = render_pair(3_000_000, (120, 130), px_per_mm=4).wet
+    for wet in (scene, noise.integers(0, 256, scene.shape).astype(np.uint8)):
+        assert largest_difference(restorer, other, wet) <= 1
+
+
+@pytest.mark.skipif(not is_installed("openvino"), reason="orelib[openvino] is not installed")
+def test_a_folder_of_many_sizes_compiles_few_networks():
+    generator = trained("pix2pix")[1].eval()
+    engine = OpenVinoEngine(OnnxGraph.of(generator))
+    for side in range(1, 6):
+        wet = torch.rand(1, 3, 32, 32 * side)
+        with torch.inference_mode():
+            assert (engine(wet) - generator(wet)).abs().max() < 1e-4
+    assert len(engine.requests) == 3
+
+
+def test_a_generator_in_training_restores_without_dropout():
+    generator = torch.nn.Sequential(torch.nn.Conv2d(3, 3, 1), torch.nn.Dropout(0.5)).train()
+    engine, wet = TorchEngine(generator), torch.ones(1, 3, 8, 8)
+    assert torch.equal(engine(wet), engine(wet))
+
+
+# ---- the ONNX file -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", OTHERS)
+def test_the_file_says_of_itself_what_the_model_does(files, exported, engine):
+    restorer, other = load_restorer(files["pix2pix"]), load_restorer(exported, engine=engine)
+    assert other.about == restorer.about
+    assert other.describe() == restorer.describe()
+    assert (other.stride, other.parameters, other.multiply_adds) == (
+        restorer.stride, restorer.parameters, restorer.multiply_adds
+    )  # fmt: skip
+
+
+def test_the_file_is_a_valid_one_for_any_height_and_width(exported):
+    model = onnx.load(exported)
+    onnx.checker.check_model(model, full_check=True)
+    (wet,), (dry,) = model.graph.input, model.graph.output
+    for value, name in ((wet, "wet"), (dry, "dry")):
+        assert value.name == name
+        assert [side.dim_value or side.dim_param for side in value.type.tensor_type.shape.dim] == [
+            1, 3, "height", "width"
+        ]  # fmt: skip
+
+
+def test_a_place_that_is_taken_is_refused(files, exported, tmp_path):
+    with pytest.raises(ValueError, match=r"model\.onnx exists already"):
+        export_onnx(files["pix2pix"], exported)
+    with pytest.raises(ValueError, match=r"must end in \.onnx"):
+        export_onnx(files["pix2pix"], tmp_path / "model.pt")
+
+
+def test_files_that_are_no_model_are_named(exported, tmp_path):
+    whole = exported.read_bytes()
+    for name, content in {"rubbish": b"rubbish", "empty": b"", "cut": whole[: len(whole) // 2]}.items():
+        (tmp_path / f"{name}.onnx").write_bytes(content)
+    foreign = onnx.load(exported)
+    del foreign.metadata_props[:]
+    onnx.save(foreign, tmp_path / "foreign.onnx")
+    (tmp_path / "folder.onnx").mkdir()
+    for name in ("rubbish", "empty", "cut", "foreign", "folder"):
+        with pytest.raises(ModelFileError, match=rf"{name}\.onnx"):
+            load_restorer(tmp_path / f"{name}.onnx", engine="onnx")
+    with pytest.raises(FileNotFoundError, match=r"none\.onnx is missing"):
+        load_restorer(tmp_path / "none.onnx", engine="onnx")
+
+
+def test_a_layer_that_cannot_be_written_is_named():
+    with pytest.raises(EngineError, match=r"Softsign cannot be written as ONNX.*engine torch"):
+        OnnxGraph.of(torch.nn.Sequential(torch.nn.Conv2d(3, 3, 1), torch.nn.Softsign()))
+
+
+# ---- what is installed -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("engine", "package"), [("openvino", "openvino"), ("onnx", "onnxruntime")])
+def test_an_engine_that_is_not_installed_says_how_to_install_it(monkeypatch, engine, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    for ask in (lambda: demand(engine), lambda: load_restorer(engine=engine)):
+        with pytest.raises(EngineError) as error:
+            ask()
+        assert f'pip install "orelib[{engine}]"' in str(error.value)
+        assert f'pip install --editable ".[{engine}]"' in str(error.value)
+
+
+def test_without_onnx_nothing_is_exported(files, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(EngineError, match=r"orelib\[onnx\]"):
+        export_onnx(files["pix2pix"], tmp_path / "model.onnx")
+
+
+def test_the_fastest_engine_is_one_that_is_installed(monkeypatch):
+    monkeypatch.setattr("orelib.engines.find_spec", lambda package: True)
+    assert fastest_engine() == fastest_engine(takes_onnx=True) == "openvino"
+    monkeypatch.setattr("orelib.engines.find_spec", lambda package: package != "openvino")
+    assert (fastest_engine(), fastest_engine(takes_onnx=True)) == ("torch", "onnx")
+    monkeypatch.setattr("orelib.engines.find_spec", lambda package: None)
+    assert (fastest_engine(), fastest_engine(takes_onnx=True)) == ("torch", "onnx")
+
+
+def test_an_engine_takes_what_it_can_run(exported):
+    with pytest.raises(EngineError, match=r"model\.onnx is an ONNX file"):
+        load_restorer(exported)
+    with pytest.raises(EngineError, match=f"choose one of {', '.join(ENGINES)}"):
+        load_restorer(engine="warp")
+
+
+@pytest.mark.skipif(not is_installed("openvino"), reason="orelib[openvino] is not installed")
+def test_openvino_does_not_report_its_use(files):
+    load_restorer(files["pix2pix"], engine="openvino")
+    assert sys.modules["openvino_telemetry"] is None
