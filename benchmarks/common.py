@@ -47,9 +47,14 @@ class Row:
     def verdict(self) -> str:
         """``aim``, ``at least`` or ``short``, by what was reached."""
         for name, wanted in (("aim", self.aim), ("at least", self.at_least)):
-            if wanted is not None and (self.ours <= wanted if self.theirs is None else self.ratio >= wanted):
+            if wanted is not None and self._reaches(wanted):
                 return name
         return "short"
+
+    def _reaches(self, wanted: float) -> bool:
+        if self.theirs is not None:
+            return self.ratio >= wanted
+        return self.ours <= wanted if self.better == "less" else self.ours >= wanted
 
 
 def as_dict(row: Row | dict) -> dict:
@@ -69,15 +74,16 @@ def in_turn(ways: Mapping[str, Callable[[], object]], rounds: int, warm_up: int 
     return {name: statistics.median(times) for name, times in seconds.items()}
 
 
-def processes_in_turn(script: str, ways: Mapping[str, Sequence], rounds: int = 3) -> dict[str, float]:
-    """As :func:`in_turn`, each way a process of its own: ``script`` with these arguments, which prints seconds.
+def processes_in_turn(script: str, ways: Mapping[str, Sequence], rounds: int = 3, column: int = 0) -> dict[str, float]:
+    """As :func:`in_turn`, each way a process of its own: ``script`` with these arguments, which prints numbers, of
+    which the one in ``column`` counts.
 
     For what is set for a whole process: threads, the allocator, how denormal numbers are treated.
     """
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, arguments in ways.items():
-            seconds[name].append(run_script(script, *arguments)[0])
+            seconds[name].append(run_script(script, *arguments)[column])
     return {name: statistics.median(times) for name, times in seconds.items()}
 
 
