@@ -71,6 +71,9 @@ exit codes:
 """
 
 
+SMALL = 2_000_000  # px
+
+
 class _Parser(argparse.ArgumentParser):
     """Wrong usage is one line, as any other error is."""
 
@@ -119,8 +122,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     restore.add_argument(
         "--engine", choices=["openvino", "torch", "onnx"],
-        help="what computes (default: openvino where it is installed, but torch on a GPU and for one photograph, which "
-        "is done before openvino has made up for its start)",
+        help="what computes (default: openvino where it is installed, but torch on a GPU, and for one small photograph, "
+        "which is done while openvino starts)",
     )  # fmt: skip
     restore.add_argument("--watch", action="store_true", help="go on with photographs that arrive, until Ctrl-C")
     restore.add_argument("--replace", action="store_true", help="write results that are in OUT already anew")
@@ -185,12 +188,25 @@ def _restore(chosen: argparse.Namespace) -> int:
 
 
 def _default_engine(model: Path | None, photographs: Path, device: str) -> str:
-    """The engine that is done first: one photograph PyTorch has restored before OpenVINO has made up for its start."""
+    """The engine that is done first."""
     from orelib.engines import fastest_engine
 
     if model is not None and model.suffix == ".onnx":
         return fastest_engine(takes_onnx=True)
-    return "torch" if device == "cuda" or photographs.is_file() else fastest_engine()
+    return "torch" if device == "cuda" or _is_small(photographs) else fastest_engine()
+
+
+def _is_small(photographs: Path) -> bool:
+    """Whether this is one photograph that PyTorch has restored before another engine has made up for its start."""
+    from PIL import Image
+
+    if not photographs.is_file():
+        return False
+    try:
+        with Image.open(photographs) as image:
+            return image.width * image.height < SMALL
+    except OSError:  # not for Pillow, but perhaps for tifffile
+        return False
 
 
 def _reporter(results: TextIO, counts: Counter, as_json: bool, every: bool) -> Callable[[dict], None]:

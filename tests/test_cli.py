@@ -154,10 +154,15 @@ def test_the_engine_is_chosen_and_told(wet, model, tmp_path, capsys, engine):
 
 
 @pytest.mark.skipif(not is_installed("openvino"), reason="orelib[openvino] is not installed")
-def test_a_folder_is_restored_by_the_fastest_engine_and_one_photograph_by_torch(wet, model, tmp_path, capsys):
-    for source, engine in ((wet, "openvino"), (wet / "belt_0.png", "torch")):
-        assert run("restore", source, tmp_path / engine, "--model", model) == 0
-        assert f" Engine: {engine}.\n" in capsys.readouterr().out
+def test_one_small_photograph_is_restored_by_torch_and_others_by_openvino(wet, model, tmp_path, capsys, monkeypatch):
+    def engine(source, out):
+        assert run("restore", source, tmp_path / out, "--model", model) == 0
+        return capsys.readouterr().out.split(" Engine: ")[1].split(".")[0]
+
+    assert engine(wet, "folder") == "openvino"
+    assert engine(wet / "belt_0.png", "small") == "torch"
+    monkeypatch.setattr("orelib.cli.SMALL", 100)
+    assert engine(wet / "belt_0.png", "large") == "openvino"
 
 
 def test_an_engine_that_is_not_installed_is_one_line(wet, model, tmp_path, capsys, monkeypatch):
