@@ -122,8 +122,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     restore.add_argument(
         "--engine", choices=["openvino", "torch", "onnx"],
-        help="what computes (default: openvino where it is installed, but torch on a GPU, and for one small photograph, "
-        "which is done while openvino starts)",
+        help="what computes (default: openvino where it is installed, but torch on a GPU, and for one small photograph "
+        "that is done while openvino starts)",
     )  # fmt: skip
     restore.add_argument("--watch", action="store_true", help="go on with photographs that arrive, until Ctrl-C")
     restore.add_argument("--replace", action="store_true", help="write results that are in OUT already anew")
