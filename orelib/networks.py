@@ -12,7 +12,6 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 
 class InstanceNorm(nn.InstanceNorm2d):
@@ -204,6 +203,8 @@ def count_multiply_adds(generator: nn.Module, stride: int, size: int = 512) -> i
     ``size`` is rounded up to a multiple of ``stride``. Counted on PyTorch's meta device, which computes no values; for
     a generator as built or loaded, not one that :func:`~orelib.methods.on_device` made ready for CUDA.
     """
+    from torch.utils.flop_counter import FlopCounterMode  # a quarter of a second, which few starts need
+
     side = -(-size // stride) * stride
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         copy.deepcopy(generator).to("meta")(torch.empty(1, 3, side, side, device="meta"))
