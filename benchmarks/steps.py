@@ -1,9 +1,10 @@
 """A training step, beside the same step written the default way.
 
 The default way is a loop as tutorials have it: each image judged by itself, gradients for all weights, Adam and
-PyTorch's other settings as they come, every loss read by ``.item()``, SSIM from pytorch-msssim. It trains the kit's own
-networks, so that the same is computed. ``pl_bolts`` trains the networks of lightning-bolts 0.7 in such a loop; its
-PatchGAN is smaller than Pix2Pix's (a fourth halving in place of the layer that costs most).
+PyTorch's other settings as they come, every loss read by ``.item()``, SSIM from pytorch-msssim. It trains networks of
+the same layers, but PyTorch's own ones, in PyTorch's own order of memory. ``pl_bolts`` trains the networks of
+lightning-bolts 0.7 in such a loop; its PatchGAN is smaller than Pix2Pix's (a fourth halving in place of the layer that
+costs most).
 
 A way is a process of its own, since some of what helps is set for the process: ``steps.py WAY METHOD WIDTH SIDE``
 prints the median seconds of a step.
@@ -11,6 +12,7 @@ prints the median seconds of a step.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import statistics
 import sys
@@ -83,6 +85,7 @@ def main(way: str, method: str, width: int, side: int) -> None:
     elif way == "pl_bolts":
         step = gan_step(*bolts_networks(), x, y, reconstruction=l1_only)
     else:
+        as_pytorch_comes()
         step = DEFAULT_WAYS[method](experiment, x, y)
     seconds = []
     for _ in range(WARM_UP + STEPS):
@@ -93,6 +96,18 @@ def main(way: str, method: str, width: int, side: int) -> None:
 
 
 # ---- the default ways --------------------------------------------------------------------------------------------
+
+
+def as_pytorch_comes():
+    """The kit's networks from PyTorch's own layers, and without channels-last images."""
+    import torch
+    from torch import nn
+
+    from orelib import networks
+
+    networks.Conv2d, networks.ConvTranspose2d = nn.Conv2d, nn.ConvTranspose2d
+    networks.InstanceNorm = functools.partial(nn.InstanceNorm2d, affine=True)
+    torch.channels_last = torch.contiguous_format
 
 
 def adam(*networks):
@@ -134,9 +149,9 @@ def gan_step(generator, judge, discriminator, x, y, reconstruction):
 def pix2pix(experiment, x, y, residual=False, reconstruction=l1_only):
     import torch
 
-    from orelib.networks import PatchGAN, UNet
+    from orelib.networks import InstanceNorm, PatchGAN, UNet
 
-    generator = UNet(experiment.base_width, experiment.unet_depth, residual)
+    generator = UNet(experiment.base_width, experiment.unet_depth, residual, InstanceNorm)
     discriminator = PatchGAN(6, experiment.discriminator_width)
     return gan_step(
         generator, lambda x, image: discriminator(torch.cat([x, image], 1)), discriminator, x, y, reconstruction

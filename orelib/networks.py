@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from orelib.winograd import Conv2d, ConvTranspose2d
+
 
 class InstanceNorm(nn.InstanceNorm2d):
     """PyTorch's instance norm with a learned scale and offset, which leaves channels-last images in their order.
@@ -39,10 +41,10 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int, padding_mode: str = "zeros"):
         super().__init__()
         self.residual = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=1, padding_mode=padding_mode, bias=False),
+            Conv2d(channels, channels, 3, padding=1, padding_mode=padding_mode, bias=False),
             InstanceNorm(channels),
             nn.ReLU(inplace=True),
-            nn.Conv2d(channels, channels, 3, padding=1, padding_mode=padding_mode, bias=False),
+            Conv2d(channels, channels, 3, padding=1, padding_mode=padding_mode, bias=False),
             InstanceNorm(channels),
         )
 
@@ -65,9 +67,9 @@ class UNetLevel(nn.Module):
         super().__init__()
         innermost = inner is None
         # The innermost feature map can be 1 x 1, which no instance norm can normalise.
-        down = [nn.LeakyReLU(0.2), nn.Conv2d(width, inner_width, 4, 2, 1, bias=False)]
+        down = [nn.LeakyReLU(0.2), Conv2d(width, inner_width, 4, 2, 1, bias=False)]
         down += [] if innermost else [norm(inner_width)]
-        up = [nn.ReLU(), nn.ConvTranspose2d(inner_width * (1 if innermost else 2), width, 4, 2, 1, bias=False)]
+        up = [nn.ReLU(), ConvTranspose2d(inner_width * (1 if innermost else 2), width, 4, 2, 1, bias=False)]
         up += [norm(width)]
         if residual and not innermost:
             down += [ResidualBlock(inner_width)]
@@ -115,9 +117,9 @@ class UNet(nn.Module):
             dropout = inner is not None and widths[level - 1] == widths[level] == 8 * width
             inner = UNetLevel(widths[level - 1], widths[level], inner, residual, dropout, norm)
         self.stride = 2**depth
-        self.first = nn.Conv2d(3, width, 4, 2, 1)
+        self.first = Conv2d(3, width, 4, 2, 1)
         self.inner = inner
-        self.last = nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(2 * width, 3, 4, 2, 1), nn.Tanh())
+        self.last = nn.Sequential(nn.ReLU(), ConvTranspose2d(2 * width, 3, 4, 2, 1), nn.Tanh())
         self.apply(init_weights)
 
     def forward(self, wet: Tensor) -> Tensor:
@@ -134,11 +136,11 @@ class PatchGAN(nn.Module):
 
     def __init__(self, in_channels: int = 6, width: int = 64):
         super().__init__()
-        layers = [nn.Conv2d(in_channels, width, 4, 2, 1), nn.LeakyReLU(0.2)]
+        layers = [Conv2d(in_channels, width, 4, 2, 1), nn.LeakyReLU(0.2)]
         for narrow, wide, stride in ((1, 2, 2), (2, 4, 2), (4, 8, 1)):
-            layers += [nn.Conv2d(width * narrow, width * wide, 4, stride, 1, bias=False)]
+            layers += [Conv2d(width * narrow, width * wide, 4, stride, 1, bias=False)]
             layers += [InstanceNorm(width * wide), nn.LeakyReLU(0.2)]
-        layers += [nn.Conv2d(width * 8, 1, 4, 1, 1)]
+        layers += [Conv2d(width * 8, 1, 4, 1, 1)]
         self.layers = nn.Sequential(*layers).to(memory_format=torch.channels_last)  # a little faster on a CPU
         self.apply(init_weights)
 
@@ -159,18 +161,18 @@ class ResNetGenerator(nn.Module):
     def __init__(self, width: int = 64, blocks: int = 9):
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(3, width, 7, padding=3, padding_mode="reflect", bias=False),
+            Conv2d(3, width, 7, padding=3, padding_mode="reflect", bias=False),
             *(InstanceNorm(width), nn.ReLU()),
-            nn.Conv2d(width, 2 * width, 3, 2, 1, bias=False),
+            Conv2d(width, 2 * width, 3, 2, 1, bias=False),
             *(InstanceNorm(2 * width), nn.ReLU()),
-            nn.Conv2d(2 * width, 4 * width, 3, 2, 1, bias=False),
+            Conv2d(2 * width, 4 * width, 3, 2, 1, bias=False),
             *(InstanceNorm(4 * width), nn.ReLU()),
             *(ResidualBlock(4 * width, padding_mode="reflect") for _ in range(blocks)),
-            nn.ConvTranspose2d(4 * width, 2 * width, 3, 2, 1, output_padding=1, bias=False),
+            ConvTranspose2d(4 * width, 2 * width, 3, 2, 1, output_padding=1, bias=False),
             *(InstanceNorm(2 * width), nn.ReLU()),
-            nn.ConvTranspose2d(2 * width, width, 3, 2, 1, output_padding=1, bias=False),
+            ConvTranspose2d(2 * width, width, 3, 2, 1, output_padding=1, bias=False),
             *(InstanceNorm(width), nn.ReLU()),
-            nn.Conv2d(width, 3, 7, padding=3, padding_mode="reflect"),
+            Conv2d(width, 3, 7, padding=3, padding_mode="reflect"),
             nn.Tanh(),
         ).to(memory_format=torch.channels_last)  # a seventh faster on a CPU; the U-Net gains nothing by it
         self.apply(init_weights)
