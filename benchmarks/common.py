@@ -74,17 +74,16 @@ def in_turn(ways: Mapping[str, Callable[[], object]], rounds: int, warm_up: int 
     return {name: statistics.median(times) for name, times in seconds.items()}
 
 
-def processes_in_turn(script: str, ways: Mapping[str, Sequence], rounds: int = 3, column: int = 0) -> dict[str, float]:
-    """As :func:`in_turn`, each way a process of its own: ``script`` with these arguments, which prints numbers, of
-    which the one in ``column`` counts.
+def processes_in_turn(script: str, ways: Mapping[str, Sequence], rounds: int = 3) -> dict[str, tuple[float, ...]]:
+    """As :func:`in_turn`, each way a process of its own: ``script`` with these arguments, which prints numbers.
 
-    For what is set for a whole process: threads, the allocator, how denormal numbers are treated.
+    For what is set for a whole process or stays in it: threads, the allocator, how denormal numbers are treated.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    printed: dict[str, list[list[float]]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, arguments in ways.items():
-            seconds[name].append(run_script(script, *arguments)[column])
-    return {name: statistics.median(times) for name, times in seconds.items()}
+            printed[name].append(run_script(script, *arguments))
+    return {name: tuple(map(statistics.median, zip(*numbers, strict=True))) for name, numbers in printed.items()}
 
 
 def run_script(script: str, *arguments) -> list[float]:

@@ -1,24 +1,31 @@
 """Restoring: engines beside PyTorch with the same weights, Slim beside the wide Pix2Pix, tiles beside the whole image.
 
 Slim is that of ``results/quick``, trained by ``make reproduce``; Pix2Pix of width 64, its usual one, is trained here
-with the settings and images of ``quick`` (ten minutes), once, into ``results/bench``. ``restoring.py WAY NETWORK``, the
-way being whole, tiles or fastest, prints seconds and peak memory in MiB, above that of the loaded packages, of
-restoring 1900 x 2048 px.
+with the settings and images of ``quick`` (ten minutes), once, into ``results/bench``.
+
+A way is a process of its own, because the threads of ONNX Runtime go on waiting for work, and slow down whoever
+computes after them: ``restoring.py WAY MODEL HEIGHT WIDTH`` prints median seconds, and the peak memory in MiB above
+that of the loaded packages. The way is an engine, or ``plain``: PyTorch's own convolutions on the whole image. The
+model is a file, or ``default``, the kit's restorer.
 """
 
 from __future__ import annotations
 
 import resource
+import statistics
 import sys
 import time
+from pathlib import Path
 
-from common import Row, in_turn, processes_in_turn
+from common import Row, processes_in_turn
 
 SIDE, LARGE = 512, (1900, 2048)
+ENGINES = ("openvino", "onnx", "torch")
 FINDING = (
-    "A U-Net's time is in convolutions, of which PyTorch reorders the weights at every call and the engines once. In "
-    "NAFNet, the engines' gain is larger: norms over channels are written as 1 x 1 convolutions, and gates without "
-    "cutting features in two."
+    "Restoring {side} x {side} px takes {macs:.1f} x 10^9 multiply-adds, for which this processor needs {least:.0f} "
+    "ms: a large matrix product makes {rate:.0f} x 10^9 of them a second. So nobody who does them all can be faster. "
+    "PyTorch loses a little by bringing weights into another order at every call, and the engines do so once. The "
+    "engine torch of the kit does fewer of them (`orelib/winograd.py`). The way to less time is a slim network."
 )
 FINDING_SLIM = (
     "Test scenes of `quick`: Slim {slim[0]:.2f} dB and SSIM {slim[1]:.3f}, Pix2Pix of width 64 {wide[0]:.2f} dB and "
@@ -32,15 +39,9 @@ FINDING_LARGE = (
 
 
 def measure() -> list[Row]:
-    import numpy as np
-    import torch
-
     from orelib.config import Experiment, Folders
     from orelib.evaluation import evaluate
-    from orelib.networks import UNet
     from orelib.pairs import load_pairs
-    from orelib.restore import load_restorer
-    from orelib.tiles import OVERLAP, TILE, tile_shape, tile_starts
     from orelib.training import train
 
     folders, pairs = Folders("quick"), load_pairs(Folders("quick"))
@@ -49,82 +50,100 @@ def measure() -> list[Row]:
     train(experiment, pairs, wide)
     runs = {"wide": wide, "slim": folders.run("slim", 0)}
     scores = {name: tuple(evaluate(run, pairs)[["psnr", "ssim"]].mean()) for name, run in runs.items()}
-
-    torch.set_num_threads(2)
-    wet = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
     models = {name: run / "generator.safetensors" for name, run in runs.items()}
-    restorers = {(name, engine): load_restorer(models[name], engine=engine) for name in models for engine in ENGINES}
-    restored = {key: restorer.restore(wet).astype(int) for key, restorer in restorers.items()}
-    for (name, engine), image in restored.items():
-        if np.abs(image - restored[name, "torch"]).max() > 1:
-            raise RuntimeError(f"{engine} restores {name} otherwise than PyTorch")
-    seconds = in_turn({key: lambda r=restorer: r.restore(wet) for key, restorer in restorers.items()}, rounds=9)
-    eager = seconds["wide", "torch"]
+    return small_rows(models, scores) + large_rows(models["wide"])
+
+
+def small_rows(models: dict[str, Path], scores: dict[str, tuple[float, float]]) -> list[Row]:
+    check_engines(models)
+    ways = {(name, way): (way, model, SIDE, SIDE) for name, model in models.items() for way in ("plain", *ENGINES)}
+    seconds = {key: numbers[0] for key, numbers in processes_in_turn("restoring.py", ways).items()}
+    plain, finding = seconds["wide", "plain"], finding_of_wide(models["wide"])
     rows = [
         Row(6, f"restoring {SIDE} x {SIDE}, U-Net of width 64, {engine}", "PyTorch eager", seconds["wide", engine],
-            eager, 1.4, 2, finding=FINDING)
-        for engine in ENGINES[1:]
+            plain, *((1.4, 2) if engine == ENGINES[0] else (None, None)), finding=finding)
+        for engine in ENGINES
     ]  # fmt: skip
     fastest = min(ENGINES, key=lambda engine: seconds["slim", engine])
     what = f"restoring {SIDE} x {SIDE} with Slim, {fastest}"
     finding = FINDING_SLIM.format(**scores)
-    rows.append(Row(7, what, "Pix2Pix of width 64, eager", seconds["slim", fastest], eager, 12, 25, finding=finding))
-    stride = UNet(2, 7).stride
-    padded = [-(-length // stride) * stride for length in LARGE]
-    shape = tile_shape(*padded, TILE, OVERLAP, stride)
-    counts = [len(tile_starts(*sides, OVERLAP, stride)) for sides in zip(padded, shape, strict=True)]
-    more = counts[0] * counts[1] * shape[0] * shape[1] / (padded[0] * padded[1]) - 1
-    return rows + large_rows(FINDING_LARGE.format(more=more))
+    return [*rows, Row(7, what, "Pix2Pix of width 64, eager", seconds["slim", fastest], plain, 12, 25, finding=finding)]
 
 
-def large_rows(finding: str) -> list[Row]:
-    rows = []
-    for network, title in (("nafnet", "NAFNet, as the kit's restorer"), ("unet", "U-Net of width 64")):
-        ways = {way: (way, network) for way in ("whole", "tiles", "fastest")}
-        seconds = processes_in_turn("restoring.py", ways, column=0)
-        memory = processes_in_turn("restoring.py", ways, rounds=1, column=1)
-        for way, engine in (("tiles", "eager"), ("fastest", "fastest engine")):
-            what = f"restoring {LARGE[0]} x {LARGE[1]} in tiles, {engine}, {title}"
+def check_engines(models: dict[str, Path]) -> None:
+    """Raises RuntimeError when an engine restores otherwise than PyTorch, by more than 1 of 255."""
+    import numpy as np
+
+    from orelib.restore import load_restorer
+
+    wet = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+    for name, model in models.items():
+        restored = {engine: load_restorer(model, engine=engine).restore(wet).astype(int) for engine in ENGINES}
+        for engine, image in restored.items():
+            if np.abs(image - restored["torch"]).max() > 1:
+                raise RuntimeError(f"{engine} restores {name} otherwise than PyTorch")
+
+
+def finding_of_wide(model: Path) -> str:
+    """What the processor needs at least for the multiply-adds of a restoration."""
+    import torch
+    from common import in_turn
+
+    from orelib.restore import load_restorer
+
+    torch.set_num_threads(2)
+    one, other = torch.rand(2, 2048, 2048)
+    rate = 2048**3 / in_turn({"product": lambda: one @ other}, rounds=9)["product"]
+    multiply_adds = load_restorer(model).multiply_adds
+    return FINDING.format(side=SIDE, macs=multiply_adds / 1e9, least=1e3 * multiply_adds / rate, rate=rate / 1e9)
+
+
+def large_rows(wide: Path) -> list[Row]:
+    from orelib.engines import fastest_engine
+    from orelib.restore import load_restorer
+    from orelib.tiles import OVERLAP, TILE, tile_shape, tile_starts
+
+    rows, fastest = [], fastest_engine()
+    for model, title in (("default", "NAFNet, the kit's restorer"), (wide, "U-Net of width 64")):
+        stride = load_restorer(None if model == "default" else model).stride
+        padded = [-(-length // stride) * stride for length in LARGE]
+        shape = tile_shape(*padded, TILE, OVERLAP, stride)
+        down, right = (len(tile_starts(*sides, OVERLAP, stride)) for sides in zip(padded, shape, strict=True))
+        finding = FINDING_LARGE.format(more=down * right * shape[0] * shape[1] / (padded[0] * padded[1]) - 1)
+        ways = {way: (way, model, *LARGE) for way in ("plain", "torch", fastest)}
+        measured = processes_in_turn("restoring.py", ways, rounds=2)
+        for way in ("torch", fastest):
+            what = f"restoring {LARGE[0]} x {LARGE[1]} in tiles, {way}, {title}"
+            (ours, memory), (theirs, memory_of_whole) = measured[way], measured["plain"]
             rows += [
-                Row(8, what, "whole image, eager", seconds[way], seconds["whole"], 1, 1, finding=finding),
-                Row(8, f"the same, memory in MiB, {title}", "whole image, eager", memory[way], memory["whole"], 4, 4,
-                    unit="MiB"),
-            ]  # fmt: skip
+                Row(8, what, "whole image, eager", ours, theirs, 1, 1, finding=f"{title}: {finding}"),
+                Row(8, "the same, memory", "whole image, eager", memory, memory_of_whole, 4, 4, unit="MiB"),
+            ]
     return rows
 
 
-ENGINES = ("torch", "onnx", "openvino")
-
-
-def main(way: str, network: str) -> None:
+def main(way: str, model: str, height: int, width: int) -> None:
     import numpy as np
     import torch
 
-    from orelib.engines import ENGINES, fastest_engine
-    from orelib.networks import UNet
-    from orelib.onnx_graph import OnnxGraph
-    from orelib.restore import Restorer, load_restorer
+    import orelib.restore
+    from orelib import winograd
 
     torch.set_num_threads(2)
-    torch.manual_seed(0)
-    generator = load_restorer().generator if network == "nafnet" else UNet(64, 7)
-    engine = None
-    if way == "fastest":
-        engine = ENGINES[fastest_engine()](OnnxGraph.of(generator))
-    restorer = Restorer(generator, generator.stride, engine=engine)
-    wet = np.random.default_rng(0).integers(0, 256, (*LARGE, 3), dtype=np.uint8)
-    if way == "whole":
-        import orelib.restore
-
+    if way == "plain":
+        winograd.pays = lambda *layer: False
         orelib.restore.TILE = 1 << 20  # larger than any photograph: one tile
+    path = None if model == "default" else Path(model)
+    restorer = orelib.restore.load_restorer(path, engine="torch" if way == "plain" else way)
+    wet = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     before, seconds = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, []
-    for _ in range(2):
+    for _ in range(10 if height * width < 1_000_000 else 3):
         began = time.perf_counter()
         restorer.restore(wet)
         seconds.append(time.perf_counter() - began)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    print(min(seconds), peak / (2**20 if sys.platform == "darwin" else 2**10))
+    print(statistics.median(seconds[1:]), peak / (2**20 if sys.platform == "darwin" else 2**10))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

@@ -68,3 +68,18 @@ def test_growth_is_measured():
     seconds, mebibytes = map(float, run("growth.py", "restore", 128).split())
     assert 0 < seconds < 30
     assert mebibytes >= 0
+
+
+@pytest.mark.parametrize("way", ["plain", "torch"])
+def test_restoring_is_measured(way):
+    seconds, mebibytes = map(float, run("restoring.py", way, "default", 64, 96).split())
+    assert 0 < seconds < 30
+    assert mebibytes >= 0
+
+
+def test_processes_take_turns(common, monkeypatch):
+    turns = []
+    monkeypatch.setattr(common, "run_script", lambda script, way: turns.append(way) or [len(turns), 7.0])
+    numbers = common.processes_in_turn("any.py", {"one": ("a",), "other": ("b",)})
+    assert turns == ["a", "b"] * 3
+    assert numbers == {"one": (3, 7.0), "other": (4, 7.0)}
