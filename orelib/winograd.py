@@ -15,6 +15,7 @@ tiles of all images.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -30,10 +31,12 @@ MOVE = 60
 
 
 class Conv2d(nn.Conv2d):
-    """PyTorch's layer: square kernels, stride 1 or 2, without groups or dilation."""
+    """PyTorch's layer, which leaves to PyTorch what has groups, dilation, or kernels that are not square."""
 
     def forward(self, x: Tensor) -> Tensor:
-        (kernel, _), (stride, _), (margin, _) = self.kernel_size, self.stride, self.padding
+        if not _is_square(self):
+            return super().forward(x)
+        kernel, stride, margin = self.kernel_size[0], self.stride[0], self.padding[0]
         sides = [(length + 2 * margin - kernel) // stride + 1 for length in x.shape[2:]]
         if not pays(x, self.weight, sides, stride):
             return super().forward(x)
@@ -43,23 +46,34 @@ class Conv2d(nn.Conv2d):
 
 
 class ConvTranspose2d(nn.ConvTranspose2d):
-    """PyTorch's layer: square kernels, stride 1 or 2, zeros as padding, without groups or dilation."""
+    """PyTorch's layer, which leaves to PyTorch what :class:`Conv2d` does, and outputs of a given size."""
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        (stride, _), (margin, _), (added, _) = self.stride, self.padding, self.output_padding
-        if added or output_size or not pays(x, self.weight, x.shape[2:], stride):
+        stride, given = self.stride[0], output_size or any(self.output_padding)
+        if given or not _is_square(self) or not pays(x, self.weight, x.shape[2:], stride):
             return super().forward(x, output_size)
-        return _as_ordered(_convolve_transposed(x, self.weight, stride, margin), self.bias, x)
+        return _as_ordered(_convolve_transposed(x, self.weight, stride, self.padding[0]), self.bias, x)
 
 
-def pays(x: Tensor, weight: Tensor, sides: list[int], stride: int) -> bool:
+def _is_square(layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:
+    sides = (layer.kernel_size, layer.stride, layer.padding)
+    return layer.groups == 1 and layer.dilation == (1, 1) and all(len({*side}) == 1 for side in sides)
+
+
+def pays(x: Tensor, weight: Tensor, sides: Sequence[int], stride: int) -> bool:
     """Whether an image (N, C, H, W) is convolved faster so than by PyTorch; ``sides`` are those that tiles cover.
 
     It does with many channels, over which the transforms of tiles are shared out, and many tiles, over which those of
     kernels are. Never on a GPU, whose libraries choose for themselves.
     """
     kernel = weight.shape[-1]
-    if x.device.type != "cpu" or x.dtype != torch.float32 or kernel % stride or kernel // stride not in OUTPUTS:
+    if (
+        x.dim() != 4
+        or x.device.type != "cpu"
+        or x.dtype != torch.float32
+        or kernel % stride
+        or kernel // stride not in OUTPUTS
+    ):
         return False
     one, other = weight.shape[:2]
     outputs = OUTPUTS[kernel // stride]
@@ -83,7 +97,7 @@ def _as_ordered(y: Tensor, bias: Tensor | None, x: Tensor) -> Tensor:
     return y.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
 
 
-def _convolve(x: Tensor, weight: Tensor, sides: list[int], stride: int, margin: int) -> Tensor:
+def _convolve(x: Tensor, weight: Tensor, sides: Sequence[int], stride: int, margin: int) -> Tensor:
     """(N, C, H, W) with (K, C, k, k) -> (N, H', W', K), H' and W' being ``sides``."""
     taps = weight.shape[-1] // stride
     step = OUTPUTS[taps]

@@ -52,6 +52,25 @@ def test_values_and_gradients_are_pytorchs(always, layers, shape, order):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=2e-5 * theirs.abs().max().item())
 
 
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("Conv2d", dict(kernel_size=3, groups=2)),
+        ("Conv2d", dict(kernel_size=3, dilation=2)),
+        ("Conv2d", dict(kernel_size=(3, 4))),
+        ("Conv2d", dict(kernel_size=3, stride=(1, 2))),
+        ("Conv2d", dict(kernel_size=3, padding="same")),
+        ("ConvTranspose2d", dict(kernel_size=4, stride=2, output_padding=1)),
+    ],
+)
+def test_other_layers_are_left_to_pytorch(always, kind, settings):
+    layer, theirs = (getattr(module, kind)(4, 6, **settings) for module in (winograd, nn))
+    layer.load_state_dict(theirs.state_dict())
+    x = torch.randn(2, 4, 12, 12)
+    assert torch.equal(layer(x), theirs(x))
+    assert not always
+
+
 def test_no_gradient_is_computed_for_frozen_weights(always, layers):
     _, layer = layers
     layer.requires_grad_(False)
@@ -78,6 +97,10 @@ def test_it_is_used_where_it_pays(shape, weight, stride, expected):
     assert winograd.pays(image, weight, shape[2:], stride) is expected
     assert not winograd.pays(image.double(), weight, shape[2:], stride)
     assert not winograd.pays(image.to("meta"), weight, shape[2:], stride)
+
+
+def test_an_image_outside_a_batch_is_left_to_pytorch():
+    assert winograd.Conv2d(64, 64, 3, padding=1)(torch.randn(64, 256, 256)).shape == (64, 256, 256)
 
 
 def test_a_second_derivative_is_refused(always):
