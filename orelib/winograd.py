@@ -154,11 +154,11 @@ def _transforms(taps: int) -> tuple[Tensor, Tensor, Tensor]:
 def _kernels(weight: Tensor, transform: Tensor, stride: int) -> Tensor:
     """(K, C, k, k) -> (points, K, stride^2 C)."""
     one, other, side, _ = weight.shape
-    weight = weight.reshape(one * other, side**2).t().contiguous()
+    taps = weight.permute(2, 3, 0, 1)
     if stride > 1:
-        split = weight.view(side // stride, stride, side // stride, stride, one, other)
-        weight = split.permute(0, 2, 4, 1, 3, 5).reshape(transform.shape[1], -1)
-    return (transform @ weight).view(len(transform), one, -1)
+        split = taps.reshape(side // stride, stride, side // stride, stride, one, other)
+        taps = split.permute(0, 2, 4, 1, 3, 5)
+    return (transform @ taps.reshape(transform.shape[1], -1)).view(len(transform), one, -1)
 
 
 def _overlapping(x: Tensor, taps: int, stride: int) -> Tensor:
