@@ -1,7 +1,8 @@
-"""All benchmarks, or those that are named, as Markdown: ``python benchmarks/run.py [steps similarity ...]``.
+"""All benchmarks, or those that are named, as a page: ``python benchmarks/run.py [steps similarity ...]``.
 
-``make bench`` installs the peers, runs everything and keeps the output as ``results/reference/benchmarks.md``. Each
-benchmark is a process of its own, one after the other; let nothing else compute meanwhile.
+``make bench`` installs the peers and runs everything. Each benchmark is a process of its own, one after the other; let
+nothing else compute meanwhile. What was measured is kept after each in ``results/reference/benchmarks.json``, of which
+``benchmarks.md`` beside it is made, so that an interruption costs no more than the benchmark that it interrupts.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from common import ROOT, markdown
 
 COMPARISONS = ("steps", "similarity", "mosaic", "restoring", "reproduce", "startup")
 TABLES = ("growth",)
+KEPT, PAGE = (ROOT / "results" / "reference" / f"benchmarks.{kind}" for kind in ("json", "md"))
 HEAD = """# Benchmarks
 
 Made by `make bench`: {processor}, {cores} cores, Python {python}, PyTorch {torch}. Two threads where nothing else is
@@ -27,20 +29,40 @@ than the peer; **wanted** are the ratios that were set beforehand, `at least / a
 
 
 def main(names: list[str]) -> None:
+    from orelib.files import write_text
     from orelib.provenance import processor
 
-    facts = dict(processor=processor(), cores=os.cpu_count(), python=platform.python_version(), torch=version("torch"))
-    print(HEAD.format(**facts))
-    comparisons = [row for name in COMPARISONS if name in names for row in measured(name)]
-    if comparisons:
-        print(markdown([{title: cell(row) for title, cell in COLUMNS.items()} for row in comparisons]))
-        print("\n## What was found\n")
+    machine = dict(
+        processor=processor(), cores=os.cpu_count(), python=platform.python_version(), torch=version("torch")
+    )
+    rows = kept(machine)
+    for name in names:
+        rows[name] = measured(name)
+        write_text(KEPT, json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")
+        write_text(PAGE, page(machine, rows))
+
+
+def kept(machine: dict) -> dict[str, list[dict]]:
+    """The rows of each benchmark that were measured on this machine with this PyTorch."""
+    found = json.loads(KEPT.read_text()) if KEPT.exists() else {"machine": machine, "rows": {}}
+    if found["machine"] != machine:
+        print(f"{KEPT.name} holds what another machine measured: all of it is replaced", file=sys.stderr)
+        return {}
+    return found["rows"]
+
+
+def page(machine: dict, rows: dict[str, list[dict]]) -> str:
+    """Everything measured, as Markdown."""
+    parts = [HEAD.format(**machine)]
+    if comparisons := [row for name in COMPARISONS for row in rows.get(name, [])]:
+        parts.append(markdown([{title: cell(row) for title, cell in COLUMNS.items()} for row in comparisons]))
         findings = {row["finding"]: row["number"] for row in reversed(comparisons) if row["finding"]}
-        for finding, number in sorted(findings.items(), key=lambda item: item[1]):
-            print(f"- **Row {number}.** {finding}")
+        parts.append("\n## What was found\n")
+        parts += [f"- **Row {n}.** {finding}" for finding, n in sorted(findings.items(), key=lambda item: item[1])]
     for name in TABLES:
-        if name in names:
-            print(f"\n## {import_module(name).__doc__.splitlines()[0]}\n\n{markdown(measured(name))}")
+        if name in rows:
+            parts.append(f"\n## {import_module(name).__doc__.splitlines()[0]}\n\n{markdown(rows[name])}")
+    return "\n".join(parts) + "\n"
 
 
 def measured(name: str) -> list[dict]:

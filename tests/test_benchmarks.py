@@ -83,3 +83,42 @@ def test_processes_take_turns(common, monkeypatch):
     numbers = common.processes_in_turn("any.py", {"one": ("a",), "other": ("b",)})
     assert turns == ["a", "b"] * 3
     assert numbers == {"one": (3, 7.0), "other": (4, 7.0)}
+
+
+@pytest.fixture
+def bench(common, monkeypatch, tmp_path):
+    """``run.py``, keeping what it measures elsewhere; each benchmark gives a row that says when it ran."""
+    import run
+
+    monkeypatch.setattr(run, "KEPT", tmp_path / "benchmarks.json")
+    monkeypatch.setattr(run, "PAGE", tmp_path / "benchmarks.md")
+    ran = []
+
+    def measured(name: str) -> list[dict]:
+        ran.append(name)
+        if name == "growth":
+            return [{"pixels": "64 x 64", "seconds": str(len(ran))}]
+        row = common.Row(1, f"{name} {len(ran)}", "a peer", 2.0, 3.0, 1.2, 1.6, finding=f"found in {name}")
+        return [common.as_dict(row)]
+
+    monkeypatch.setattr(run, "measured", measured)
+    return run
+
+
+def test_what_was_measured_is_kept_benchmark_by_benchmark(bench):
+    bench.main(["steps", "growth"])
+    bench.main(["mosaic", "steps"])
+    page = bench.PAGE.read_text()
+    assert "| 1 | steps 4 | 2 s | 3 s | a peer | 1.50 | 1.2 / 1.6 | at least |" in page
+    assert "mosaic 3" in page
+    assert "| 64 x 64 | 2 |" in page
+    assert "steps 1" not in page
+    assert "- **Row 1.** found in steps" in page
+
+
+def test_another_machines_measurements_are_replaced(bench, monkeypatch):
+    bench.main(["steps"])
+    monkeypatch.setattr(bench.os, "cpu_count", lambda: 1000)
+    bench.main(["mosaic"])
+    assert "steps" not in bench.PAGE.read_text()
+    assert "1000 cores" in bench.PAGE.read_text()
