@@ -6,6 +6,8 @@ round by round, and each has the median of its rounds.
 
 from __future__ import annotations
 
+import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -91,6 +93,14 @@ def run_script(script: str, *arguments) -> list[float]:
     command = [sys.executable, str(ROOT / "benchmarks" / script), *map(str, arguments)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return [float(number) for number in done.stdout.splitlines()[-1].split()]
+
+
+def peak_mebibytes() -> float:
+    """The most memory that this process has held."""
+    status = Path("/proc/self/status")
+    if status.exists():  # what getrusage says on Linux begins with the memory of the process that started this one
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1]) / 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def markdown(rows: Sequence[Mapping[str, object]]) -> str:

@@ -6,12 +6,11 @@ above that of the loaded packages. Networks are those of ``quick``, on two threa
 
 from __future__ import annotations
 
-import resource
 import statistics
 import sys
 import time
 
-from common import run_script
+from common import peak_mebibytes, run_script
 
 SIDES = (128, 256, 512, 1024, 2048)
 
@@ -48,13 +47,12 @@ def main(what: str, side: int) -> None:
         wet = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
         restorer = Restorer(method.generator, method.generator.stride)
         run = lambda: restorer.restore(wet)  # noqa: E731
-    before, seconds = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, []
+    before, seconds = peak_mebibytes(), []
     for _ in range(4 if side < 2048 else 2):
         began = time.perf_counter()
         run()
         seconds.append(time.perf_counter() - began)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    print(statistics.median(seconds[1:]), peak / (2**20 if sys.platform == "darwin" else 2**10))
+    print(statistics.median(seconds[1:]), peak_mebibytes() - before)
 
 
 if __name__ == "__main__":

@@ -65,6 +65,16 @@ def page(machine: dict, rows: dict[str, list[dict]]) -> str:
     return "\n".join(parts) + "\n"
 
 
+def summary(rows: dict[str, list[dict]]) -> str:
+    """The first comparison of each number, for the README."""
+    first: dict[int, dict] = {}
+    for row in (row for name in COMPARISONS for row in rows.get(name, [])):
+        if row["ratio"] is not None and row["at_least"] is not None:
+            first.setdefault(row["number"], row)
+    shown = {"what": "what", "orelib": "the kit", "peer": "instead", "against": "which is", "ratio": "times better"}
+    return markdown([{title: COLUMNS[name](row) for name, title in shown.items()} for row in first.values()])
+
+
 def measured(name: str) -> list[dict]:
     """What a benchmark's ``measure()`` returns, in a fresh process."""
     print(f"measuring: {name}", file=sys.stderr, flush=True)

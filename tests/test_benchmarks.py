@@ -122,3 +122,12 @@ def test_another_machines_measurements_are_replaced(bench, monkeypatch):
     bench.main(["mosaic"])
     assert "steps" not in bench.PAGE.read_text()
     assert "1000 cores" in bench.PAGE.read_text()
+
+
+def test_memory_is_that_of_the_process_itself():
+    """Not that of the one which started it, which holds PyTorch here."""
+    code = "from common import peak_mebibytes; print(peak_mebibytes())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT / "benchmarks", check=True, capture_output=True, text=True
+    )
+    assert 1 < float(done.stdout) < 150

@@ -64,6 +64,15 @@ def test_training_times_are_those_of_the_reference_runs():
     assert f"take {round(sum(seconds) / 60)} minutes of one core" in " ".join(README.split())
 
 
+def test_speed_is_what_was_measured(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import run
+
+    kept = json.loads(run.KEPT.read_text())
+    assert run.summary(kept["rows"]) in README
+    assert run.PAGE.read_text() == run.page(kept["machine"], kept["rows"])
+
+
 def test_the_claims_arithmetic_is_told():
     assert CLAIM.split("Its own")[1] in " ".join(README.split())
 
