@@ -71,6 +71,16 @@ def test_speed_is_what_was_measured(monkeypatch):
     kept = json.loads(run.KEPT.read_text())
     assert run.summary(kept["rows"]) in README
     assert run.PAGE.read_text() == run.page(kept["machine"], kept["rows"])
+    slim_finding = next(row["finding"] for row in kept["rows"]["restoring"] if row["number"] == 7)
+    found = re.findall(r"(\d+\.\d+) dB and (?:SSIM )?(0\.\d+)", slim_finding)
+    scenes = [float(number) for pair in found for number in pair]
+    core = []
+    for name, restorer in (("slim", "slim-seed0"), ("pix2pix-width64", "pix2pix-seed0")):
+        table = pd.read_csv(REFERENCE / f"transfer-{name}.csv").set_index("restorer")
+        core += [table.loc[restorer, "psnr"], table.loc[restorer, "ssim"]]
+    for scores in (scenes, core):
+        assert "{:.1f} dB and {:.2f} against {:.1f} dB and {:.2f}".format(*scores) in " ".join(README.split())
+    assert all(row["ratio"] >= 4 for row in kept["rows"]["restoring"] if row["unit"] == "MiB")
 
 
 def test_the_claims_arithmetic_is_told():
