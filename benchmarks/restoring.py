@@ -23,7 +23,7 @@ ENGINES = ("openvino", "onnx", "torch")
 FINDING = (
     "Restoring {side} x {side} px takes {macs:.1f} x 10^9 multiply-adds, for which this processor needs {least:.0f} "
     "ms: a large matrix product makes {rate:.0f} x 10^9 of them a second. So nobody who does them all can be faster. "
-    "PyTorch loses a little by bringing weights into another order at every call, and the engines do so once. The "
+    "PyTorch takes longer: it brings weights into another order at every call, where the engines do so once. The "
     "engine torch of the kit does fewer of them (`orelib/winograd.py`). The way to less time is a slim network."
 )
 FINDING_SLIM = (

@@ -148,7 +148,9 @@ def _transforms(taps: int) -> tuple[Tensor, Tensor, Tensor]:
         return np.concatenate([points[:, None] ** np.arange(coefficients), infinity])
 
     matrices = evaluation(OUTPUTS[taps]).T, evaluation(taps), np.linalg.inv(evaluation(size)).T
-    return tuple(torch.tensor(np.kron(matrix, matrix), dtype=torch.float32) for matrix in matrices)
+    # Kept for trainings to come, although the first who asks may be restoring.
+    with torch.inference_mode(False):
+        return tuple(torch.tensor(np.kron(matrix, matrix), dtype=torch.float32) for matrix in matrices)
 
 
 def _kernels(weight: Tensor, transform: Tensor, stride: int) -> Tensor:

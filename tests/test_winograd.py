@@ -109,3 +109,13 @@ def test_a_second_derivative_is_refused(always):
     (gradient,) = torch.autograd.grad(layer(x).square().sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         gradient.sum().backward()
+
+
+def test_it_trains_after_it_has_restored(always, layers):
+    """What is kept between calls must not be of the inference mode, in which nothing can be trained."""
+    _, layer = layers
+    winograd._transforms.cache_clear()
+    with torch.inference_mode():
+        layer(torch.randn(1, 5, 12, 12))
+    layer(torch.randn(1, 5, 12, 12)).sum().backward()
+    assert layer.weight.grad.abs().sum() > 0
