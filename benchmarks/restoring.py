@@ -50,11 +50,12 @@ def measure() -> list[Row]:
     runs = {"wide": wide, "slim": folders.run("slim", 0)}
     scores = {name: tuple(evaluate(run, pairs)[["psnr", "ssim"]].mean()) for name, run in runs.items()}
     models = {name: run / "generator.safetensors" for name, run in runs.items()}
-    return small_rows(models, scores) + large_rows(models["wide"])
+    rows = small_rows(models, scores) + large_rows(models["wide"])
+    check_engines(models)  # last, since with its engines in this process, PyTorch's took a quarter longer in the others
+    return rows
 
 
 def small_rows(models: dict[str, Path], scores: dict[str, tuple[float, float]]) -> list[Row]:
-    check_engines(models)
     ways = {(name, way): (way, model, SIDE, SIDE) for name, model in models.items() for way in ("plain", *ENGINES)}
     seconds = {key: numbers[0] for key, numbers in processes_in_turn("restoring.py", ways).items()}
     plain, finding = seconds["wide", "plain"], finding_of_wide(models["wide"])
