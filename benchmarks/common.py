@@ -6,12 +6,14 @@ round by round, and each has the median of its rounds.
 
 from __future__ import annotations
 
+import functools
 import re
 import resource
 import statistics
 import subprocess
 import sys
 import time
+import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +95,25 @@ def run_script(script: str, *arguments) -> list[float]:
     command = [sys.executable, str(ROOT / "benchmarks" / script), *map(str, arguments)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return [float(number) for number in done.stdout.splitlines()[-1].split()]
+
+
+def without_settings() -> None:
+    """Lets the package be imported without its __init__, which sets the process's allocator and threads' waiting."""
+    kit = types.ModuleType("orelib")
+    kit.__path__, kit.__version__ = [str(ROOT / "orelib")], "default"
+    sys.modules["orelib"] = kit
+
+
+def as_pytorch_comes() -> None:
+    """The kit's networks from PyTorch's own layers, and without channels-last images."""
+    import torch
+    from torch import nn
+
+    from orelib import networks
+
+    networks.Conv2d, networks.ConvTranspose2d = nn.Conv2d, nn.ConvTranspose2d
+    networks.InstanceNorm = functools.partial(nn.InstanceNorm2d, affine=True)
+    torch.channels_last = torch.contiguous_format
 
 
 def peak_mebibytes() -> float:

@@ -12,7 +12,6 @@ prints the median seconds of a step.
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import statistics
 import sys
@@ -20,7 +19,7 @@ import time
 import types
 from pathlib import Path
 
-from common import ROOT, Row, processes_in_turn
+from common import Row, as_pytorch_comes, processes_in_turn, without_settings
 
 STEPS, WARM_UP = 8, 3
 FINDING = (
@@ -63,10 +62,7 @@ def measure() -> list[Row]:
 
 def main(way: str, method: str, width: int, side: int) -> None:
     if way != "orelib":
-        # The package without its __init__, which sets the allocator and the threads' waiting for the process.
-        kit = types.ModuleType("orelib")
-        kit.__path__, kit.__version__ = [str(ROOT / "orelib")], "default"
-        sys.modules["orelib"] = kit
+        without_settings()
     import torch
 
     from orelib.config import Experiment
@@ -100,18 +96,6 @@ def main(way: str, method: str, width: int, side: int) -> None:
 
 
 # ---- the default ways --------------------------------------------------------------------------------------------
-
-
-def as_pytorch_comes():
-    """The kit's networks from PyTorch's own layers, and without channels-last images."""
-    import torch
-    from torch import nn
-
-    from orelib import networks
-
-    networks.Conv2d, networks.ConvTranspose2d = nn.Conv2d, nn.ConvTranspose2d
-    networks.InstanceNorm = functools.partial(nn.InstanceNorm2d, affine=True)
-    torch.channels_last = torch.contiguous_format
 
 
 def adam(*networks):

@@ -37,7 +37,9 @@ class TorchEngine:
     def __call__(self, wet: Tensor) -> Tensor:
         self.generator.eval()  # each time, since it may be in training meanwhile
         device = next(self.generator.parameters()).device
-        return self.generator(wet.to(device)).float().cpu()
+        # Channels last: a tenth faster on a processor, although not in training.
+        wet = wet.to(device, memory_format=torch.channels_last)
+        return self.generator(wet).float().cpu()
 
 
 class OnnxEngine:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -24,10 +25,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+_kept: WeakKeyDictionary[nn.Module, tuple[tuple[int, int], Tensor]] = WeakKeyDictionary()  # see _kernels
+
 POINTS = (0, 1, -1, 2, -2)  # small numbers, with which little precision is lost; the last point is infinity
 OUTPUTS = {2: 4, 3: 4, 4: 3}  # a tile's along each side, by the kernel's taps: as many as the points are enough for
-# What it takes to move an element of a transformed tile or kernel, in multiply-adds; 45 to 70 were seen.
-MOVE = 60
+# What it takes to move an element of a transformed tile, and one of a transformed kernel, in multiply-adds. In training
+# 45 to 70 were seen, gradients being moved, too. In restoring, kernels are only read.
+TRAINING, RESTORING = (60, 60), (110, 8)
 
 
 class Conv2d(nn.Conv2d):
@@ -42,7 +46,7 @@ class Conv2d(nn.Conv2d):
             return super().forward(x)
         if self.padding_mode != "zeros":
             x, margin = F.pad(x, [margin] * 4, self.padding_mode), 0
-        return _as_ordered(_convolve(x, self.weight, sides, stride, margin), self.bias, x)
+        return _as_ordered(_convolve(x, self, sides, margin), self.bias, x)
 
 
 class ConvTranspose2d(nn.ConvTranspose2d):
@@ -52,7 +56,7 @@ class ConvTranspose2d(nn.ConvTranspose2d):
         stride, given = self.stride[0], output_size or any(self.output_padding)
         if given or not _is_square(self) or not pays(x, self.weight, x.shape[2:], stride):
             return super().forward(x, output_size)
-        return _as_ordered(_convolve_transposed(x, self.weight, stride, self.padding[0]), self.bias, x)
+        return _as_ordered(_convolve_transposed(x, self), self.bias, x)
 
 
 def _is_square(layer: nn.Conv2d | nn.ConvTranspose2d) -> bool:
@@ -66,7 +70,7 @@ def pays(x: Tensor, weight: Tensor, sides: Sequence[int], stride: int) -> bool:
     It does with many channels, over which the transforms of tiles are shared out, and many tiles, over which those of
     kernels are. Never on a GPU, whose libraries choose for themselves.
     """
-    kernel = weight.shape[-1]
+    kernel, (move_tile, move_kernel) = weight.shape[-1], TRAINING if torch.is_grad_enabled() else RESTORING
     if (
         x.dim() != 4
         or x.device.type != "cpu"
@@ -80,8 +84,8 @@ def pays(x: Tensor, weight: Tensor, sides: Sequence[int], stride: int) -> bool:
     tiles = x.shape[0] * _count(sides[0], outputs) * _count(sides[1], outputs)
     points = (outputs + kernel // stride - 1) ** 2
     products = points * stride**2 * tiles * one * other
-    moved = points * (stride**2 * one * other + tiles * (one + other * stride**2))
-    return products + MOVE * moved < x.shape[0] * sides[0] * sides[1] * kernel**2 * one * other
+    moved = points * (move_kernel * stride**2 * one * other + move_tile * tiles * (one + other * stride**2))
+    return products + moved < x.shape[0] * sides[0] * sides[1] * kernel**2 * one * other
 
 
 def _count(length: int, outputs: int) -> int:
@@ -97,37 +101,42 @@ def _as_ordered(y: Tensor, bias: Tensor | None, x: Tensor) -> Tensor:
     return y.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
 
 
-def _convolve(x: Tensor, weight: Tensor, sides: Sequence[int], stride: int, margin: int) -> Tensor:
-    """(N, C, H, W) with (K, C, k, k) -> (N, H', W', K), H' and W' being ``sides``."""
-    taps = weight.shape[-1] // stride
+def _convolve(x: Tensor, layer: Conv2d, sides: Sequence[int], margin: int) -> Tensor:
+    """(N, C, H, W) with kernels (K, C, k, k) -> (N, H', W', K), H' and W' being ``sides``."""
+    stride = layer.stride[0]
+    taps = layer.kernel_size[0] // stride
     step = OUTPUTS[taps]
-    outputs, kernels, inputs = _transforms(taps)
+    outputs, _, inputs = _transforms(taps)
     (high, wide), (down, right) = sides, (_count(length, step) for length in sides)
     bottom, after = (
         (count * step + taps - 1) * stride - length - margin
         for count, length in zip((down, right), x.shape[2:], strict=True)
     )
-    padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, margin, after, margin, bottom)).contiguous()
-    tiles = inputs @ _Tiles.apply(padded, taps, stride)
-    products = _Products.apply(tiles.view(len(inputs), len(x) * down * right, -1), _kernels(weight, kernels, stride))
-    y = (outputs @ products.flatten(1)).view(step, step, len(x), down, right, -1)
+    # One name for all, so that each is forgotten as soon as the next is computed: they are large.
+    y = F.pad(x.permute(0, 2, 3, 1), (0, 0, margin, after, margin, bottom)).contiguous()
+    y = _Tiles.apply(y, taps, stride)
+    y = (inputs @ y).view(len(inputs), len(x) * down * right, -1)
+    y = _Products.apply(y, _kernels(layer))
+    y = (outputs @ y.flatten(1)).view(step, step, len(x), down, right, -1)
     return y.permute(2, 3, 0, 4, 1, 5).reshape(len(x), down * step, right * step, -1)[:, :high, :wide]
 
 
-def _convolve_transposed(x: Tensor, weight: Tensor, stride: int, margin: int) -> Tensor:
-    """(N, K, H, W) with (K, C, k, k) -> (N, H', W', C): the steps of :func:`_convolve`, transposed, in reverse."""
-    taps = weight.shape[-1] // stride
+def _convolve_transposed(x: Tensor, layer: ConvTranspose2d) -> Tensor:
+    """(N, K, H, W) with kernels (K, C, k, k) -> (N, H', W', C): what :func:`_convolve` does, transposed, in reverse."""
+    kernel, stride, margin = layer.kernel_size[0], layer.stride[0], layer.padding[0]
+    taps = kernel // stride
     step = OUTPUTS[taps]
-    outputs, kernels, inputs = _transforms(taps)
+    outputs, _, inputs = _transforms(taps)
     count, channels, high, wide = x.shape
     down, right = _count(high, step), _count(wide, step)
-    padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, 0, right * step - wide, 0, down * step - high))
-    tiles = padded.reshape(count, down, step, right, step, channels).permute(2, 4, 0, 1, 3, 5)
-    tiles = (outputs.T @ tiles.reshape(step**2, -1)).view(len(inputs), -1, channels)
-    products = tiles @ _kernels(weight, kernels, stride)
-    shape = count, *((n * step + taps - 1) * stride for n in (down, right)), weight.shape[1]
-    y = _Overlapped.apply(inputs.T @ products.flatten(1), shape, taps, stride)
-    high, wide = ((length - 1) * stride + weight.shape[-1] - 2 * margin for length in (high, wide))
+    shape = count, *((n * step + taps - 1) * stride for n in (down, right)), layer.out_channels
+    y = F.pad(x.permute(0, 2, 3, 1), (0, 0, 0, right * step - wide, 0, down * step - high))
+    y = y.reshape(count, down, step, right, step, channels).permute(2, 4, 0, 1, 3, 5).reshape(step**2, -1)
+    y = (outputs.T @ y).view(len(inputs), -1, channels)
+    y = y @ _kernels(layer)
+    y = inputs.T @ y.flatten(1)
+    y = _Overlapped.apply(y, shape, taps, stride)
+    high, wide = ((length - 1) * stride + kernel - 2 * margin for length in (high, wide))
     return y[:, margin : margin + high, margin : margin + wide]
 
 
@@ -153,9 +162,24 @@ def _transforms(taps: int) -> tuple[Tensor, Tensor, Tensor]:
         return tuple(torch.tensor(np.kron(matrix, matrix), dtype=torch.float32) for matrix in matrices)
 
 
-def _kernels(weight: Tensor, transform: Tensor, stride: int) -> Tensor:
-    """(K, C, k, k) -> (points, K, stride^2 C)."""
+def _kernels(layer: Conv2d | ConvTranspose2d) -> Tensor:
+    """The kernels (K, C, k, k) of a layer, transformed: (points, K, stride^2 C).
+
+    Without gradients they are kept for the next image, until the layer computes with gradients or its weights change.
+    """
+    weight = layer.weight
+    if torch.is_grad_enabled() or weight.is_inference():  # whose changes PyTorch does not count
+        _kept.pop(layer, None)
+        return _transformed(weight, layer.stride[0])
+    state = weight.data_ptr(), weight._version
+    if layer not in _kept or _kept[layer][0] != state:
+        _kept[layer] = state, _transformed(weight, layer.stride[0])
+    return _kept[layer][1]
+
+
+def _transformed(weight: Tensor, stride: int) -> Tensor:
     one, other, side, _ = weight.shape
+    transform = _transforms(side // stride)[1]
     taps = weight.permute(2, 3, 0, 1)
     if stride > 1:
         split = taps.reshape(side // stride, stride, side // stride, stride, one, other)

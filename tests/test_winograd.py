@@ -1,5 +1,8 @@
 """Convolutions with fewer multiplications: PyTorch's values and gradients, and where they are used."""
 
+import gc
+import weakref
+
 import pytest
 import torch
 from torch import nn
@@ -99,6 +102,14 @@ def test_it_is_used_where_it_pays(shape, weight, stride, expected):
     assert not winograd.pays(image.to("meta"), weight, shape[2:], stride)
 
 
+def test_it_pays_more_often_without_gradients():
+    """Kernels are transformed once then: the U-Net's layers of few tiles."""
+    image, weight = torch.empty(1, 1024, 16, 16), torch.empty(1024, 512, 4, 4)
+    assert not winograd.pays(image, weight, (16, 16), 2)
+    with torch.no_grad():
+        assert winograd.pays(image, weight, (16, 16), 2)
+
+
 def test_an_image_outside_a_batch_is_left_to_pytorch():
     assert winograd.Conv2d(64, 64, 3, padding=1)(torch.randn(64, 256, 256)).shape == (64, 256, 256)
 
@@ -119,3 +130,52 @@ def test_it_trains_after_it_has_restored(always, layers):
         layer(torch.randn(1, 5, 12, 12))
     layer(torch.randn(1, 5, 12, 12)).sum().backward()
     assert layer.weight.grad.abs().sum() > 0
+
+
+def by_step(layer):
+    """As the kit trains: PyTorch does not count the changes of a fused Adam."""
+    with torch.enable_grad():
+        layer(torch.randn(1, 5, 12, 12)).sum().backward()
+    torch.optim.Adam(layer.parameters(), lr=0.1, fused=True).step()
+
+
+CHANGES = {
+    "step": by_step,
+    "in place": lambda layer: layer.weight.mul_(2),
+    "loaded": lambda layer: layer.load_state_dict({name: value * 2 for name, value in layer.state_dict().items()}),
+    "another": lambda layer: setattr(layer, "weight", nn.Parameter(layer.weight * 2)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_kernels_are_transformed_once_until_they_change(always, layers, change, monkeypatch):
+    theirs, ours = layers
+    transformed, counted = winograd._transformed, []
+    monkeypatch.setattr(winograd, "_transformed", lambda *arguments: counted.append(0) or transformed(*arguments))
+    image = torch.randn(1, 5, 12, 12)
+    with torch.no_grad():
+        for _ in range(3):
+            ours(image)
+        assert len(counted) == 1
+        CHANGES[change](ours)
+        theirs.load_state_dict(ours.state_dict())
+        expected = theirs(image)
+        torch.testing.assert_close(ours(image), expected, rtol=0, atol=2e-5 * expected.abs().max().item())
+
+
+def test_kept_kernels_go_with_their_layer(always):
+    layer = winograd.Conv2d(5, 7, 3)
+    with torch.inference_mode():
+        layer(torch.randn(1, 5, 12, 12))
+    assert layer in winograd._kept
+    kept = weakref.ref(winograd._kept[layer][1])
+    del layer
+    gc.collect()
+    assert kept() is None
+
+
+def test_layers_made_for_restoring_alone_work(always):
+    with torch.inference_mode():
+        layer = winograd.Conv2d(5, 7, 3)
+        assert layer(torch.randn(1, 5, 12, 12)).shape == (1, 7, 10, 10)
+        assert layer not in winograd._kept
