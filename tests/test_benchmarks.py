@@ -1,5 +1,6 @@
 """The benchmark scripts run, at tiny sizes; what they measure is not judged here."""
 
+import shutil
 import subprocess
 import sys
 
@@ -131,3 +132,17 @@ def test_memory_is_that_of_the_process_itself():
         [sys.executable, "-c", code], cwd=ROOT / "benchmarks", check=True, capture_output=True, text=True
     )
     assert 1 < float(done.stdout) < 150
+
+
+def test_what_a_measured_program_prints_is_not_its_result(common, tmp_path, monkeypatch):
+    import run
+
+    (tmp_path / "benchmarks").mkdir()
+    shutil.copy(ROOT / "benchmarks" / "common.py", tmp_path / "benchmarks")
+    (tmp_path / "benchmarks" / "noisy.py").write_text(
+        "import subprocess\nimport sys\n\nfrom common import Row\n\n\ndef measure():\n"
+        "    subprocess.run([sys.executable, '-c', 'print(1)'], check=True)\n"
+        "    return [Row(1, 'a step', 'a peer', 2.0, 3.0, 1, 2)]\n"
+    )
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    assert [row["ratio"] for row in run.measured("noisy")] == [1.5]
