@@ -1,15 +1,15 @@
 """What the benchmarks share: ways that take turns, and the table that comes out.
 
 A machine that is used by others is never twice the same, so times are compared within one run: all ways take turns,
-round by round, and each has the median of its rounds.
+round by round, and each has the fastest of its rounds, since whatever else computes can only make one slower.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 import re
 import resource
-import statistics
 import subprocess
 import sys
 import time
@@ -67,27 +67,28 @@ def as_dict(row: Row | dict) -> dict:
 
 
 def in_turn(ways: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 1) -> dict[str, float]:
-    """Median seconds of each way, all of them taking turns; the first ``warm_up`` rounds are not counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    """Fewest seconds of each way, all of them taking turns; the first ``warm_up`` rounds are not counted."""
+    seconds = dict.fromkeys(ways, math.inf)
     for number in range(warm_up + rounds):
         for name, way in ways.items():
             began = time.perf_counter()
             way()
             if number >= warm_up:
-                seconds[name].append(time.perf_counter() - began)
-    return {name: statistics.median(times) for name, times in seconds.items()}
+                seconds[name] = min(seconds[name], time.perf_counter() - began)
+    return seconds
 
 
 def processes_in_turn(script: str, ways: Mapping[str, Sequence], rounds: int = 3) -> dict[str, tuple[float, ...]]:
     """As :func:`in_turn`, each way a process of its own: ``script`` with these arguments, which prints numbers.
 
     For what is set for a whole process or stays in it: threads, the allocator, how denormal numbers are treated.
+    Where a way prints several numbers, each has its own least, so that memory may be of another round than the time.
     """
     printed: dict[str, list[list[float]]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, arguments in ways.items():
             printed[name].append(run_script(script, *arguments))
-    return {name: tuple(map(statistics.median, zip(*numbers, strict=True))) for name, numbers in printed.items()}
+    return {name: tuple(map(min, zip(*numbers, strict=True))) for name, numbers in printed.items()}
 
 
 def run_script(script: str, *arguments) -> list[float]:

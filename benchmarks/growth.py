@@ -1,12 +1,11 @@
 """How time and memory grow with the size of the image: a training step of Improved, and restoring with it.
 
-Every cell is a process of its own: ``growth.py step|restore SIDE`` prints median seconds and the peak memory in MiB
+Every cell is a process of its own: ``growth.py step|restore SIDE`` prints the fewest seconds and the peak memory in MiB
 above that of the loaded packages. Networks are those of ``quick``, on two threads.
 """
 
 from __future__ import annotations
 
-import statistics
 import sys
 import time
 
@@ -52,7 +51,7 @@ def main(what: str, side: int) -> None:
         began = time.perf_counter()
         run()
         seconds.append(time.perf_counter() - began)
-    print(statistics.median(seconds[1:]), peak_mebibytes() - before)
+    print(min(seconds[1:]), peak_mebibytes() - before)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ Slim is that of ``results/quick``, trained by ``make reproduce``; Pix2Pix of wid
 with the settings and images of ``quick`` (ten minutes), once, into ``results/bench``.
 
 A way is a process of its own, because the threads of ONNX Runtime go on waiting for work, and slow down whoever
-computes after them: ``restoring.py WAY MODEL HEIGHT WIDTH`` prints median seconds, and the peak memory in MiB above
+computes after them: ``restoring.py WAY MODEL HEIGHT WIDTH`` prints the fewest seconds, and the peak memory in MiB above
 that of the loaded packages. The way is an engine, ``whole``, the engine torch on the whole image, or ``plain``:
 PyTorch as it comes, its own layers on the whole image. The model is a file, or ``default``, the kit's restorer.
 """
@@ -12,7 +12,6 @@ PyTorch as it comes, its own layers on the whole image. The model is a file, or 
 from __future__ import annotations
 
 import math
-import statistics
 import sys
 import time
 from pathlib import Path
@@ -158,7 +157,7 @@ def main(way: str, model: str, height: int, width: int) -> None:
         began = time.perf_counter()
         restorer.restore(wet)
         seconds.append(time.perf_counter() - began)
-    print(statistics.median(seconds[1:]), peak_mebibytes() - before)
+    print(min(seconds[1:]), peak_mebibytes() - before)
 
 
 if __name__ == "__main__":

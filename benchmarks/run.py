@@ -22,24 +22,34 @@ TABLES = ("growth",)
 KEPT, PAGE = (ROOT / "results" / "reference" / f"benchmarks.{kind}" for kind in ("json", "md"))
 HEAD = """# Benchmarks
 
-Made by `make bench`: {processor}, {cores} cores, Python {python}, PyTorch {torch}. Two threads where nothing else is
-said. All ways of a row were measured in one run and took turns; times are medians. **Ratio** says how many times better
-than the peer; **wanted** are the ratios that were set beforehand, `at least / aim`, for start-up the seconds.
+Made by `make bench`: {processor}, {vectors}, {cores} cores, Python {python}, PyTorch {torch}. Two threads where nothing
+else is said. All ways of a row were measured in one run and took turns; times are those of the fastest round. **Ratio**
+says how many times better than the peer; **wanted** are the ratios that were set beforehand, `at least / aim`, for
+start-up the seconds.
 """
 
 
 def main(names: list[str]) -> None:
     from orelib.files import write_text
-    from orelib.provenance import processor
 
-    machine = dict(
-        processor=processor(), cores=os.cpu_count(), python=platform.python_version(), torch=version("torch")
-    )
+    machine = this_machine()
     rows = kept(machine)
     for name in names:
         rows[name] = measured(name)
         write_text(KEPT, json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")
         write_text(PAGE, page(machine, rows))
+
+
+def this_machine() -> dict:
+    """What the ratios depend on. Processors of one name can differ in how much they compute at once."""
+    import torch
+
+    from orelib.provenance import processor
+
+    return dict(
+        processor=processor(), vectors=torch.backends.cpu.get_cpu_capability(), cores=os.cpu_count(),
+        python=platform.python_version(), torch=version("torch"),
+    )  # fmt: skip
 
 
 def kept(machine: dict) -> dict[str, list[dict]]:

@@ -83,7 +83,7 @@ def test_processes_take_turns(common, monkeypatch):
     monkeypatch.setattr(common, "run_script", lambda script, way: turns.append(way) or [len(turns), 7.0])
     numbers = common.processes_in_turn("any.py", {"one": ("a",), "other": ("b",)})
     assert turns == ["a", "b"] * 3
-    assert numbers == {"one": (3, 7.0), "other": (4, 7.0)}
+    assert numbers == {"one": (1, 7.0), "other": (2, 7.0)}
 
 
 @pytest.fixture
