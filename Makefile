@@ -76,7 +76,7 @@ restorer: env  ## train the restorer that comes with the kit, an hour or two, an
 	    '$(CURDIR)/results/reference/restorer/nafnet-seed0'
 	python -c 'from orelib.restore import DEFAULT_RESTORER, publish; publish("results/restorer/nafnet-seed0/generator.safetensors", DEFAULT_RESTORER)'
 
-bench: reproduce  ## measure the kit beside its peers, an hour and a half, and keep it as results/reference/benchmarks.md
+bench: reproduce  ## measure the kit beside its peers, 40 to 90 minutes, and keep it as results/reference/benchmarks.md
 	$(BIN)/python -m venv $(PEERS)
 	@# The kit's own environment is looked into, so that PyTorch is not installed twice.
 	echo "import site; site.addsitedir('$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')')" \

@@ -22,11 +22,11 @@ SIDE, LARGE = 512, (1900, 2048)
 ENGINES = ("openvino", "onnx", "torch")
 FINDING = (
     "Restoring {side} x {side} px takes {macs:.1f} x 10^9 multiply-adds, for which this processor needs {least:.0f} "
-    "ms: a large matrix product makes {rate:.0f} x 10^9 of them a second at best. So nobody who does them all can be "
-    "faster, and OpenVINO comes near to that. PyTorch as it comes takes longer: it brings weights into another order "
-    "at every call. The engine torch of the kit does fewer of them (`orelib/winograd.py`), with kernels that are "
-    "transformed once and kept, and in channels-last order, since bringing images into it took a tenth of the time. "
-    "Tried without gain: transforming a few rows of tiles at a time, so that they stay near the processor (0.8-1.0)."
+    "ms: a large matrix product makes {rate:.0f} x 10^9 of them a second at best. OpenVINO, which does them all, can "
+    "hardly go below. PyTorch as it comes takes longer: it brings weights into another order at every call. The engine "
+    "torch of the kit does fewer of them (`orelib/winograd.py`), with kernels that are transformed once and kept, and "
+    "in channels-last order, since bringing images into it took a tenth of the time. Tried without gain: transforming "
+    "a few rows of tiles at a time, so that they stay near the processor (0.8-1.0)."
 )
 FINDING_SLIM = (
     "Test scenes of `quick`: Slim {slim[0]:.2f} dB and SSIM {slim[1]:.3f}, Pix2Pix of width 64 {wide[0]:.2f} dB and "
