@@ -93,16 +93,6 @@ rule train:
         )
 
 
-# The longest first, or a core is idle while the last of them is trained alone.
-use rule train as train_long with:
-    wildcard_constraints:
-        method="cyclegan|improved",
-    priority: 1
-
-
-ruleorder: train_long > train
-
-
 RUNS = expand(rules.train.output.metrics, method=METHODS, seed=SEED)
 GENERATORS = expand(rules.train.output.generator, method=METHODS, seed=SEED)
 
