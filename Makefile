@@ -18,7 +18,7 @@ INSTALLED := $(VENV)/installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help env reproduce test lint lab notebooks reference restorer bench requirements clean
+.PHONY: help env reproduce study tables segmenter test lint lab notebooks reference restorer bench requirements clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,7 +56,7 @@ lab: env  ## open JupyterLab on notebooks/
 
 notebooks: env  ## execute the notebooks in place, as they are committed: quick profile, embedded scenes
 	$(MAKE) reproduce PROFILE=quick SEED=0 DATA_DIR= RESULTS_DIR=results
-	jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+	jupyter nbconvert --to notebook --execute --inplace notebooks/0[1-7]*.ipynb
 	python -m ruff format notebooks
 	@# The results are those of these very notebooks, of which only the outputs are newer.
 	snakemake --cores 1 --nolock --quiet all --touch --config profile=quick seed=0 results_dir=results data_dir=
@@ -67,6 +67,20 @@ reference: reproduce  ## copy what the README quotes to results/reference/<profi
 	cd '$(RESULTS_DIR)/$(PROFILE)' && tar -cf - table3.csv figures/figure8_comparison.png figures/table3.png \
 	    $$(for file in config.json provenance.json validation.csv metrics.csv baselines.csv; do ls *-seed$(SEED)/$$file; done) \
 	    | tar -xf - -C '$(CURDIR)/results/reference/$(PROFILE)'
+
+study: env  ## the published experiment: all methods and the ablation by several seeds, hours; PROFILE=cpu
+	@snakemake --cores $(CORES) --nolock --rerun-incomplete --quiet all --config profile=$(PROFILE) \
+	    results_dir='$(RESULTS_DIR)' -- study
+	python -m orelib.study keep $(PROFILE) --results-dir '$(RESULTS_DIR)'
+
+tables: env  ## rebuild all tables and figures from results/reference/, a minute, nothing is trained
+	papermill notebooks/05_table3.ipynb - --no-progress-bar -r results_dir results/reference > /dev/null
+	jupyter nbconvert --to notebook --execute --inplace notebooks/08_ablation.ipynb notebooks/09_particle_sizing.ipynb notebooks/10_claims.ipynb
+	python -m ruff format notebooks
+
+segmenter: env  ## train the segmenter that comes with the kit, minutes, and put it into orelib/segmenter/
+	snakemake --cores $(CORES) --nolock --rerun-incomplete --quiet all --config profile=cpu -- data/cpu/sizing/manifest.json
+	python -m orelib.study segmenter cpu
 
 restorer: env  ## train the restorer that comes with the kit, an hour or two, and put it into orelib/default_restorer/
 	snakemake --cores $(CORES) --nolock --rerun-incomplete --quiet all --config profile=restorer seed=0 -- \

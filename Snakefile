@@ -4,7 +4,8 @@
 
 from pathlib import Path
 
-from orelib.config import METHODS, Experiment
+from orelib.config import METHODS, Experiment, Folders
+from orelib.study import study
 
 PROFILE = config.get("profile", "quick")
 SEED = config.get("seed", 0)
@@ -19,11 +20,28 @@ EMBEDDED = [] if DATA else [f"data/{PROFILE}/manifest.json"]
 PHOTOGRAPHS = sorted(str(path) for path in Path(DATA).expanduser().glob("*/*/*")) if DATA else []
 
 
-def papermill(notebook, executed, *, data=False, **parameters):
+STUDY = {f"{variant.name}-seed{seed}": (variant, seed) for variant in study(PROFILE) for seed in range(variant.seeds)}
+
+
+def changes_of(wildcards):
+    return next((v.changes for v, _ in STUDY.values() if v.name == wildcards.variant), "")
+
+
+def method_of(wildcards):
+    return wildcards.variant.partition("+")[0]
+
+
+def scenes_of(wildcards):
+    """The data set of a training: the profile's, or one of its own where the changes make it another."""
+    return f"data/{Folders(PROFILE, changes=changes_of(wildcards)).data.name}/manifest.json" if not DATA else []
+
+
+def papermill(notebook, executed, *, data=False, changed=False, **parameters):
     """The command that executes one notebook; ``-r`` keeps folder names text."""
     command = f"{PAPERMILL} notebooks/{notebook} {{params.executed:q}} -p profile {PROFILE} -r results_dir {{params.results:q}}"
     command += " -r data_dir {params.data:q}" if data and DATA else ""
     command += "".join(f" -p {name} {value}" for name, value in parameters.items())
+    command += " -r changes {params.changes:q}" if changed else ""
     return f"echo '== {executed}'; mkdir -p {{params.notebooks:q}}; {command}"
 
 
@@ -74,27 +92,93 @@ rule train:
     input:
         "notebooks/03_training.ipynb",
         rules.dataset.output,
+        scenes_of,
     output:
-        metrics=f"{OUT}/{{method}}-seed{{seed}}/metrics.csv",
-        generator=f"{OUT}/{{method}}-seed{{seed}}/generator.safetensors",
+        metrics=f"{OUT}/{{variant}}-seed{{seed}}/metrics.csv",
+        generator=f"{OUT}/{{variant}}-seed{{seed}}/generator.safetensors",
+    wildcard_constraints:
+        seed=r"\d+",
     params:
         **{**PARAMS, "seed": "{seed}"},
-        executed=f"{OUT}/notebooks/03_training-{{method}}-seed{{seed}}.ipynb",
+        executed=f"{OUT}/notebooks/03_training-{{variant}}-seed{{seed}}.ipynb",
+        method=method_of,
+        changes=changes_of,
     threads: TRAINING_THREADS
     resources:
         gpu=1 if PROFILE == "paper" else 0,
     shell:
         papermill(
             "03_training.ipynb",
-            "03 training {wildcards.method}, seed {wildcards.seed}",
+            "03 training {wildcards.variant}, seed {wildcards.seed}",
             data=True,
-            method="{wildcards.method}",
+            changed=True,
+            method="{params.method}",
             seed="{wildcards.seed}",
         )
 
 
-RUNS = expand(rules.train.output.metrics, method=METHODS, seed=SEED)
-GENERATORS = expand(rules.train.output.generator, method=METHODS, seed=SEED)
+RUNS = expand(rules.train.output.metrics, variant=METHODS, seed=SEED)
+GENERATORS = expand(rules.train.output.generator, variant=METHODS, seed=SEED)
+
+
+rule changed_scenes:
+    output:
+        f"data/{PROFILE}+{{changes}}/manifest.json",
+    wildcard_constraints:
+        changes=r"[^/]+",
+    params:
+        changes=lambda wildcards: wildcards.changes.replace("+", " "),
+    threads: workflow.cores
+    shell:
+        f"python -m orelib.study scenes {PROFILE} --changes {{params.changes:q}}"
+
+
+rule sizing_scenes:
+    input:
+        EMBEDDED,
+    output:
+        f"data/{PROFILE}/sizing/manifest.json",
+    threads: workflow.cores
+    shell:
+        f"python -m orelib.study sizing-scenes {PROFILE}"
+
+
+rule size_unrestored:
+    input:
+        EMBEDDED,
+        rules.sizing_scenes.output,
+    output:
+        f"{OUT}/sizing.csv",
+        f"{OUT}/sizes.csv",
+        f"{OUT}/scenes.csv",
+    params:
+        **PARAMS,
+    shell:
+        f"python -m orelib.study unrestored {PROFILE} --results-dir {{params.results:q}}"
+
+
+rule size_particles:
+    input:
+        rules.train.output.generator,
+        rules.sizing_scenes.output,
+    output:
+        f"{OUT}/{{variant}}-seed{{seed}}/sizing.csv",
+        f"{OUT}/{{variant}}-seed{{seed}}/sizes.csv",
+    wildcard_constraints:
+        seed=r"\d+",
+    params:
+        **PARAMS,
+        run=f"{OUT}/{{variant}}-seed{{seed}}",
+    threads: TRAINING_THREADS
+    shell:
+        f"python -m orelib.study size {PROFILE} --run {{params.run:q}} --results-dir {{params.results:q}}"
+
+
+rule study:
+    input:
+        rules.size_unrestored.output,
+        [f"{OUT}/{run}/metrics.csv" for run in STUDY],
+        [f"{OUT}/{run}/sizing.csv" for run in STUDY],
 
 
 rule loss_curves:

@@ -1,4 +1,4 @@
-"""How a trained restorer does on photographs that it was not trained for, beside the three baselines.
+"""How a trained restorer does on photographs that it was not trained for, beside the baselines.
 
     python benchmarks/transfer.py <data folder> [--model results/quick/improved-seed0/generator.safetensors]
         [--split test] [--trained-on data/quick] [--dry <folder>] [--csv <file>]
@@ -20,9 +20,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from orelib.baselines import Restore, fit_baselines
 from orelib.config import Folders
 from orelib.evaluation import write_csv
-from orelib.metrics import Restore, fit_baselines, psnr, score, ssim
+from orelib.metrics import psnr, score, ssim
 from orelib.pairs import Pair, load_pairs
 from orelib.photographs import SUFFIXES, read_image
 from orelib.restore import Restorer, load_restorer

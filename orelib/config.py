@@ -8,6 +8,7 @@ results without a GPU, ``restorer`` for the restorer that comes with the kit, ``
 
 from __future__ import annotations
 
+import ast
 import json
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -37,13 +38,17 @@ class Experiment:
     # Each scene is seen from up to this many times nearer than px_per_mm says; 1: a fixed camera, as in the paper.
     # Views from near teach a restorer rock faces without edges, and so to serve photographs of another scale.
     zoom: float = 1.0
-    misalignment_px: float = 0.0  # shift of each wet photograph against its dry partner, in a random direction
+    # Shift of each wet photograph against its dry partner, in a random direction; test pairs are always aligned, or
+    # their scores would say nothing.
+    misalignment_px: float = 0.0
+    scenes_seed: int = 0  # another number gives other scenes of the same kind, and so another split
     train_pairs: int = 500
     val_pairs: int = 50  # not in the paper, which names no validation images
     test_pairs: int = 200
 
     # Mosaic: four pairs in one square sample.
     mosaic_size: int = 512
+    mosaic: bool = True  # False: one window of one pair, of the same size
 
     # Networks. The paper gives no widths or depths; 64, 8 and 9 are those of Pix2Pix and CycleGAN.
     base_width: int = 64
@@ -59,6 +64,7 @@ class Experiment:
     lambda_l1: float = 100.0
     lambda_mse: float = 100.0
     lambda_ssim: float = 100.0
+    ssim_window: int = 11  # px, of the loss; sigma in proportion, 1.5 px for 11 (Wang et al. 2004). Tables keep 11
     lambda_perceptual: float = 10.0
     vgg_weights: str | None = None  # path of a VGG19 weight file; None: torchvision's own cache
     lambda_cycle: float = 10.0  # CycleGAN (Zhu et al. 2017)
@@ -90,6 +96,8 @@ class Experiment:
         for name, smallest in at_least.items():
             if getattr(self, name) < smallest:
                 raise SettingsError(f"{name}={getattr(self, name)!r} must be at least {smallest}")
+        if self.ssim_window % 2 == 0 or not 3 <= self.ssim_window <= self.mosaic_size:
+            raise SettingsError(f"ssim_window={self.ssim_window} must be odd, from 3 to mosaic_size={self.mosaic_size}")
         if self.device not in ("auto", "cpu", "cuda"):
             raise SettingsError(f"device={self.device!r} is unknown: choose auto, cpu or cuda")
         network, halvings = ("NAFNet", 5) if self.method == "nafnet" else ("U-Net", self.unet_depth)
@@ -148,8 +156,8 @@ PROFILES: dict[str, dict] = {
     "cpu": _WITHOUT_GPU
     | dict(
         scene_size=(256, 256), px_per_mm=2.5, zoom=5.0, train_pairs=400, val_pairs=40, test_pairs=100,
-        mosaic_size=128, base_width=32, unet_depth=7, discriminator_width=32, cyclegan_width=16, cyclegan_blocks=6,
-        nafnet_width=16, steps=4000, validate_every=250, checkpoint_every=250,
+        mosaic_size=128, base_width=24, unet_depth=7, discriminator_width=32, cyclegan_width=16, cyclegan_blocks=6,
+        nafnet_width=16, steps=2000, validate_every=200, checkpoint_every=200,
     ),
     "restorer": _WITHOUT_GPU
     | dict(
@@ -174,6 +182,36 @@ STEPS: dict[tuple[str, str], dict] = {
     ("quick", "nafnet"): {"steps": 800},
     ("quick", "slim"): {"steps": 2000},
 }
+
+
+# What a data set depends on: with one of these changed, it is another, in a folder of its own.
+SCENE_FIELDS = (
+    "scene_size", "px_per_mm", "size_mm", "size_modulus", "zoom", "misalignment_px", "scenes_seed", "train_pairs",
+    "val_pairs", "test_pairs",
+)  # fmt: skip
+
+
+def parse_changes(text: str) -> dict:
+    """The fields that a text like ``"lambda_ssim=0 batch_size=4"`` changes, for :meth:`Experiment.from_profile`.
+
+    Raises SettingsError for what is no such text, an unknown field, or a value of another kind than the field's.
+    """
+    kinds = {field.name: type(field.default) for field in fields(Experiment)}
+    changes = {}
+    for word in text.split():
+        name, equals, written = word.partition("=")
+        if not equals or name not in kinds or name in ("profile", "method", "seed", "vgg_weights", "start_from"):
+            raise SettingsError(f"changes={text!r}: {word!r} is not <field>=<value> of a field that can be changed so")
+        try:
+            value = ast.literal_eval(written)
+        except (SyntaxError, ValueError):
+            value = written
+        if kinds[name] is float and type(value) is int:
+            value = float(value)
+        if type(value) is not kinds[name]:
+            raise SettingsError(f"changes={text!r}: {name} takes a value of type {kinds[name].__name__}, not {written}")
+        changes[name] = value
+    return changes
 
 
 def kit_root() -> Path:
@@ -202,12 +240,14 @@ class Folders:
     """Where one profile reads its pairs and writes its results.
 
     ``data_dir=None`` means the embedded data set of the profile, ``data/<profile>``. Relative paths count from
-    :func:`kit_root`.
+    :func:`kit_root`. ``changes`` are those of :func:`parse_changes`; they are part of a run's name, and those of
+    :data:`SCENE_FIELDS` of the data set's.
     """
 
     profile: str
     data_dir: str | None = None
     results_dir: str = "results"
+    changes: str = ""
 
     @property
     def embedded(self) -> bool:
@@ -216,12 +256,18 @@ class Folders:
 
     @property
     def data(self) -> Path:
-        return kit_root() / Path(str(self.data_dir or f"data/{self.profile}")).expanduser()
+        scenes = f"data/{self.profile}{self._suffix(SCENE_FIELDS)}"
+        return kit_root() / Path(str(self.data_dir or scenes)).expanduser()
 
     @property
     def results(self) -> Path:
         return kit_root() / Path(str(self.results_dir)).expanduser() / self.profile
 
     def run(self, method: str, seed: int) -> Path:
-        """The run folder of one training."""
-        return self.results / f"{method}-seed{seed}"
+        """The run folder of one training, for instance ``improved+lambda_ssim=0-seed1``."""
+        return self.results / f"{method}{self._suffix()}-seed{seed}"
+
+    def _suffix(self, among: tuple[str, ...] | None = None) -> str:
+        """The changes as a part of a name, always in the same order."""
+        words = sorted(self.changes.split())
+        return "".join(f"+{word}" for word in words if among is None or word.partition("=")[0] in among)

@@ -26,6 +26,7 @@ from orelib.scenes import RENDERER, Scene, SizeDistribution, check_arguments, re
 
 # Scenes of different splits never share a seed.
 FIRST_SEED = {"train": 0, "val": 1_000_000, "test": 2_000_000}
+SCENES_OF_A_SEED = 10_000_000  # each ``scenes_seed`` has seeds of its own, which hold all splits
 LAYERS = ("wet", "dry", "labels", "glare")
 
 
@@ -65,6 +66,7 @@ def _settings(experiment: Experiment) -> dict:
         "zoom": experiment.zoom,
         "sizes": asdict(SizeDistribution(experiment.size_mm, experiment.size_modulus)),
         "misalignment_px": experiment.misalignment_px,
+        "scenes_seed": experiment.scenes_seed,
         "pairs": {"train": experiment.train_pairs, "val": experiment.val_pairs, "test": experiment.test_pairs},
     }
 
@@ -98,7 +100,7 @@ def _claim(folder: Path, settings: dict) -> None:
     path = folder / "settings.json"
     if not path.exists():
         write_text(path, json.dumps(settings, indent=1) + "\n")
-    elif json.loads(path.read_text()) != settings:
+    elif {"scenes_seed": 0} | json.loads(path.read_text()) != settings:  # which older data sets do not name
         raise FileExistsError(
             f"{shown(folder)} holds scenes rendered with other settings, see {shown(path)}: "
             "delete the folder to render it anew"
@@ -122,13 +124,14 @@ def _truth_path(folder: Path, split: str, number: int) -> Path:
 
 def _render_scene(folder: Path, settings: dict, split: str, number: int) -> None:
     """Renders one scene and writes its files; runs in a worker process."""
-    seed, stem = FIRST_SEED[split] + number, f"{number:04d}"
+    seed, stem = FIRST_SEED[split] + SCENES_OF_A_SEED * settings["scenes_seed"] + number, f"{number:04d}"
     # As many scenes between one and two times nearer as between two and four times.
     nearer = settings["zoom"] ** np.random.default_rng([seed, 1]).random()
     px_per_mm = round(settings["px_per_mm"] * nearer, 3)
     scene = render_pair(
         seed, settings["size"], px_per_mm,
-        sizes=SizeDistribution(**settings["sizes"]), misalignment_px=settings["misalignment_px"],
+        sizes=SizeDistribution(**settings["sizes"]),
+        misalignment_px=0.0 if split == "test" else settings["misalignment_px"],
     )  # fmt: skip
     paths = {layer: folder / split / layer / f"{stem}.png" for layer in LAYERS}
     for layer, path in paths.items():

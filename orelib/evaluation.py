@@ -1,4 +1,5 @@
-"""Scores of a trained run on the test images: ``metrics.csv`` and ``baselines.csv`` of its run folder."""
+"""Scores of a trained run: ``metrics.csv`` and ``baselines.csv`` of its run folder, and on scenes for sizing
+``sizing.csv`` and ``sizes.csv``."""
 
 from __future__ import annotations
 
@@ -8,13 +9,16 @@ from pathlib import Path
 
 import pandas as pd
 
+from orelib.baselines import score_baselines
 from orelib.config import Experiment
 from orelib.files import appearing
-from orelib.metrics import mean_interval, score, score_baselines
+from orelib.metrics import mean_interval, score
 from orelib.pairs import Pairs
 from orelib.progress import Progress
-from orelib.provenance import write_provenance
+from orelib.provenance import read_provenance, write_provenance
 from orelib.restore import load_restorer
+from orelib.segmentation import load_segmenter
+from orelib.sizing import score_sizing
 from orelib.training import start_torch
 
 
@@ -24,12 +28,14 @@ def evaluate(run: Path, pairs: Pairs) -> pd.DataFrame:
     Writes ``metrics.csv`` (``image`` and the columns of :func:`orelib.metrics.score`), ``baselines.csv`` (the same
     with ``method`` in front) and, into ``provenance.json``, the median seconds an image takes to restore, and the
     generator's parameters and multiply-adds. Returns the metrics. A scored run is not scored again: test data is read
-    once, for the table.
+    once, for the table. The baselines, which are the same for all runs on the same images, are taken from another run
+    beside this one where there is one.
     """
     run = Path(run)
     metrics, baselines = run / "metrics.csv", run / "baselines.csv"
     if not baselines.exists():
-        write_csv(baselines, score_baselines(pairs.train, pairs.test))
+        found = _baselines_beside(run, pairs.checksum)
+        write_csv(baselines, score_baselines(pairs.train, pairs.test) if found is None else found)
     if not metrics.exists():
         device = start_torch(Experiment.from_json((run / "config.json").read_text()))
         restorer = load_restorer(run / "generator.safetensors", device)
@@ -49,6 +55,27 @@ def evaluate(run: Path, pairs: Pairs) -> pd.DataFrame:
         )  # fmt: skip
         write_csv(metrics, pd.DataFrame(rows))  # last, because it says that the run is scored
     return pd.read_csv(metrics, dtype={"image": str})
+
+
+def _baselines_beside(run: Path, checksum: str) -> pd.DataFrame | None:
+    for path in sorted(run.parent.glob("*-seed*/baselines.csv")):
+        if read_provenance(path.parent)["data_checksum"] == checksum:
+            return pd.read_csv(path, dtype={"image": str})
+    return None
+
+
+def evaluate_sizing(run: Path, scenes: Path) -> None:
+    """Sizes the particles in what the run's generator makes of the scenes for sizing, see :mod:`orelib.sizing`.
+
+    Writes ``sizing.csv`` and ``sizes.csv``; a run that has them is left as it is.
+    """
+    run = Path(run)
+    if not (run / "sizing.csv").exists():
+        device = start_torch(Experiment.from_json((run / "config.json").read_text()))
+        restorer = load_restorer(run / "generator.safetensors", device)
+        rows, sizes = score_sizing(scenes, load_segmenter(), restorer.restore)
+        write_csv(run / "sizes.csv", sizes)
+        write_csv(run / "sizing.csv", rows)  # last, because it says that both are there
 
 
 def summary(run: Path) -> pd.DataFrame:

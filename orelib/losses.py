@@ -73,15 +73,17 @@ def identity_loss(image: Tensor, mapped: Tensor) -> Tensor:
 # ---- eq. 5-10: structural similarity -------------------------------------------------------------------------------
 
 
-def gaussian_window(dtype: torch.dtype = torch.float32, device: torch.device | None = None) -> Tensor:
-    """The 11 weights of one side of SSIM's window; they sum to 1."""
-    distance = torch.arange(WINDOW_SIZE, dtype=dtype, device=device) - WINDOW_SIZE // 2
-    weights = torch.exp(-(distance**2) / (2 * WINDOW_SIGMA**2))
+def gaussian_window(
+    dtype: torch.dtype = torch.float32, device: torch.device | None = None, size: int = WINDOW_SIZE
+) -> Tensor:
+    """The weights of one side of SSIM's window, by default 11; they sum to 1. Sigma grows with ``size``."""
+    distance = torch.arange(size, dtype=dtype, device=device) - size // 2
+    weights = torch.exp(-(distance**2) / (2 * (WINDOW_SIGMA * size / WINDOW_SIZE) ** 2))
     return weights / weights.sum()
 
 
 def under_window(window: Tensor, *images: Tensor) -> tuple[Tensor, ...]:
-    """Each image's weighted mean under the window at every place: (N, C, H, W) -> (N, C, H - 10, W - 10).
+    """Each image's weighted mean under the window at every place: (N, C, H, W) -> (N, C, H - 10, W - 10) for 11.
 
     Only windows that lie wholly inside the image, as in Wang et al. 2004. The window is separable, so it goes along
     rows and columns in turn. All planes are channels of one image in channels-last order: a pixel's channels then fill
@@ -129,7 +131,7 @@ def ssim(x: Tensor, y: Tensor, data_range: float, window: Tensor | None = None) 
 
     Parameters
     ----------
-    x, y : (N, C, H, W) of one shape, H and W at least 11; values start at 0.
+    x, y : (N, C, H, W) of one shape, H and W at least those of the window; values start at 0.
     data_range : the largest possible value, for instance 1 or 255.
     window : from :func:`gaussian_window`; made anew when None.
 
@@ -140,9 +142,9 @@ def ssim(x: Tensor, y: Tensor, data_range: float, window: Tensor | None = None) 
     """
     if x.shape != y.shape or x.ndim != 4:
         raise ValueError(f"SSIM compares two (N, C, H, W) of one shape, not {tuple(x.shape)} and {tuple(y.shape)}")
-    if min(x.shape[-2:]) < WINDOW_SIZE:
-        raise ValueError(f"SSIM needs images of at least {WINDOW_SIZE} x {WINDOW_SIZE} px, not {tuple(x.shape[-2:])}")
     window = gaussian_window(x.dtype, x.device) if window is None else window
+    if min(x.shape[-2:]) < len(window):
+        raise ValueError(f"SSIM needs images of at least {len(window)} x {len(window)} px, not {tuple(x.shape[-2:])}")
     c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
     # The sum of both variances is all that is needed of them, so one plane less is blurred.
     mean_x, mean_y, mean_squares, mean_xy = under_window(window, x, y, x * x + y * y, x * y)
@@ -154,10 +156,10 @@ def ssim(x: Tensor, y: Tensor, data_range: float, window: Tensor | None = None) 
 class SSIMLoss(nn.Module):
     """``1 - mean SSIM`` of a batch, eq. 5; 0 for equal images. See :func:`ssim`."""
 
-    def __init__(self, data_range: float):
+    def __init__(self, data_range: float, window_size: int = WINDOW_SIZE):
         super().__init__()
         self.data_range = data_range
-        self.register_buffer("window", gaussian_window(), persistent=False)
+        self.register_buffer("window", gaussian_window(size=window_size), persistent=False)
 
     def forward(self, restored: Tensor, dry: Tensor) -> Tensor:
         return 1 - ssim(restored, dry, self.data_range, self.window).mean()

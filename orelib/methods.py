@@ -156,7 +156,7 @@ class Improved(Pix2Pix):
 
     def __init__(self, experiment: Experiment, device: torch.device):
         super().__init__(experiment, device)
-        self.ssim_loss = losses.SSIMLoss(data_range=1.0).to(device)
+        self.ssim_loss = losses.SSIMLoss(1.0, experiment.ssim_window).to(device)
         self.perceptual_loss = None
         if experiment.lambda_perceptual:
             self.perceptual_loss = losses.PerceptualLoss(experiment.vgg_weights).to(device)
@@ -274,7 +274,7 @@ class Supervised(Method):
         super().__init__(experiment, device)
         e = experiment
         self.generator = self.network("generator", self.build_generator(e))
-        self.ssim_loss = losses.SSIMLoss(data_range=1.0).to(device)
+        self.ssim_loss = losses.SSIMLoss(1.0, experiment.ssim_window).to(device)
         self.generator_adam = self.adam("generator", self.generator, betas=(0.9, 0.99))
         self.schedule = LambdaLR(self.generator_adam, lambda step: one_cycle(step, e.steps))
 

@@ -1,4 +1,4 @@
-"""PSNR and SSIM of restored against dry images, under named protocols, and the baselines that need no training.
+"""PSNR and SSIM of restored against dry images, under named protocols, and metrics of what the paper talks about.
 
 Published values of the same restoration differ by more than one dB through the protocol alone, so each is named:
 
@@ -11,20 +11,25 @@ Published values of the same restoration differ by more than one dB through the 
 
 All take uint8 images and a data range of 255. A table's value is the mean of the images' values, never the value of
 a mean error.
+
+PSNR and SSIM tell neither blur from a wrong colour nor glare from rock, of which the paper speaks. So each image also
+has: colour error, sharpness, invented edges, seams around the glare, PSNR inside the glare and outside, and how much of
+the glare is gone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
-import pandas as pd
 import torch
+from scipy import ndimage
 from scipy.special import stdtrit
+from skimage.color import deltaE_ciede2000, rgb2lab
+from skimage.feature import canny
 from skimage.metrics import structural_similarity
 
 from orelib import losses
-from orelib.pairs import Pair
 
 DATA_RANGE = 255
 PROTOCOLS = ("rgb", "luma", "library")
@@ -78,17 +83,30 @@ def _prepared(restored: np.ndarray, dry: np.ndarray, protocol: str) -> tuple[np.
 
 def score(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> dict[str, float]:
     """What ``metrics.csv`` holds of an image, by column name: PSNR and SSIM under every protocol, and the metrics that
-    tell whether they were bought by blur or outside the glare. Takes uint8 (H, W, 3); raises ValueError otherwise."""
+    tell how they came about. Takes uint8 (H, W, 3); raises ValueError otherwise."""
     values = {}
     for protocol in PROTOCOLS:
         if protocol != "library":  # its PSNR is that of rgb
             values[column("psnr", protocol)] = psnr(restored, dry, protocol)
         values[column("ssim", protocol)] = ssim(restored, dry, protocol)
     return values | {
+        "colour_error": colour_error(restored, dry),
         "sharpness": sharpness(restored, dry),
+        "invented_edges": invented_edges(wet, restored, dry),
         "psnr_glare": psnr_glare(wet, restored, dry),
+        "psnr_rock": psnr_rock(wet, restored, dry),
         "glare_removed": glare_removed(wet, restored, dry),
+        "seams": seams(wet, restored, dry),
     }
+
+
+def colour_error(restored: np.ndarray, dry: np.ndarray) -> float:
+    """Mean CIEDE2000 colour difference (Sharma et al. 2005, by scikit-image); about 1 is just noticeable.
+
+    Images are taken as sRGB. Takes uint8 (H, W, 3); raises ValueError for other input.
+    """
+    restored, dry = (image / DATA_RANGE for image in _prepared(restored, dry, "rgb"))
+    return float(deltaE_ciede2000(rgb2lab(restored), rgb2lab(dry)).mean())
 
 
 def sharpness(restored: np.ndarray, dry: np.ndarray) -> float:
@@ -98,12 +116,35 @@ def sharpness(restored: np.ndarray, dry: np.ndarray) -> float:
     noise or glare that the dry one has not. Infinite or NaN for a dry image of one grey. Takes uint8 (H, W, 3); raises
     ValueError for other input.
     """
-    magnitudes = []
-    for image in _prepared(restored, dry, "luma"):
-        down, right = np.gradient(image[..., 0])
-        magnitudes.append(np.hypot(down, right).mean())
+    return _ratio(*(magnitude.mean() for magnitude in _gradients(restored, dry)))
+
+
+def _gradients(*images: np.ndarray) -> list[np.ndarray]:
+    """Gradient magnitude (H, W) of the luma of two images."""
+    return [np.hypot(*np.gradient(image[..., 0])) for image in _prepared(*images, "luma")]
+
+
+def _ratio(one: float, other: float) -> float:
     with np.errstate(divide="ignore", invalid="ignore"):
-        return float(np.divide(*magnitudes))
+        return float(np.divide(one, other))
+
+
+EDGE_REACH = 2  # px; an edge this near to one of another image is the same edge
+
+
+def invented_edges(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> float:
+    """Share of the restored image's edges that neither the wet nor the dry image has within 2 px, 0-1.
+
+    Edges are Canny's on luma (sigma 1.5 px, hysteresis from 10 to 25 grey levels a pixel, by scikit-image). 0 for the
+    wet or the dry image itself, and NaN for an image without edges. Takes uint8 (H, W, 3); raises ValueError for other
+    input.
+    """
+    edges = [
+        canny(image[..., 0], sigma=1.5, low_threshold=10, high_threshold=25)
+        for image in (*_prepared(restored, dry, "luma"), _prepared(wet, dry, "luma")[0])
+    ]
+    known = ndimage.distance_transform_edt(~(edges[1] | edges[2])) <= EDGE_REACH
+    return _ratio((edges[0] & ~known).sum(), edges[0].sum())
 
 
 GLARE_EXCESS = 25  # grey levels; water darkens rock, so what it brightens by more than this is glare
@@ -135,6 +176,28 @@ def psnr_glare(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> float:
     return float("nan") if glare.mean() < LEAST_GLARE else _decibel(error[glare])
 
 
+def psnr_rock(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> float:
+    """PSNR outside :func:`glare_of`, in dB, where rock is seen through water.
+
+    Takes and raises as :func:`psnr_glare`.
+    """
+    return _decibel(np.subtract(*_prepared(restored, dry, "rgb"))[~glare_of(wet, dry)])
+
+
+def seams(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> float:
+    """Gradient magnitude along the border of the glare, against that of the dry image at the same places.
+
+    1: nothing shows where the glare was; above, its outline is still seen; below, the place is smeared. Of the pixels
+    within 1 px of the border of :func:`glare_of`. NaN where less than 0.2 % of the pixels are glare. Takes uint8
+    (H, W, 3); raises ValueError for other input.
+    """
+    glare = glare_of(wet, dry)
+    if glare.mean() < LEAST_GLARE:
+        return float("nan")
+    border = ndimage.binary_dilation(glare) & ~ndimage.binary_erosion(glare)
+    return _ratio(*(magnitude[border].mean() for magnitude in _gradients(restored, dry)))
+
+
 def glare_removed(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> float:
     """How much of the glare a restorer took away: 1 all of it, 0 none, below 0 if it added to it.
 
@@ -158,49 +221,3 @@ def mean_interval(values: Iterable[float], confidence: float = 0.95) -> tuple[fl
         return mean, float("nan"), float("nan")
     half = stdtrit(len(values) - 1, (1 + confidence) / 2) * values.std(ddof=1) / np.sqrt(len(values))
     return mean, float(mean - half), float(mean + half)
-
-
-# ---- baselines: what a method must beat ------------------------------------------------------------------------------
-
-Restore = Callable[[np.ndarray], np.ndarray]
-
-
-def fit_baselines(train: Iterable[Pair]) -> dict[str, Restore]:
-    """The three baselines, fitted on the training pairs; each maps a wet uint8 image to a restored one.
-
-    ``do_nothing`` returns the wet image; ``mean_colour`` the mean colour of the dry training images everywhere;
-    ``linear_colour`` applies ``a wet + b`` to each channel, a and b by least squares over all training pixels.
-    """
-    count = 0
-    sums = np.zeros((4, 3))  # of wet, dry, wet^2, wet dry, per channel
-    for pair in train:
-        wet, dry = (image.reshape(-1, 3).astype(np.float64) for image in pair.load())
-        sums += [wet.sum(0), dry.sum(0), (wet * wet).sum(0), (wet * dry).sum(0)]
-        count += len(wet)
-    wet_mean, dry_mean, wet_square, product = sums / count
-    variance = wet_square - wet_mean**2
-    slope = np.divide(product - wet_mean * dry_mean, variance, out=np.zeros(3), where=variance > 0)
-
-    def linear_colour(wet: np.ndarray) -> np.ndarray:
-        return _to_uint8((wet - wet_mean) * slope + dry_mean)
-
-    def mean_colour(wet: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(_to_uint8(dry_mean), wet.shape).copy()
-
-    return {"do_nothing": np.copy, "mean_colour": mean_colour, "linear_colour": linear_colour}
-
-
-def _to_uint8(values: np.ndarray) -> np.ndarray:
-    return np.clip(np.round(values), 0, 255).astype(np.uint8)
-
-
-def score_baselines(train: Iterable[Pair], test: Iterable[Pair]) -> pd.DataFrame:
-    """A row a baseline and test image: ``method, image`` and the columns of :func:`score`."""
-    baselines = fit_baselines(train)
-    rows = []
-    for pair in test:
-        wet, dry = pair.load()
-        rows += [
-            {"method": name, "image": pair.stem} | score(wet, restore(wet), dry) for name, restore in baselines.items()
-        ]
-    return pd.DataFrame(rows).sort_values("method", kind="stable", key=lambda names: names.map(list(baselines).index))

@@ -60,6 +60,14 @@ def mosaic(pairs: Sequence[tuple[np.ndarray, np.ndarray]], size: int, rng: np.ra
     return sample[0], sample[1]
 
 
+def one_window(pair: tuple[np.ndarray, np.ndarray], size: int, rng: np.random.Generator):
+    """What there is without Mosaic: one window of one pair, (wet, dry), each uint8 (size, size, 3)."""
+    wet, dry = (_filling(image, size, size) for image in pair)
+    top, left = (rng.integers(0, length - size, endpoint=True) for length in wet.shape[:2])
+    window = slice(top, top + size), slice(left, left + size)
+    return wet[window], dry[window]
+
+
 def _filling(image: np.ndarray, height: int, width: int) -> np.ndarray:
     """The image itself, or enlarged in proportion until it covers ``height`` x ``width``."""
     factor = max(height / image.shape[0], width / image.shape[1])
@@ -83,12 +91,16 @@ class MosaicSamples(Dataset):
     length : how many samples the run needs.
     paired : False draws the dry half from other photographs than the wet half, as CycleGAN is trained; with four
         training pairs or fewer there are no others, and it draws other windows.
+    joined : False gives :func:`one_window` of one pair instead of a Mosaic of four.
     """
 
-    def __init__(self, pairs: Sequence[Pair], size: int, seed: int, length: int, paired: bool = True):
+    def __init__(
+        self, pairs: Sequence[Pair], size: int, seed: int, length: int, paired: bool = True, joined: bool = True
+    ):
         if any(pair.split != "train" for pair in pairs):
             raise ValueError("Mosaic samples may come from the training split alone")
-        self.pairs, self.size, self.seed, self.length, self.paired = pairs, size, seed, length, paired
+        self.pairs, self.size, self.seed, self.length = pairs, size, seed, length
+        self.paired, self.joined = paired, joined
 
     def __len__(self) -> int:
         return self.length
@@ -104,7 +116,10 @@ class MosaicSamples(Dataset):
         return wet, dry
 
     def _compose(self, rng: np.random.Generator, candidates: np.ndarray):
-        """Four of the candidates, each once where there are as many, and their Mosaic."""
+        """Four of the candidates, each once where there are as many, and their Mosaic; or one, and its window."""
+        if not self.joined:
+            chosen = rng.choice(candidates, size=1)
+            return chosen, one_window(self.pairs[chosen[0]].load(), self.size, rng)
         chosen = rng.choice(candidates, size=4, replace=len(candidates) < 4)
         return chosen, mosaic([self.pairs[index].load() for index in chosen], self.size, rng)
 

@@ -78,6 +78,8 @@ def load_pairs(folders: Folders) -> Pairs:
     root = folders.data
     if folders.embedded and not (root / "manifest.json").exists():
         cure = f"run notebooks/01_dataset.ipynb with profile={folders.profile!r} first"
+        if "+" in root.name:  # a data set of changed scenes
+            cure = f"run python -m orelib.study scenes {folders.profile} --changes {folders.changes!r} first"
         raise FileNotFoundError(f"{shown(root)} holds no finished data set: {cure}")
     problems: list[str] = []
     pairs = hold_out(root, find_pairs(root, problems), problems)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from orelib.baselines import BASELINES
 from orelib.config import METHODS, Experiment, Folders, shown
 from orelib.metrics import column, mean_interval
 from orelib.provenance import read_provenance
@@ -24,12 +25,13 @@ COSTS = {
     "updates": "Int64",
     "training_seconds": "float64",
 }
-BASELINES = ("do_nothing", "mean_colour", "linear_colour")
 PAPER = {"pix2pix": (23.671, 0.7013), "cyclegan": (22.997, 0.6651), "improved": (23.759, 0.7141)}
 TITLES = {
     "do_nothing": "do nothing",
     "mean_colour": "mean dry colour",
     "linear_colour": "linear colour map",
+    "biharmonic": "biharmonic filling, colour map",
+    "telea": "Telea's filling, colour map",
     "pix2pix": "Pix2Pix",
     "cyclegan": "CycleGAN",
     "improved": "Improved (the paper's)",
@@ -69,7 +71,7 @@ def build_table3(
     if len({facts["data_checksum"] for facts in provenance.values()}) > 1:
         raise ValueError(f"the runs in {shown(folders.results)} were trained on different images: train them anew")
 
-    older = [shown(run) for run in runs.values() if "sharpness" not in pd.read_csv(run / "metrics.csv", nrows=0)]
+    older = [shown(run) for run in runs.values() if "seams" not in pd.read_csv(run / "metrics.csv", nrows=0)]
     if older:
         cure = "delete their metrics.csv and baselines.csv and run notebooks/03_training.ipynb for each again"
         raise ValueError(f"scored by an earlier version of the kit: {', '.join(older)}: {cure}")

@@ -145,7 +145,7 @@ def _train_on(method: Method, pairs: Pairs, log: _Log) -> None:
     batch = experiment.batch_size
     train_pairs = decoded(pairs, log.run.parent)
     samples = MosaicSamples(
-        train_pairs, experiment.mosaic_size, experiment.seed, experiment.steps * batch, paired=method.paired
+        train_pairs, experiment.mosaic_size, experiment.seed, experiment.steps * batch, method.paired, experiment.mosaic
     )
     loader = DataLoader(
         samples,

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
+from orelib.baselines import BASELINES
+from orelib.config import Experiment
 from orelib.training import train
 
 
@@ -33,6 +35,25 @@ def test_transfer_is_measured_beside_the_baselines(tmp_path, experiment, pairs, 
     assert np.nan_to_num(scores.loc["do nothing", "glare_removed"]) == 0
     same = scores.loc[["linear_colour (fitted here)", "linear_colour (fitted as the restorer)"]]
     assert len(same.drop_duplicates()) == 1
+
+
+def test_rendered_scenes_and_photographs_are_compared_as_training(tmp_path, pairs, pair_folder, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import real_pairs
+
+    for folder in ("notebooks", "orelib"):
+        (tmp_path / folder).mkdir()  # an empty kit, for results/real
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(real_pairs, "METHODS", ("slim",))
+    monkeypatch.setattr(sys, "argv", ["real_pairs.py", str(pair_folder), "--rendered", str(tmp_path / "cpu"),
+                                      "--seeds", "2", "--steps", "2", "--csv", str(tmp_path / "out.csv")])  # fmt: skip
+    for seed in range(2):
+        train(Experiment.from_profile("smoke", "slim", seed), pairs, tmp_path / "cpu" / f"slim-seed{seed}")
+    real_pairs.main()
+    table = pd.read_csv(tmp_path / "out.csv")
+    assert table["method"].tolist() == ["slim"] * 3 + list(BASELINES)
+    assert table["psnr"].notna().all()
+    assert table["seeds"].head(3).tolist() == [2] * 3
 
 
 @pytest.fixture

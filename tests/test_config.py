@@ -4,7 +4,17 @@ import json
 
 import pytest
 
-from orelib.config import METHODS, PROFILES, Experiment, Folders, SettingsError, kit_root, shown
+from orelib.config import (
+    METHODS,
+    PROFILES,
+    SCENE_FIELDS,
+    Experiment,
+    Folders,
+    SettingsError,
+    kit_root,
+    parse_changes,
+    shown,
+)
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -31,6 +41,7 @@ def test_the_paper_profile_is_the_paper():
         ({"profile": "quick", "zoom": 0.5}, "zoom"),
         ({"profile": "quick", "checkpoint_every": 0}, "checkpoint_every"),
         ({"profile": "quick", "device": "mps"}, "cuda"),
+        ({"profile": "quick", "ssim_window": 8}, "odd"),
         ({"profile": "quick", "mosaic_size": 100}, "multiple of 128"),
         ({"profile": "quick", "method": "nafnet", "mosaic_size": 100}, "multiple of 32"),
     ],
@@ -61,3 +72,26 @@ def test_relative_paths_count_from_the_kit_in_every_folder_of_it(tmp_path, monke
 def test_outside_the_kit_paths_count_from_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert kit_root() == tmp_path
+
+
+def test_changes_become_values_of_their_fields_kind():
+    changes = parse_changes("lambda_ssim=0 batch_size=4 mosaic=False device=cpu scene_size=(64,80)")
+    assert changes == {"lambda_ssim": 0.0, "batch_size": 4, "mosaic": False, "device": "cpu", "scene_size": (64, 80)}
+    assert type(changes["lambda_ssim"]) is float
+    assert parse_changes("") == {}
+
+
+@pytest.mark.parametrize("text", ["lambda_ssim", "lambda_l2=1", "batch_size=1.5", "mosaic=1", "seed=3", "steps=many"])
+def test_other_changes_are_refused(text):
+    with pytest.raises(SettingsError, match=text.partition("=")[0]):
+        parse_changes(text)
+
+
+def test_changes_are_part_of_a_runs_name_and_those_of_scenes_of_the_data_sets(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    one, other = (Folders("cpu", changes=text) for text in ("steps=9 misalignment_px=1", "misalignment_px=1 steps=9"))
+    assert one.run("improved", 2).name == "improved+misalignment_px=1+steps=9-seed2"
+    assert one.run("improved", 2) == other.run("improved", 2)
+    assert one.data == tmp_path / "data" / "cpu+misalignment_px=1"
+    assert Folders("cpu", changes="steps=9").data == tmp_path / "data" / "cpu"
+    assert set(SCENE_FIELDS) <= set(vars(Experiment()))

@@ -61,6 +61,26 @@ def test_scenes_are_seen_from_up_to_zoom_times_nearer(tmp_path, tiny):
     assert len(read_particles(tmp_path).groupby(["split", "stem"])) == len(scale)
 
 
+def test_misaligned_scenes_have_aligned_test_pairs(tmp_path, tiny):
+    for name, shift in (("as", 0.0), ("shifted", 4.0)):
+        render_dataset(tmp_path / name, tiny.replace(misalignment_px=shift, scene_size=(48, 48)), workers=1)
+    for split, same in (("train", False), ("val", False), ("test", True)):
+        one, other = (tmp_path / name / split / "wet" / "0000.png" for name in ("as", "shifted"))
+        assert (one.read_bytes() == other.read_bytes()) == same
+
+
+def test_another_scenes_seed_shares_no_scene_and_older_data_sets_have_the_first(tmp_path, tiny):
+    manifest = render_dataset(tmp_path / "one", tiny, workers=1)
+    render_dataset(tmp_path / "other", tiny.replace(scenes_seed=1), workers=1)
+    one, other = (set(read_scenes(tmp_path / name)["seed"]) for name in ("one", "other"))
+    assert not one & other
+    settings = manifest.with_name("settings.json")
+    older = json.loads(settings.read_text())
+    del older["scenes_seed"]
+    settings.write_text(json.dumps(older))
+    assert render_dataset(tmp_path / "one", tiny, workers=1) == manifest
+
+
 def test_a_folder_of_other_settings_is_refused(tmp_path, tiny):
     render_dataset(tmp_path, tiny, workers=1)
     for change in ({"px_per_mm": 2.0}, {"size_mm": 10.0}, {"misalignment_px": 1.0}, {"zoom": 2.0}):

@@ -97,6 +97,18 @@ def test_contrast_and_structure_are_finite_on_flat_patches():
         assert losses.structure(var_x, var_y, cov, 0.03**2 / 2).isfinite()
 
 
+def test_a_wider_window_is_scikit_images_with_a_wider_gaussian(images):
+    x, y = images
+    loss = losses.SSIMLoss(1.0, window_size=15).double()
+    pairs = zip(x.permute(0, 2, 3, 1).numpy(), y.permute(0, 2, 3, 1).numpy(), strict=True)
+    settings = {"gaussian_weights": True, "sigma": 1.5 * 15 / 11, "truncate": 7 / (1.5 * 15 / 11), "data_range": 1.0}
+    settings |= {"use_sample_covariance": False, "channel_axis": 2, "full": True}
+    expected = [structural_similarity(*pair, **settings)[1][7:-7, 7:-7].mean() for pair in pairs]
+    assert math.isclose(1 - loss(x, y).item(), np.mean(expected), abs_tol=1e-6)
+    with pytest.raises(ValueError, match="at least 15"):
+        loss(x[..., :14], y[..., :14])
+
+
 def test_minimising_the_ssim_loss_restores_the_image():
     torch.manual_seed(0)
     dry = torch.rand(1, 3, 24, 24)

@@ -1,4 +1,4 @@
-"""Metrics: agreement with scikit-image under every protocol, properties, baselines and intervals."""
+"""Metrics: agreement with scikit-image under every protocol, properties and intervals."""
 
 import math
 
@@ -84,44 +84,6 @@ def test_interval_of_one_image_is_unknown():
     assert math.isnan(high)
 
 
-class MadePair:
-    """A pair whose dry image is a straight line of the wet one in each channel."""
-
-    stem = "made"
-    slopes, offsets = np.array([0.5, 1.0, 1.5]), np.array([60, 10, -20])
-
-    def load(self):
-        wet = np.random.default_rng(0).integers(40, 160, (20, 20, 3)) // 2 * 2
-        return wet.astype(np.uint8), (wet * self.slopes + self.offsets).astype(np.uint8)
-
-
-def test_linear_colour_finds_the_line_and_the_others_are_what_they_say():
-    wet, dry = MadePair().load()
-    baselines = metrics.fit_baselines([MadePair()])
-    assert np.array_equal(baselines["linear_colour"](wet), dry)
-    assert np.array_equal(baselines["do_nothing"](wet), wet)
-    mean = baselines["mean_colour"](wet)
-    assert (mean == mean[0, 0]).all()
-    assert np.allclose(mean[0, 0], dry.mean((0, 1)), atol=0.5)
-
-
-def test_a_constant_wet_channel_does_not_break_the_linear_map():
-    class Flat(MadePair):
-        def load(self):
-            wet, dry = super().load()
-            wet[..., 0] = 7
-            return wet, dry
-
-    restored = metrics.fit_baselines([Flat()])["linear_colour"](Flat().load()[0])
-    assert abs(restored[..., 0].mean() - Flat().load()[1][..., 0].mean()) < 1
-
-
-def test_baselines_are_scored_in_tidy_rows():
-    table = metrics.score_baselines([MadePair()], [MadePair(), MadePair()])
-    assert table["method"].tolist() == ["do_nothing"] * 2 + ["mean_colour"] * 2 + ["linear_colour"] * 2
-    assert list(table.columns[:4]) == ["method", "image", "psnr", "ssim"]
-
-
 def test_glare_removed_counts_what_is_left_over_the_dry_image():
     dry = np.full((40, 40, 3), 100, np.uint8)
     wet = np.full((40, 40, 3), 70, np.uint8)
@@ -158,3 +120,43 @@ def test_psnr_in_the_glare_looks_nowhere_else(noise):
     assert math.isnan(metrics.psnr_glare(dry, restored, dry))
     with pytest.raises(ValueError, match="differ in size"):
         metrics.psnr_glare(wet, restored[:20], dry)
+
+
+def test_psnr_outside_the_glare_looks_nowhere_else():
+    dry = np.full((40, 40, 3), 100, np.uint8)
+    wet = dry // 2
+    wet[:10, :10] = 250
+    restored = dry + np.uint8(10)
+    restored[:10, :10] = 0
+    assert metrics.psnr_rock(wet, restored, dry) == pytest.approx(10 * math.log10(255**2 / 10**2))
+
+
+def test_colour_error_knows_hue_from_nothing(noise):
+    dry = noise.integers(60, 200, (30, 30, 3)).astype(np.uint8)
+    assert metrics.colour_error(dry, dry) == 0
+    assert metrics.colour_error(dry[..., ::-1], dry) > metrics.colour_error(dry + np.uint8(3), dry) > 0.3
+    black, white = np.zeros_like(dry), np.full_like(dry, 255)
+    assert metrics.colour_error(black, white) == pytest.approx(100, abs=0.1)  # as CIEDE2000 defines it
+
+
+def test_invented_edges_are_those_that_neither_image_has():
+    dry = np.full((60, 60, 3), 60, np.uint8)
+    dry[:, 20:] = 180
+    wet = dry // 2
+    assert metrics.invented_edges(wet, dry, dry) == 0
+    assert metrics.invented_edges(wet, wet, dry) == 0
+    other = np.full_like(dry, 60)
+    other[:, 45:] = 180
+    assert metrics.invented_edges(wet, other, dry) == 1
+    assert math.isnan(metrics.invented_edges(wet, np.full_like(dry, 9), dry))
+
+
+def test_seams_see_the_outline_of_the_glare(noise):
+    dry = noise.integers(90, 110, (60, 60, 3)).astype(np.uint8)
+    wet = dry - np.uint8(30)
+    wet[20:40, 20:40] = 250
+    patched = dry.copy()
+    patched[20:40, 20:40] = 150
+    assert metrics.seams(wet, dry, dry) == 1
+    assert metrics.seams(wet, patched, dry) > 2
+    assert math.isnan(metrics.seams(dry, dry, dry))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import ROOT
 
-from orelib.mosaic import MosaicSamples, mosaic, to_network
+from orelib.mosaic import MosaicSamples, mosaic, one_window, to_network
 from orelib.pixels import decoded
 
 
@@ -40,6 +40,16 @@ def test_four_quarters_meet_at_one_centre():
         assert np.array_equal(source, expected)
         assert 16 <= row <= 48
         assert 16 <= column <= 48
+
+
+def test_without_mosaic_a_sample_is_one_window_of_one_pair():
+    pair = numbered_pairs([(100, 120)])[0]
+    wet, dry = one_window(pair, 64, np.random.default_rng(0))
+    assert wet.shape == (64, 64, 3)
+    assert np.array_equal(wet + 1, dry)
+    top, left = wet[0, 0, 1:]
+    assert np.array_equal(wet, pair[0][top : top + 64, left : left + 64])
+    assert one_window(numbered_pairs([(40, 50)])[0], 64, np.random.default_rng(0))[0].shape == (64, 64, 3)
 
 
 def test_windows_keep_the_photographs_scale():
@@ -142,3 +152,22 @@ def test_the_benchmark_runs():
     assert "unit='samples/s'" in rows[0]
     assert "PNG decoded for each sample" in printed
     assert "Decoding 4 pairs" in rows[-1]
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_samples_without_mosaic_show_one_photograph(pairs, paired):
+    samples = MosaicSamples(pairs.train, 32, 0, 4, paired=paired, joined=False)
+    wet, dry = samples[2]
+    again = MosaicSamples(pairs.train, 32, 0, 4, paired=paired, joined=False)[2]
+    assert np.array_equal(wet, again[0])
+    assert np.array_equal(dry, again[1])
+    shown = [any(_holds(pair.load()[0], wet) for pair in pairs.train)]
+    assert shown == [True]
+    same = any(_holds(pair.load()[0], wet) and _holds(pair.load()[1], dry) for pair in pairs.train)
+    assert same == paired
+
+
+def _holds(photograph, window):
+    height, width = window.shape[:2]
+    places = np.lib.stride_tricks.sliding_window_view(photograph, (height, width, 3))
+    return bool((places == window).all(axis=(-1, -2, -3)).any())

@@ -24,7 +24,7 @@ from orelib.table3 import read_table3, readable, readable_costs
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PARAMETERS = {"profile", "method", "methods", "seed", "data_dir", "results_dir", "images", "photographs_dir", "model",
-              "start_from", "largest_shift", "align"}  # fmt: skip
+              "start_from", "changes", "largest_shift", "align", "scene"}  # fmt: skip
 TRAININGS = [("03_training", {"method": method}) for method in METHODS]
 ORDER = [
     ("01_dataset", {}),
@@ -35,6 +35,7 @@ ORDER = [
     ("06_compare", {}),
     ("07_your_photos", {}),
 ]
+STUDIES = ("08_ablation", "09_particle_sizing", "10_claims")  # read the published experiment, and train nothing
 
 
 def source(name):
@@ -77,6 +78,22 @@ def test_they_leave_what_others_read(executed):
         names = {path.name for path in (results / f"{method}-seed0").iterdir()}
         assert {"config.json", "provenance.json", "history.csv", "checkpoint.pt", "generator.safetensors",
                 "metrics.csv", "baselines.csv"} <= names  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_what_reads_the_published_experiment_runs_on_one(name, made_study, tmp_path):
+    out = tmp_path / "out.ipynb"
+    notebook = execute(name, out, profile="smoke", results_dir=str(made_study.parent))
+    assert not [o for cell in notebook.cells for o in cell.get("outputs", []) if o.output_type == "error"]
+    assert list((made_study / "figures").glob("*.png"))
+
+
+def test_a_change_of_one_field_is_a_run_of_its_own(tmp_path, pair_folder):
+    parameters = {"profile": "smoke", "data_dir": str(pair_folder), "results_dir": str(tmp_path)}
+    execute("03_training", tmp_path / "out.ipynb", changes="ssim_window=7 lambda_mse=0", **parameters)
+    run = tmp_path / "smoke" / "improved+lambda_mse=0+ssim_window=7-seed0"
+    assert json.loads((run / "config.json").read_text())["ssim_window"] == 7
+    assert (run / "metrics.csv").exists()
 
 
 def test_07_restores_every_photograph_and_scores_what_it_trained(executed, pair_folder):
@@ -179,7 +196,7 @@ class TestCommitted:
         cells = [c for c in nbformat.read(path, 4).cells if "parameters" in c.metadata.get("tags", [])]
         assert len(cells) == 1
         assert all(re.fullmatch(r'\w+ = ("[^"]*"|\d+|None)( +#.*)?', line) for line in cells[0].source.splitlines())
-        assert 'profile = "quick"' in cells[0].source
+        assert f'profile = "{"cpu" if path.stem in STUDIES else "quick"}"' in cells[0].source
         assert parameters_of(path) <= PARAMETERS
 
     def test_cells_are_short_and_explained(self, path):

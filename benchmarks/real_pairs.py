@@ -1,0 +1,84 @@
+"""What rendered scenes are worth on photographs: alone, as a start for training on photographs, or not at all.
+
+    python benchmarks/real_pairs.py <data folder> --rendered results/cpu [--seeds 3] [--steps 1000] [--csv <file>]
+
+The data folder holds wet/dry photographs as the README says. Each method is scored on its test pairs after three
+trainings: on rendered scenes alone (the runs in ``--rendered``), on the folder's training pairs alone, and on these
+after the rendered scenes. Beside them stand the baselines, fitted on the folder's training pairs. Means over seeds and
+photographs with their 95 % intervals. Runs are kept in ``results/real``, and taken up again there.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from orelib.baselines import BASELINES
+from orelib.config import Experiment, Folders
+from orelib.evaluation import evaluate, write_csv
+from orelib.metrics import score
+from orelib.pairs import Pairs, load_pairs
+from orelib.restore import load_restorer
+from orelib.statistics import estimate
+from orelib.training import train
+
+METHODS = ("pix2pix", "improved", "nafnet", "slim")
+METRICS = ("psnr", "ssim", "psnr_glare", "glare_removed", "sharpness", "colour_error")
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("data", type=Path, help="folder with train/ and test/, each with wet/ and dry/")
+    arguments.add_argument("--rendered", type=Path, required=True, help="results of a profile on rendered scenes")
+    arguments.add_argument("--seeds", type=int, default=3)
+    arguments.add_argument("--steps", type=int, default=1000)
+    arguments.add_argument("--csv", type=Path, help="file to write the table to")
+    chosen = arguments.parse_args()
+    pairs = load_pairs(Folders("", str(chosen.data)))
+    rows = []
+    for method in METHODS:
+        for name, scores in trainings(method, pairs, chosen.rendered, chosen.seeds, chosen.steps).items():
+            rows.append({"method": method, "trained on": name} | means(scores))
+    baselines = pd.read_csv(next(Folders("", results_dir="results/real").results.glob("*/baselines.csv")))
+    for name in BASELINES:
+        scores = baselines[baselines["method"] == name]
+        rows.append({"method": name, "trained on": "photographs"} | means([scores]))
+    table = pd.DataFrame(rows)
+    print(table.to_string(index=False))
+    if chosen.csv:
+        write_csv(chosen.csv, table)
+
+
+def trainings(method: str, pairs: Pairs, rendered: Path, seeds: int, steps: int) -> dict[str, list[pd.DataFrame]]:
+    """Scores of the test pairs, a table a seed, after each of the three trainings."""
+    scores = {"rendered scenes": [], "photographs": [], "rendered scenes, then photographs": []}
+    for seed in range(seeds):
+        start = rendered / f"{method}-seed{seed}" / "generator.safetensors"
+        restorer = load_restorer(start)
+        rows = [score(wet, restorer.restore(wet), dry) for wet, dry in (pair.load() for pair in pairs.test)]
+        scores["rendered scenes"].append(pd.DataFrame(rows))
+        profile = Experiment.from_json((start.parent / "config.json").read_text()).profile
+        for name, start_from in (("photographs", None), ("rendered scenes, then photographs", str(start.resolve()))):
+            changes = {"steps": steps, "validate_every": max(1, steps // 10), "start_from": start_from}
+            experiment = Experiment.from_profile(profile, method, seed, **changes)
+            folder = f"{method}-{'tuned' if start_from else 'scratch'}-seed{seed}"
+            run = train(experiment, pairs, Folders("", results_dir="results/real").results / folder)
+            scores[name].append(evaluate(run, pairs))
+    return scores
+
+
+def means(scores: list[pd.DataFrame]) -> dict[str, float]:
+    """Mean of each metric, and the interval of PSNR and SSIM, over seeds and photographs."""
+    row = {"seeds": len(scores), "photographs": len(scores[0])}
+    for metric in METRICS:
+        found = estimate(pd.DataFrame([table[metric].to_numpy() for table in scores]))
+        row[metric] = found.mean
+        if metric in ("psnr", "ssim"):
+            row |= {f"{metric}_low": found.low, f"{metric}_high": found.high}
+    return row
+
+
+if __name__ == "__main__":
+    main()

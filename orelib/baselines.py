@@ -1,0 +1,112 @@
+"""What needs no training of a network, and what a method must beat: colour maps, and classical filling of the glare.
+
+Classical methods take reflections for damage, find them by a rule, and fill them from their surroundings, which the
+paper says leaves visible differences (its introduction). A filled photograph is still as dark as wet rock, so it gets
+the linear colour map afterwards; a classical method without one could not be compared with anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import cv2
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+from skimage.restoration import inpaint_biharmonic
+
+from orelib.metrics import glare_of, score
+from orelib.pairs import Pair
+
+Restore = Callable[[np.ndarray], np.ndarray]
+BASELINES = ("do_nothing", "mean_colour", "linear_colour", "biharmonic", "telea")
+SURROUNDINGS = 31  # px, side of the window whose median a highlight outshines
+EXCESSES = (20, 30, 40, 60, 80, 100)  # grey levels, of which the training pairs choose one
+MARGIN = 1  # px around a highlight that are filled, too, since its rim is lit by it
+
+
+def fit_baselines(train: Iterable[Pair]) -> dict[str, Restore]:
+    """The baselines, fitted on the training pairs; each maps a wet uint8 image to a restored one.
+
+    ``do_nothing`` returns the wet image; ``mean_colour`` the mean colour of the dry training images everywhere;
+    ``linear_colour`` applies ``a wet + b`` to each channel, a and b by least squares over all training pixels.
+
+    ``biharmonic`` and ``telea`` fill what :func:`highlights` finds, by biharmonic functions (scikit-image) and by fast
+    marching (Telea 2004, OpenCV; radius 5 px), and then apply ``linear_colour``. The highlights' threshold is the one
+    that meets :func:`~orelib.metrics.glare_of` best in the training pairs, by intersection over union.
+    """
+    train = list(train)
+    wet_mean, dry_mean, slope = _fit_line(train)
+    excess = _fit_excess(train)
+
+    def linear_colour(wet: np.ndarray) -> np.ndarray:
+        return _to_uint8((wet - wet_mean) * slope + dry_mean)
+
+    def mean_colour(wet: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(_to_uint8(dry_mean), wet.shape).copy()
+
+    def biharmonic(wet: np.ndarray) -> np.ndarray:
+        mask = highlights(wet, excess)
+        filled = (
+            inpaint_biharmonic(wet / 255, mask, split_into_regions=True, channel_axis=2) if mask.any() else wet / 255
+        )
+        return linear_colour(filled * 255)
+
+    def telea(wet: np.ndarray) -> np.ndarray:
+        return linear_colour(cv2.inpaint(wet, highlights(wet, excess).astype(np.uint8), 5, cv2.INPAINT_TELEA))
+
+    return dict(zip(BASELINES, (np.copy, mean_colour, linear_colour, biharmonic, telea), strict=True))
+
+
+def highlights(wet: np.ndarray, excess: float) -> np.ndarray:
+    """Where a wet photograph alone shows glare, bool (H, W).
+
+    A pixel whose luma (BT.601) is more than ``excess`` grey levels above the median of the 31 x 31 px around it, or
+    within 1 px of such a pixel. Takes uint8 (H, W, 3).
+    """
+    return ndimage.binary_dilation(_above_surroundings(wet) > excess, iterations=MARGIN)
+
+
+def _above_surroundings(wet: np.ndarray) -> np.ndarray:
+    luma = cv2.cvtColor(wet, cv2.COLOR_RGB2GRAY)
+    return luma.astype(np.int16) - cv2.medianBlur(luma, SURROUNDINGS)
+
+
+def _fit_line(train: list[Pair]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean wet colour, mean dry colour, and slope between them, per channel, by least squares."""
+    count = 0
+    sums = np.zeros((4, 3))  # of wet, dry, wet^2, wet dry, per channel
+    for pair in train:
+        wet, dry = (image.reshape(-1, 3).astype(np.float64) for image in pair.load())
+        sums += [wet.sum(0), dry.sum(0), (wet * wet).sum(0), (wet * dry).sum(0)]
+        count += len(wet)
+    wet_mean, dry_mean, wet_square, product = sums / count
+    variance = wet_square - wet_mean**2
+    return wet_mean, dry_mean, np.divide(product - wet_mean * dry_mean, variance, out=np.zeros(3), where=variance > 0)
+
+
+def _fit_excess(train: list[Pair]) -> float:
+    shared, either = np.zeros(len(EXCESSES)), np.zeros(len(EXCESSES))
+    for pair in train:
+        wet, dry = pair.load()
+        above, glare = _above_surroundings(wet), glare_of(wet, dry)
+        for number, excess in enumerate(EXCESSES):
+            shared[number] += (glare & (above > excess)).sum()
+            either[number] += (glare | (above > excess)).sum()
+    return EXCESSES[int(np.argmax(shared / np.maximum(either, 1)))]
+
+
+def _to_uint8(values: np.ndarray) -> np.ndarray:
+    return np.clip(np.round(values), 0, 255).astype(np.uint8)
+
+
+def score_baselines(train: Iterable[Pair], test: Iterable[Pair]) -> pd.DataFrame:
+    """A row a baseline and test image: ``method, image`` and the columns of :func:`~orelib.metrics.score`."""
+    baselines = fit_baselines(train)
+    rows = []
+    for pair in test:
+        wet, dry = pair.load()
+        rows += [
+            {"method": name, "image": pair.stem} | score(wet, restore(wet), dry) for name, restore in baselines.items()
+        ]
+    return pd.DataFrame(rows).sort_values("method", kind="stable", key=lambda names: names.map(list(baselines).index))

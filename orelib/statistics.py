@@ -1,0 +1,123 @@
+"""How sure a difference between two methods is, when both trainings and scenes vary.
+
+Scores are tables of a row a seed and a column a test image; two methods of one seed saw the same samples and restored
+the same images, so their scores are subtracted one by one. What is asked is what another training and other scenes
+would show, so both are drawn anew: a bootstrap on two levels (Davison & Hinkley 1997, section 3.8).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+DRAWS = 4000
+POWER = 1.96 + 0.84  # standard errors of a difference that a test at 5 % finds four times of five
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds and images, its 95 % interval and standard error, and how many there were of both."""
+
+    mean: float
+    low: float
+    high: float
+    error: float
+    seeds: int
+    images: int
+
+    @property
+    def detectable(self) -> float:
+        """The smallest difference that this design would have found four times of five, at 5 %."""
+        return POWER * self.error
+
+    def __str__(self) -> str:
+        digits = 2 if max(abs(self.low), abs(self.high)) >= 1 else 3
+        return f"{self.mean:+.{digits}f} [{self.low:+.{digits}f}, {self.high:+.{digits}f}]"
+
+
+def estimate(values: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> Estimate:
+    """The mean of a table (seeds x images) and what another set of trainings and scenes would make of it.
+
+    Seeds and images are drawn with replacement, each drawn seed with the same images, since all restored the same. A
+    resample of n things varies by (n - 1) / n of what it should, which for few seeds matters: deviations are enlarged
+    by sqrt(n / (n - 1)) of the seeds, or of the images where there is one seed; then the interval says nothing of
+    trainings. Missing values, of images without glare, are left out.
+
+    Raises ValueError for a table without values.
+    """
+    return _bootstrapped([values], draws, seed)
+
+
+def contrast(one: pd.DataFrame, other: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> Estimate:
+    """The mean of ``one`` less that of ``other``, of the same seeds but other images: both are drawn by themselves."""
+    return _bootstrapped([one, other], draws, seed)
+
+
+def _bootstrapped(tables: list[pd.DataFrame], draws: int, seed: int) -> Estimate:
+    """The mean of a table, or of one less that of another, with the same seeds drawn for both."""
+    arrays = [table.dropna(axis="columns", how="all").to_numpy(dtype=np.float64) for table in tables]
+    if not all(array.size for array in arrays):
+        raise ValueError("no values to estimate from")
+    rng = np.random.default_rng(seed)
+    seeds, images = len(arrays[0]), min(array.shape[1] for array in arrays)
+    drawn_seeds = _draw(rng, seeds, draws)
+    means, mean = np.zeros(draws), 0.0
+    for array, sign in zip(arrays, (1, -1), strict=False):
+        there = np.isfinite(array)
+        # How often each seed and each image is drawn: a mean is a sum over the table, weighted by both.
+        often = drawn_seeds, _draw(rng, array.shape[1], draws)
+        sums, counts = (np.einsum("ds,si,di->d", often[0], part, often[1]) for part in (np.nan_to_num(array), there))
+        with np.errstate(invalid="ignore"):
+            means += sign * sums / counts
+        mean += sign * float(array[there].mean())
+    means = means[np.isfinite(means)]  # a draw of missing values alone has none
+    fewer = seeds if seeds > 1 else images
+    means = mean + (means - mean) * np.sqrt(fewer / max(1, fewer - 1))
+    low, high = np.quantile(means, (0.025, 0.975))
+    return Estimate(mean, float(low), float(high), float(means.std()), seeds, images)
+
+
+def _draw(rng: np.random.Generator, count: int, draws: int) -> np.ndarray:
+    """How often each of ``count`` things is drawn when as many are drawn with replacement: (draws, count)."""
+    return rng.multinomial(count, np.full(count, 1 / count), draws).astype(np.float64)
+
+
+def difference(one: pd.DataFrame, other: pd.DataFrame, **settings) -> Estimate:
+    """:func:`estimate` of ``one - other``, seed by seed and image by image.
+
+    ``other`` may have a single row, of a method that is not trained. Raises ValueError when they share no seed or no
+    image.
+    """
+    return estimate(paired(one, other), **settings)
+
+
+def wins(one: pd.DataFrame, other: pd.DataFrame, **settings) -> Estimate:
+    """How probable it is that a new training of ``one`` does better on a new scene than one of ``other``, 0-1."""
+    table = paired(one, other)
+    return estimate((table > 0).where(table.notna()).astype(float), **settings)
+
+
+def paired(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """``one - other`` where both have a score: of common seeds and images."""
+    if len(other) == 1 and len(one) > 1:
+        other = pd.DataFrame(np.repeat(other.to_numpy(), len(one), axis=0), index=one.index, columns=other.columns)
+    seeds, images = one.index.intersection(other.index), one.columns.intersection(other.columns)
+    if not len(seeds) or not len(images):
+        raise ValueError("nothing to compare: the two share no seed or no image")
+    return one.loc[seeds, images] - other.loc[seeds, images]
+
+
+REPRODUCED, NOISE, CONTRADICTED, UNTESTED = "reproduced", "within noise", "contradicted", "cannot be tested here"
+
+
+def verdict(found: Estimate) -> str:
+    """What a difference says of a claim that it is above 0. The rule was set before any of the trainings was made:
+
+    *reproduced*, if the whole 95 % interval is above 0; *contradicted*, if the whole of it is below; else *within
+    noise*, and then :attr:`Estimate.detectable` says what would have been seen.
+    """
+    if found.low > 0:
+        return REPRODUCED
+    return CONTRADICTED if found.high < 0 else NOISE

@@ -1,0 +1,95 @@
+"""Differences of the published experiment, from made scores whose differences are known."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from orelib import effects, study_figures
+from orelib.study import ablation, study
+
+LAST_TITLE = "misaligned by 3 px"
+
+
+def level(title):
+    """The made score of a variant, see ``made_study``."""
+    return 2 + [variant.title for variant in study("smoke")].index(title)
+
+
+def test_scores_have_a_row_a_seed(made_study):
+    table = effects.scores(made_study, "improved", "psnr")
+    assert table.index.tolist() == [0, 1]
+    assert table.columns.tolist() == [f"{k:04d}" for k in range(6)]
+    assert effects.scores(made_study, "telea", "psnr").shape == (1, 6)
+
+
+def test_a_variant_is_not_taken_for_its_method(made_study):
+    name = ablation("smoke")[0].name
+    assert name.startswith("improved+")
+    assert effects.scores(made_study, name, "psnr").to_numpy().mean() == pytest.approx(
+        level("residual modules"), abs=0.01
+    )
+    assert effects.scores(made_study, "improved", "psnr").to_numpy().mean() == pytest.approx(
+        level("improved"), abs=0.01
+    )
+
+
+def test_a_missing_run_says_what_to_run(made_study):
+    with pytest.raises(FileNotFoundError, match="make study PROFILE=smoke"):
+        effects.scores(made_study, "nobody", "psnr")
+
+
+def test_each_effect_is_the_difference_that_its_name_says(made_study):
+    table = effects.ablation_effects(made_study, "smoke").query("metric == 'psnr'").set_index("effect")
+    expected = {
+        "residual modules": level("residual modules") - level("pix2pix"),
+        "SSIM loss": level("residual modules, SSIM") - level("residual modules"),
+        "all of Improved": level("improved") - level("pix2pix"),
+        "Mosaic": level("improved") - level("without Mosaic"),
+        "learning rate 0.002": level("learning rate 0.002") - level("improved"),
+        LAST_TITLE: level(LAST_TITLE) - level("improved"),
+    }
+    for effect, value in expected.items():
+        assert table.loc[effect, "mean"] == pytest.approx(value, abs=0.03)
+        assert table.loc[effect, "low"] <= table.loc[effect, "mean"] <= table.loc[effect, "high"]
+    assert (table["seeds"] == 2).all()
+    assert len(study_figures.effects_figure(table.reset_index()).axes) == 1
+
+
+def test_table3_has_all_methods_with_the_papers_values(made_study):
+    table = effects.table3_of_seeds(made_study, "smoke").set_index("method")
+    assert table.loc["Pix2Pix", "paper PSNR, dB"] == "23.671"
+    assert table.loc["CycleGAN, in the time of Improved", "paper SSIM"] == "-"
+    assert table.loc["Improved (the paper's)", "SSIM"].startswith(f"{level('improved'):.2f}"[:3])
+    assert table.loc["do nothing", "seeds"] == "-"
+    assert table.loc["mean dry colour", "invented edges"] == "-"
+
+
+def test_wetness_compares_the_ends(made_study, tmp_path):
+    results = shutil.copytree(made_study, tmp_path / "smoke")
+    for seed in (0, 1):
+        path = results / f"improved-seed{seed}" / "metrics.csv"
+        table = pd.read_csv(path, dtype={"image": str})
+        table["psnr"] = [1.0, 1.2, 5, 5, 3.0, 3.2]
+        table.to_csv(path, index=False)
+    found = effects.by_wetness(results, "improved", "psnr")
+    assert found["drier"].mean == pytest.approx(1.1)
+    assert found["wetter"].mean == pytest.approx(3.1)
+    assert found["wetter - drier"].mean == pytest.approx(2)
+    assert found["wetter - drier"].low > 1.5
+
+
+def test_half_of_the_error_is_gone(made_study):
+    gone = effects.share_gone(made_study, "improved")
+    assert gone["p80"].mean == pytest.approx(0.5, abs=0.02)
+    assert gone["count"].low > 0.45
+    assert effects.share_gone(made_study, "dry")["p50"].mean == pytest.approx(1, abs=0.02)
+
+
+def test_figures_show_every_method(made_study):
+    labels = [text.get_text() for text in study_figures.answer_figure(made_study).axes[0].get_yticklabels()]
+    assert {"wet", "Improved", "NAFNet", "dry"} <= set(labels)
+    assert len(study_figures.passing_figure(made_study).axes) == 5
+    percentiles = study_figures.percentiles_of_all(made_study)
+    assert np.allclose(percentiles.loc["truth"], percentiles.loc["Improved"])

@@ -1,0 +1,118 @@
+"""Particle sizes: of made particles, found against true ones, percentiles, and a segmenter that learns."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from skimage.draw import disk
+
+from orelib import sizing
+from orelib.config import Experiment, Folders
+from orelib.dataset import render_dataset
+from orelib.segmentation import Segmenter, build, load_segmenter, save_segmenter, targets, train_segmenter
+
+
+def discs(*places, shape=(120, 160)):
+    """Particle numbers of discs (row, column, radius)."""
+    labels = np.zeros(shape, np.int32)
+    for number, (row, column, radius) in enumerate(places, 1):
+        labels[disk((row, column), radius, shape=shape)] = number
+    return labels
+
+
+def test_sizes_are_those_of_discs_and_cut_ones_are_left_out():
+    table = sizing.particles(discs((40, 40, 20), (80, 110, 30), (60, 0, 15)), px_per_mm=4.0)
+    assert table["label"].tolist() == [1, 2]
+    assert np.allclose(table["size_mm"], [10, 15], rtol=0.03)
+    assert table["mass"].iloc[1] / table["mass"].iloc[0] == pytest.approx(1.5**3, rel=0.05)
+
+
+def test_what_is_smaller_than_a_particle_is_left_out():
+    assert sizing.particles(discs((40, 40, 6)), px_per_mm=4.0).empty
+    assert len(sizing.particles(discs((40, 40, 9)), px_per_mm=4.0)) == 1
+
+
+def test_percentiles_weigh_by_mass():
+    assert sizing.percentile([1, 2, 3], [1, 1, 1], 0.5) == pytest.approx(2)
+    assert sizing.percentile([3, 1, 2], [0.01, 10, 10], 0.75) == pytest.approx(2, abs=0.01)
+    assert np.isnan(sizing.percentile([], [], 0.8))
+
+
+def test_the_truth_matches_itself_and_a_merged_pair_does_not():
+    true = discs((40, 40, 20), (40, 82, 20), (90, 120, 15))
+    itself = sizing.compare_particles(true, true, 4.0)
+    assert itself["matched"] == itself["iou"] == 1
+    assert itself["count"] == itself["true_count"] == 3
+    assert itself["p80"] == itself["true_p80"]
+    merged = sizing.compare_particles(np.where(true == 2, 1, true), true, 4.0)
+    assert merged["count"] == 2
+    assert merged["matched"] == pytest.approx(1 / 3)
+    assert merged["p80"] > merged["true_p80"]
+    nothing = sizing.compare_particles(np.zeros_like(true), true, 4.0)
+    assert nothing["count"] == nothing["matched"] == 0
+    assert np.isnan(nothing["p80"])
+
+
+def test_targets_peak_inside_and_say_where_nothing_is():
+    share, inside, border = targets(discs((40, 40, 20), (40, 81, 20)))
+    assert share[40, 40] > 0.9
+    assert share[100, 100] == -1
+    assert inside[40, 40] == 1
+    assert inside[100, 100] == -1
+    assert border[40, 60] == 1
+    assert border[40, 40] == -1
+
+
+def test_an_empty_scene_has_no_targets():
+    assert (targets(np.zeros((40, 40), np.int32)) == -1).all()
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scenes")
+    scenes = {"scene_size": (96, 96), "px_per_mm": 2.0, "zoom": 1.0, "train_pairs": 4, "val_pairs": 1, "test_pairs": 1}
+    render_dataset(folder, Experiment.from_profile("smoke", **scenes), workers=1)
+    return folder
+
+
+def test_a_trained_segmenter_finds_more_than_an_untrained_one(scenes, tmp_path):
+    def matched(segmenter):
+        rows, sizes = sizing.score_sizing(scenes, segmenter, np.copy, "train", "dry")
+        assert list(sizes) == ["image", "size_mm", "mass"]
+        return rows["matched"].mean()
+
+    trained = sizing.choose_level(train_segmenter(scenes, steps=40), scenes)
+    assert matched(trained) > matched(Segmenter(build(), trained.level)) + 0.05
+    save_segmenter(trained, tmp_path / "segmenter.safetensors")
+    again = load_segmenter(tmp_path / "segmenter.safetensors")
+    assert again.level == trained.level
+    assert matched(again) == pytest.approx(matched(trained), abs=0.1)  # kept at half precision
+
+
+def test_the_kits_segmenter_finds_most_particles_of_a_dry_scene():
+    from orelib.scenes import render_pair
+
+    scene = render_pair(9_000_100, (256, 256), px_per_mm=4.0)
+    found = load_segmenter().segment(scene.dry, 4.0)
+    assert sizing.compare_particles(found, scene.labels, 4.0)["matched"] > 0.4
+    assert found.dtype == np.int32
+
+
+def test_any_size_of_photograph_is_segmented():
+    assert load_segmenter().segment(np.full((50, 70, 3), 128, np.uint8), 4.0).shape == (50, 70)
+
+
+def test_missing_scenes_say_what_to_run(tmp_path):
+    with pytest.raises(FileNotFoundError, match="make study"):
+        sizing.score_sizing(tmp_path, load_segmenter(), np.copy)
+
+
+def test_scenes_for_sizing_lie_beside_the_data_set(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "orelib").mkdir()
+    folders = Folders("smoke")
+    assert sizing.render_sizing(folders) == sizing.sizing_folder(folders) / "manifest.json"
+    sizes = sizing.true_sizes(sizing.sizing_folder(folders))
+    assert set(sizes["image"]) <= {"0000", "0001"}
+    assert isinstance(sizes, pd.DataFrame)
+    assert (sizes["mass"] > 0).all()
