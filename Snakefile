@@ -27,6 +27,11 @@ def changes_of(wildcards):
     return next((v.changes for v, _ in STUDY.values() if v.name == wildcards.variant), "")
 
 
+def changed(wildcards):
+    """The notebook's parameter, where something is changed."""
+    return ["-r", "changes", changes_of(wildcards)] if changes_of(wildcards) else []
+
+
 def method_of(wildcards):
     return wildcards.variant.partition("+")[0]
 
@@ -41,7 +46,7 @@ def papermill(notebook, executed, *, data=False, changed=False, **parameters):
     command = f"{PAPERMILL} notebooks/{notebook} {{params.executed:q}} -p profile {PROFILE} -r results_dir {{params.results:q}}"
     command += " -r data_dir {params.data:q}" if data and DATA else ""
     command += "".join(f" -p {name} {value}" for name, value in parameters.items())
-    command += " -r changes {params.changes:q}" if changed else ""
+    command += " {params.changed:q}" if changed else ""
     return f"echo '== {executed}'; mkdir -p {{params.notebooks:q}}; {command}"
 
 
@@ -102,7 +107,7 @@ rule train:
         **{**PARAMS, "seed": "{seed}"},
         executed=f"{OUT}/notebooks/03_training-{{variant}}-seed{{seed}}.ipynb",
         method=method_of,
-        changes=changes_of,
+        changed=changed,
     threads: TRAINING_THREADS
     resources:
         gpu=1 if PROFILE == "paper" else 0,
