@@ -59,6 +59,13 @@ def percentile(sizes: np.ndarray, masses: np.ndarray, share: float) -> float:
     return float(np.interp(share, passing, sizes))
 
 
+def match(found: np.ndarray, true: np.ndarray, px_per_mm: float) -> pd.DataFrame:
+    """The true particles that were found, and their overlap: found, true (numbers), iou."""
+    overlaps = _overlaps(found, true)
+    counted = overlaps["true"].isin(particles(true, px_per_mm)["label"])
+    return overlaps[counted & (overlaps["iou"] > LEAST_IOU)]
+
+
 def compare_particles(found: np.ndarray, true: np.ndarray, px_per_mm: float) -> dict[str, float]:
     """What was found against what is true, both particle numbers (H, W).
 
@@ -66,11 +73,10 @@ def compare_particles(found: np.ndarray, true: np.ndarray, px_per_mm: float) -> 
     their union, and ``iou``, the mean overlap of these; ``p50, true_p50, p80, true_p80`` in mm.
     """
     one, other = particles(found, px_per_mm), particles(true, px_per_mm)
-    overlaps = _overlaps(found, true)
-    overlaps = overlaps[overlaps["true"].isin(other["label"]) & (overlaps["iou"] > LEAST_IOU)]
+    matches = match(found, true, px_per_mm)
     values = {
         "count": len(one), "true_count": len(other),
-        "matched": len(overlaps) / len(other) if len(other) else np.nan, "iou": overlaps["iou"].mean(),
+        "matched": len(matches) / len(other) if len(other) else np.nan, "iou": matches["iou"].mean(),
     }  # fmt: skip
     for name, share in (("p50", 0.5), ("p80", 0.8)):
         values[name] = percentile(one["size_mm"], one["mass"], share)

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
+from PIL import Image
 
 from orelib.baselines import BASELINES
 from orelib.config import Experiment
+from orelib.scenes import render_pair
 from orelib.training import train
 
 
@@ -35,6 +37,18 @@ def test_transfer_is_measured_beside_the_baselines(tmp_path, experiment, pairs, 
     assert np.nan_to_num(scores.loc["do nothing", "glare_removed"]) == 0
     same = scores.loc[["linear_colour (fitted here)", "linear_colour (fitted as the restorer)"]]
     assert len(same.drop_duplicates()) == 1
+
+
+def test_the_segmenter_is_measured_on_outlined_photographs(tmp_path):
+    scene = render_pair(3, (128, 128), px_per_mm=3.0)
+    for name, image in (("images", scene.dry), ("masks", scene.labels.astype(np.uint16))):
+        (tmp_path / "belt" / name).mkdir(parents=True)
+        Image.fromarray(image).save(tmp_path / "belt" / name / "one.png")
+    run("segmenter.py", tmp_path / "belt", "--csv", tmp_path / "out.csv")
+    table = pd.read_csv(tmp_path / "out.csv")
+    assert table["enlarged"].tolist() == [1, 2]
+    assert (table["outlined"] > 3).all()
+    assert (table["matched"] > 0.2).all()
 
 
 def test_rendered_scenes_and_photographs_are_compared_as_training(tmp_path, pairs, pair_folder, monkeypatch):

@@ -46,7 +46,10 @@ def test_the_truth_matches_itself_and_a_merged_pair_does_not():
     merged = sizing.compare_particles(np.where(true == 2, 1, true), true, 4.0)
     assert merged["count"] == 2
     assert merged["matched"] == pytest.approx(1 / 3)
-    assert merged["p80"] > merged["true_p80"]
+    heap = discs((30, 40, 14), (30, 69, 14), (59, 40, 14), (59, 69, 14))
+    as_one = sizing.compare_particles((heap > 0).astype(np.int32), heap, 4.0)
+    assert as_one["p80"] > 1.5 * as_one["true_p80"]
+    assert as_one["matched"] == 0
     nothing = sizing.compare_particles(np.zeros_like(true), true, 4.0)
     assert nothing["count"] == nothing["matched"] == 0
     assert np.isnan(nothing["p80"])
