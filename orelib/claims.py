@@ -72,7 +72,10 @@ def weigh(study: Study) -> pd.DataFrame:
     """A row a claim: number, where, claim, evidence, verdict."""
     rows = []
     for number, claim in enumerate(CLAIMS, 1):
-        evidence, judged = claim.evidence(study)
+        try:
+            evidence, judged = claim.evidence(study)
+        except FileNotFoundError as error:  # of an experiment that is still running
+            evidence, judged = str(error), UNTESTED
         rows.append(
             {"number": number, "where": claim.where, "claim": claim.says, "evidence": evidence, "verdict": judged}
         )

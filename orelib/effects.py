@@ -1,7 +1,8 @@
 """What each method and each change of it does, from the runs of the published experiment: differences with intervals.
 
 All functions read a results folder, ``results/cpu`` or what is kept of it, ``results/reference/cpu``; nothing is
-trained. Differences are paired by seed and test image (:mod:`orelib.statistics`).
+trained. Differences are paired by seed and test image (:mod:`orelib.statistics`). An experiment that is still running
+can be looked at: tables hold what is there, and :func:`missing` says what is not.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import pandas as pd
 
 from orelib.config import shown
 from orelib.statistics import Estimate, contrast, difference, estimate, wins
-from orelib.study import ablation, methods
+from orelib.study import ablation, methods, study
 from orelib.table3 import BASELINES, PAPER, TITLES
 
 # The columns of metrics.csv that are compared, as tables call them.
@@ -52,6 +53,18 @@ def _demand(path: Path, profile: str) -> None:
         raise FileNotFoundError(f"{shown(path)} is missing: run make study PROFILE={profile} first")
 
 
+def missing(results: Path, profile: str) -> list[str]:
+    """The runs of a profile's experiment that are not trained, scored and sized yet."""
+    runs = [f"{variant.name}-seed{seed}" for variant in study(profile) for seed in range(variant.seeds)]
+    files = ("metrics.csv", "sizing.csv")
+    return [run for run in runs if not all((Path(results) / run / file).exists() for file in files)]
+
+
+def is_there(results: Path, *names: str) -> bool:
+    """Whether at least one training of each of these methods and variants is finished; baselines always are."""
+    return all(name in BASELINES or list(Path(results).glob(f"{name}-seed*/metrics.csv")) for name in names)
+
+
 def table3_of_seeds(results: Path, profile: str) -> pd.DataFrame:
     """Table 3 over all seeds: a row a baseline and method, the paper's values, and the mean of each metric as text.
 
@@ -61,6 +74,8 @@ def table3_of_seeds(results: Path, profile: str) -> pd.DataFrame:
     names = [(name, TITLES[name]) for name in BASELINES]
     names += [(variant.name, TITLES.get(variant.title, variant.title)) for variant in methods(profile)]
     for name, title in names:
+        if not is_there(results, name):
+            continue
         paper = PAPER.get(name, ("-", "-"))
         row = {"method": title, "paper PSNR, dB": str(paper[0]), "paper SSIM": str(paper[1])}
         for metric, heading in METRICS.items():
@@ -80,10 +95,10 @@ def table3_of_seeds(results: Path, profile: str) -> pd.DataFrame:
 def compared(results: Path, one: str, other: str, metrics: tuple[str, ...] = tuple(METRICS)) -> pd.DataFrame:
     """``one - other`` in every metric: mean, low, high, detectable, and wins: how probably it is above 0."""
     rows = {}
-    for metric in metrics:
+    for metric in metrics if is_there(results, one, other) else ():
         first, second = scores(results, one, metric), scores(results, other, metric)
         rows[METRICS[metric]] = _row(difference(first, second)) | {"wins": wins(first, second).mean}
-    return pd.DataFrame(rows).T
+    return pd.DataFrame(rows, index=["mean", "low", "high", "detectable", "wins"]).T
 
 
 def _row(found: Estimate) -> dict[str, float]:
@@ -112,7 +127,7 @@ def ablation_effects(results: Path, profile: str, metrics: tuple[str, ...] = ("p
     }
     rows = []
     for effect, (one, other) in effects.items():
-        for metric in metrics:
+        for metric in metrics if is_there(results, one, other) else ():
             found = difference(scores(results, one, metric), scores(results, other, metric))
             rows.append({"effect": effect, "metric": metric} | _row(found) | {"seeds": found.seeds})
     return pd.DataFrame(rows)

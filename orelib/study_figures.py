@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from orelib.config import METHODS
-from orelib.effects import METRICS, scores, sizing_errors
+from orelib.effects import METRICS, is_there, scores, sizing_errors
 from orelib.figures import COLOURS, SHORT
 from orelib.sizing import percentile
 from orelib.statistics import Estimate, estimate
@@ -24,7 +24,7 @@ def answer_figure(results: Path) -> Figure:
     """PSNR, SSIM and the error of P80 of all methods over seeds and scenes, with their 95 % intervals."""
     figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.1), layout="constrained", sharey=True)
     plt.close(figure)
-    names = list(SIZED)[::-1]
+    names = [name for name in SIZED if _is_sized(results, name)][::-1]
     for axis, metric in zip(axes, ("psnr", "ssim", "p80"), strict=True):
         for place, name in enumerate(names):
             if metric == "p80":
@@ -70,14 +70,13 @@ def _interval(axis: Axes, place: int, found: Estimate | pd.Series, colour: str) 
     axis.plot(mean, place, "o", color=colour, ms=5)
 
 
-def passing_figure(
-    results: Path, names: tuple[str, ...] = ("do_nothing", "pix2pix", "improved", "nafnet", "dry")
-) -> Figure:
+def passing_figure(results: Path) -> Figure:
     """Size distributions by mass: what the scenes hold (black), and what is found in wet, restored and dry images.
 
     Bands hold 95 % of what other scenes, and other trainings, would show.
     """
-    figure, axes = plt.subplots(1, len(names), figsize=(2.5 * len(names), 2.7), layout="constrained", sharey=True)
+    names = [name for name in ("do_nothing", "telea", *METHODS, "dry") if _is_sized(results, name)]
+    figure, axes = plt.subplots(1, len(names), figsize=(2.2 * len(names), 2.7), layout="constrained", sharey=True)
     plt.close(figure)
     truth = _passing(_sizes(results, "truth"))
     for axis, name in zip(axes, names, strict=True):
@@ -89,6 +88,10 @@ def passing_figure(
         axis.set(title=SIZED[name], xlabel="size, mm", xlim=(4, 30), ylim=(0, 1))
     axes[0].set_ylabel("share of mass that is smaller")
     return figure
+
+
+def _is_sized(results: Path, name: str) -> bool:
+    return name not in METHODS or is_there(results, name)
 
 
 def _sizes(results: Path, name: str) -> list[pd.DataFrame]:
@@ -121,10 +124,10 @@ def _passing(tables: list[pd.DataFrame], draws: int = 400) -> tuple[pd.Series, p
     return tuple(pd.Series(values, index=classes + 0.5) for values in (low, middle, high))
 
 
-def percentiles_of_all(results: Path, names: tuple[str, ...] = ("truth", *SIZED)) -> pd.DataFrame:
+def percentiles_of_all(results: Path) -> pd.DataFrame:
     """P50 and P80 in mm of all scenes taken together, by size class; the mean over seeds."""
     rows = []
-    for name in names:
+    for name in ("truth", *(name for name in SIZED if _is_sized(results, name))):
         found = []
         for table in _sizes(results, name):
             masses = table.sum(axis=0)
