@@ -84,7 +84,7 @@ def study(profile: str) -> list[Variant]:
 def keep(results: Path, reference: Path) -> None:
     """Copies what tables and figures need of every run of a profile, and nothing else, to ``reference``.
 
-    Weights stay behind, and of the histories all but :data:`LOSSES` and the fourth digit.
+    What is there of other runs stays, so that an experiment can be made on several machines, part by part. Weights stay behind, and of the histories all but :data:`LOSSES` and the fourth digit.
     """
     for run in sorted(path.parent for path in results.glob("*-seed*/metrics.csv")):
         for name in KEPT:
@@ -94,8 +94,9 @@ def keep(results: Path, reference: Path) -> None:
             history = pd.read_csv(run / "history.csv", usecols=lambda column: column in LOSSES)
             with appearing(reference / run.name / "history.csv") as temporary:
                 history.to_csv(temporary, index=False, float_format="%.4g")
-    baselines = next(results.glob(f"{METHODS[0]}-seed*/baselines.csv"))
-    for path in (baselines, results / "sizing.csv", results / "sizes.csv", results / "scenes.csv"):
+    # The baselines of the profile's own scenes, which all runs of its methods hold alike.
+    baselines = [path for method in METHODS for path in results.glob(f"{method}-seed*/baselines.csv")][:1]
+    for path in (*baselines, results / "sizing.csv", results / "sizes.csv", results / "scenes.csv"):
         if path.exists():
             _copy(path, reference / path.name)
 
