@@ -109,7 +109,8 @@ def paired(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     return one.loc[seeds, images] - other.loc[seeds, images]
 
 
-REPRODUCED, NOISE, CONTRADICTED, UNTESTED = "reproduced", "within noise", "contradicted", "cannot be tested here"
+REPRODUCED, NOISE, CONTRADICTED = "reproduced", "within noise", "contradicted"
+UNTESTED, NOT_RUN = "cannot be tested here", "not run yet"
 
 
 def verdict(found: Estimate) -> str:

@@ -84,7 +84,8 @@ def study(profile: str) -> list[Variant]:
 def keep(results: Path, reference: Path) -> None:
     """Copies what tables and figures need of every run of a profile, and nothing else, to ``reference``.
 
-    What is there of other runs stays, so that an experiment can be made on several machines, part by part. Weights stay behind, and of the histories all but :data:`LOSSES` and the fourth digit.
+    What is there of other runs stays, so that an experiment can be made on several machines, part by part. Weights stay
+    behind, and of the histories all but :data:`LOSSES` and the fourth digit.
     """
     for run in sorted(path.parent for path in results.glob("*-seed*/metrics.csv")):
         for name in KEPT:

@@ -21,20 +21,23 @@ SIZED = {"do_nothing": "wet", "linear_colour": "linear colour map", "telea": "Te
 
 
 def answer_figure(results: Path) -> Figure:
-    """PSNR, SSIM and the error of P80 of all methods over seeds and scenes, with their 95 % intervals."""
-    figure, axes = plt.subplots(1, 3, figsize=(9.6, 3.1), layout="constrained", sharey=True)
+    """All methods over seeds and scenes, with their 95 % intervals: PSNR, SSIM, particles found, and error of P80."""
+    figure, axes = plt.subplots(1, 4, figsize=(11.5, 3.1), layout="constrained", sharey=True)
     plt.close(figure)
     names = [name for name in SIZED if _is_sized(results, name)][::-1]
-    for axis, metric in zip(axes, ("psnr", "ssim", "p80"), strict=True):
+    titles = {"psnr": METRICS["psnr"], "ssim": METRICS["ssim"], "matched": "particles found", "p80": "P80 error, mm"}
+    for axis, (metric, title) in zip(axes, titles.items(), strict=True):
         for place, name in enumerate(names):
             if metric == "p80":
                 found = estimate(sizing_errors(results, name)["p80"])
+            elif metric == "matched":
+                found = estimate(scores(results, name, "matched", "sizing.csv"))
             elif name == "dry":
                 continue  # equal to itself
             else:
                 found = estimate(scores(results, name, metric))
             _interval(axis, place, found, COLOURS.get(name, GREY))
-        axis.set_title("error of P80, mm (less is better)" if metric == "p80" else METRICS[metric], fontsize=10)
+        axis.set_title(title, fontsize=10)
         axis.grid(axis="x", alpha=0.3)
     axes[0].set_yticks(range(len(names)), [SIZED[name] for name in names])
     return figure

@@ -9,7 +9,7 @@ import pytest
 from orelib import effects, study_figures
 from orelib.claims import Study, weigh
 from orelib.config import METHODS
-from orelib.statistics import UNTESTED
+from orelib.statistics import NOT_RUN
 from orelib.study import ablation, study
 
 LAST_TITLE = "misaligned by 3 px"
@@ -115,5 +115,5 @@ def test_an_experiment_that_still_runs_can_be_looked_at(made_study, tmp_path):
     assert "CycleGAN" not in study_figures.percentiles_of_all(results).index
     table = weigh(Study(results, "smoke"))
     lacking = table[table["claim"].str.contains("Residual modules")].iloc[0]
-    assert lacking["verdict"] == UNTESTED
+    assert lacking["verdict"] == NOT_RUN
     assert "make study PROFILE=smoke" in lacking["evidence"]

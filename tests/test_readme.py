@@ -10,13 +10,69 @@ from conftest import ROOT
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.vgg import cfgs, make_layers
 
+from orelib.claims import Study, weigh
 from orelib.config import METHODS, PROFILES, Experiment
+from orelib.effects import compared, scores, share_gone
 from orelib.losses import PerceptualLoss
 from orelib.methods import Improved
+from orelib.statistics import CONTRADICTED, NOISE, NOT_RUN, REPRODUCED, UNTESTED
 from orelib.table3 import CLAIM, differences, read_table3, readable, readable_costs, to_markdown
 
 README = (ROOT / "README.md").read_text()
 REFERENCE = ROOT / "results" / "reference" / "quick"
+STUDY = REFERENCE.parent / "cpu"
+VERDICTS = (REPRODUCED, NOISE, CONTRADICTED, UNTESTED, NOT_RUN)
+
+
+def test_the_answer_is_what_the_published_experiment_found():
+    text = " ".join(README.split())
+
+    def less(one, other, metric, digits):
+        row = compared(STUDY, one, other, (metric,)).iloc[0]
+        return f"{abs(row['mean']):.{digits}f}", f"[{row['low']:.{digits}f}, {row['high']:.{digits}f}]"
+
+    psnr, ssim = (" ".join(less("improved", "pix2pix", *metric)) for metric in (("psnr", 2), ("ssim", 3)))
+    assert f"Improved beats Pix2Pix by {psnr} dB and {ssim} in SSIM" in text
+    better = compared(STUDY, "improved", "pix2pix")
+    assert better.loc["colour error", "high"] < 0
+    for metric in ("sharpness", "glare removed"):
+        assert better.loc[metric, "low"] < 0 < better.loc[metric, "high"]
+    assert compared(STUDY, "telea", "pix2pix", ("psnr",)).iloc[0]["high"] < 0
+    assert compared(STUDY, "telea", "pix2pix", ("ssim",)).iloc[0]["low"] > 0
+    psnr, ssim = (less("telea", "pix2pix", *metric)[0] for metric in (("psnr", 2), ("ssim", 3)))
+    assert f"is {psnr} dB below it in PSNR and {ssim} above it in SSIM" in text
+    assert f"is {less('nafnet', 'improved', 'psnr', 2)[0]} dB above Improved" in text
+    assert f"is {less('slim', 'improved', 'psnr', 2)[0]} dB above it at a twentieth" in text
+    assert compared(STUDY, "slim", "improved", ("glare_removed",)).iloc[0]["high"] < 0
+
+
+def test_what_is_said_of_particles_was_found():
+    text = " ".join(README.split())
+    names = ("do_nothing", "improved", "nafnet", "dry")
+    wet, improved, nafnet, dry = (
+        f"{100 * scores(STUDY, name, 'matched', 'sizing.csv').to_numpy().mean():.0f} %" for name in names
+    )
+    assert f"finds {wet} of the particles in wet images, {improved} in what Improved makes of them, {nafnet} in" in text
+    assert f"{dry} in dry ones" in text
+    gone, of_dry = (share_gone(STUDY, name) for name in ("improved", "dry"))
+    p80, count = (
+        f"{100 * gone[error].mean:.0f} % [{100 * gone[error].low:.0f}, {100 * gone[error].high:.0f}]"
+        for error in ("p80", "count")
+    )
+    assert f"Improved takes {p80} away, as much as dry images do; of their error of count {count}" in text
+    assert gone["p80"].low < of_dry["p80"].mean < gone["p80"].high
+    photographs = pd.read_csv(STUDY / "segmenter_photographs.csv").query("enlarged == 2").set_index("folder")
+    belt, gravel = (f"{100 * photographs.loc[name, 'matched']:.0f} %" for name in ("ore_belt", "gravel"))
+    assert f"finds {belt} of the particles that were outlined" in text
+    assert f"enlarged twice, and {gravel} in four of river gravel" in text
+
+
+def test_the_claims_are_counted():
+    claims = pd.read_csv(STUDY / "claims.csv")
+    pd.testing.assert_frame_equal(claims, weigh(Study(STUDY, "cpu")))
+    counts = claims["verdict"].value_counts()
+    said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if verdict in counts)
+    assert f"**Of {len(claims)} claims of the paper**, {said}: each" in " ".join(README.split())
 
 
 def test_table_3_is_the_committed_one():
@@ -78,8 +134,8 @@ def test_speed_is_what_was_measured(monkeypatch):
     for name, restorer in (("slim", "slim-seed0"), ("pix2pix-width64", "pix2pix-seed0")):
         table = pd.read_csv(REFERENCE / f"transfer-{name}.csv").set_index("restorer")
         core += [table.loc[restorer, "psnr"], table.loc[restorer, "ssim"]]
-    for scores in (scenes, core):
-        assert "{:.1f} dB and {:.2f} against {:.1f} dB and {:.2f}".format(*scores) in " ".join(README.split())
+    for means in (scenes, core):
+        assert "{:.1f} dB and {:.2f} against {:.1f} dB and {:.2f}".format(*means) in " ".join(README.split())
     memory = [row["ratio"] for row in kept["rows"]["restoring"] if row["unit"] == "MiB"]  # NAFNet twice, then the U-Net
     assert all(ratio >= 4 for ratio in (*memory[:2], memory[3]))
 
@@ -106,7 +162,9 @@ def test_profiles_are_as_described():
     assert f"({', '.join(others)})" in README
 
 
-@pytest.mark.parametrize("command", ["make reproduce", "make lab", "make test", "make reference", "make help"])
+@pytest.mark.parametrize(
+    "command", ["make reproduce", "make study", "make tables", "make lab", "make test", "make reference", "make help"]
+)
 def test_make_targets_exist(command):
     assert command in README
     assert re.search(rf"^{command.split()[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
