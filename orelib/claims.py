@@ -3,20 +3,18 @@
 The rule, set before the trainings were made (:func:`orelib.statistics.verdict`): a claim is turned into a difference
 that it says is above 0. *Reproduced*: its 95 % interval, over trainings and scenes, is wholly above 0. *Contradicted*:
 wholly below. *Within noise*: neither. *Cannot be tested here*: what is claimed needs what is not at hand, which the
-evidence names. Where a claim is not about a difference, its function states what would speak for it and against it.
+evidence names. *Not run yet*: trainings are missing. Where a claim is not about a difference, its function states what
+would speak for it and against it.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from orelib.config import Experiment
 from orelib.effects import by_wetness, scores, share_gone
+from orelib.evidence import CLAIMS, Evidence, Study, claim
 from orelib.statistics import (
     CONTRADICTED,
     NOISE,
@@ -29,66 +27,25 @@ from orelib.statistics import (
     verdict,
     wins,
 )
-from orelib.study import ablation, methods
+from orelib.study import methods
 from orelib.table3 import PAPER, TITLES
 
-Evidence = tuple[str, str]  # what was found, and the verdict
-PAPERS_ROUNDS, STABLE_FROM, BUMPS = 1900, 1200, (720, 910)  # section 3.3
+PAPERS_ROUNDS, STABLE_FROM = 1900, 1200  # section 3.3
 STABLE_DB = 0.1  # dB a mean may still rise after it is stable; Table 3 tells methods apart by as much
 SHORT_ERRORS = {"p80": "P80", "p50": "P50", "count": "count"}
 NEAR_ONE = 0.25  # how far from 1 the discriminator's loss may lie and still be near it
 
 
-@dataclass(frozen=True)
-class Study:
-    """Where the runs are, and of which profile."""
-
-    results: Path
-    profile: str
-
-    def minus(self, one: str, other: str, metric: str) -> Estimate:
-        return difference(scores(self.results, one, metric), scores(self.results, other, metric))
-
-    def named(self, title: str) -> str:
-        """The variant of the ablation with this title."""
-        return next(variant.name for variant in ablation(self.profile) if variant.title == title)
-
-    def logs(self, name: str, file: str) -> dict[int, pd.DataFrame]:
-        """A log of every seed of a method."""
-        paths = sorted(self.results.glob(f"{name}-seed*/{file}"))
-        return {int(path.parent.name.rpartition("-seed")[2]): pd.read_csv(path) for path in paths}
-
-
-@dataclass(frozen=True)
-class Claim:
-    where: str
-    says: str
-    evidence: Callable[[Study], Evidence]
-
-
-CLAIMS: list[Claim] = []
-
-
-def claim(where: str, says: str):
-    """Puts a function that finds the evidence into :data:`CLAIMS`, in the order of this file."""
-
-    def put(function: Callable[[Study], Evidence]) -> Callable[[Study], Evidence]:
-        CLAIMS.append(Claim(where, says, function))
-        return function
-
-    return put
-
-
 def weigh(study: Study) -> pd.DataFrame:
     """A row a claim: number, where, claim, evidence, verdict."""
     rows = []
-    for number, claim in enumerate(CLAIMS, 1):
+    for number, said in enumerate(CLAIMS, 1):
         try:
-            evidence, judged = claim.evidence(study)
+            evidence, judged = said.evidence(study)
         except FileNotFoundError as error:  # of an experiment that is still running
             evidence, judged = str(error), NOT_RUN
         rows.append(
-            {"number": number, "where": claim.where, "claim": claim.says, "evidence": evidence, "verdict": judged}
+            {"number": number, "where": said.where, "claim": said.says, "evidence": evidence, "verdict": judged}
         )
     return pd.DataFrame(rows)
 

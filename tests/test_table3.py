@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from orelib.baselines import BASELINES
 from orelib.config import METHODS, Experiment, Folders
 from orelib.table3 import (
     CLAIM,
@@ -29,6 +30,8 @@ def folders(tmp_path):
     """Run folders with made scores: 4 test images, each method 1 dB above the one before."""
     folders = Folders("smoke", results_dir=str(tmp_path))
     names = ["psnr", "ssim", "psnr_luma", "ssim_luma", "ssim_library", "sharpness", "psnr_glare", "glare_removed"]
+    names += ["seams"]
+    names += ["seams"]
     for number, method in enumerate(METHODS):
         run = folders.run(method, 0)
         run.mkdir(parents=True)
@@ -40,9 +43,7 @@ def folders(tmp_path):
         scores = {"image": images} | {name: np.arange(4) / 10 + 20 + number for name in names}
         pd.DataFrame(scores).to_csv(run / "metrics.csv", index=False)
         baselines = [
-            {"method": name, "image": image} | dict.fromkeys(names, 10.0)
-            for name in ("do_nothing", "mean_colour", "linear_colour")
-            for image in images
+            {"method": name, "image": image} | dict.fromkeys(names, 10.0) for name in BASELINES for image in images
         ]
         pd.DataFrame(baselines).to_csv(run / "baselines.csv", index=False)
     return folders
@@ -51,8 +52,8 @@ def folders(tmp_path):
 def test_columns_and_rows_are_those_others_read(folders):
     table = build_table3(folders)
     assert list(table.columns) == COLUMNS
-    assert table["method"].tolist() == ["do_nothing", "mean_colour", "linear_colour", *METHODS]
-    assert table["updates"].isna().tolist() == [True] * 3 + [False] * len(METHODS)
+    assert table["method"].tolist() == [*BASELINES, *METHODS]
+    assert table["updates"].isna().tolist() == [True] * len(BASELINES) + [False] * len(METHODS)
     assert set(table["updates"].dropna()) == {8}
     assert table.set_index("method").loc["improved", "parameters"] == 3000
 

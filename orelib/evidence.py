@@ -1,0 +1,55 @@
+"""What a claim of the paper is, and what its evidence is taken from; the claims themselves: :mod:`orelib.claims`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from orelib.effects import scores
+from orelib.statistics import Estimate, difference
+from orelib.study import ablation
+
+Evidence = tuple[str, str]  # what was found, and the verdict
+
+
+@dataclass(frozen=True)
+class Study:
+    """Where the runs are, and of which profile."""
+
+    results: Path
+    profile: str
+
+    def minus(self, one: str, other: str, metric: str) -> Estimate:
+        return difference(scores(self.results, one, metric), scores(self.results, other, metric))
+
+    def named(self, title: str) -> str:
+        """The variant of the ablation with this title."""
+        return next(variant.name for variant in ablation(self.profile) if variant.title == title)
+
+    def logs(self, name: str, file: str) -> dict[int, pd.DataFrame]:
+        """A log of every seed of a method."""
+        paths = sorted(self.results.glob(f"{name}-seed*/{file}"))
+        return {int(path.parent.name.rpartition("-seed")[2]): pd.read_csv(path) for path in paths}
+
+
+@dataclass(frozen=True)
+class Claim:
+    where: str
+    says: str
+    evidence: Callable[[Study], Evidence]
+
+
+CLAIMS: list[Claim] = []
+
+
+def claim(where: str, says: str):
+    """Puts a function that finds the evidence into :data:`CLAIMS`, in the order of this file."""
+
+    def put(function: Callable[[Study], Evidence]) -> Callable[[Study], Evidence]:
+        CLAIMS.append(Claim(where, says, function))
+        return function
+
+    return put
