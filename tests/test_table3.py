@@ -111,7 +111,7 @@ def test_runs_on_different_images_are_not_compared(folders):
 
 def test_scores_of_an_earlier_version_are_not_mixed_in(folders, tmp_path):
     path = folders.run("cyclegan", 0) / "metrics.csv"
-    pd.read_csv(path).drop(columns="sharpness").to_csv(path, index=False)
+    pd.read_csv(path).drop(columns="seams").to_csv(path, index=False)
     with pytest.raises(ValueError, match="cyclegan-seed0: delete"):
         build_table3(folders)
     pd.DataFrame({"method": ["pix2pix"], "parameters": [1]}).to_csv(tmp_path / "old.csv", index=False)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from orelib.baselines import BASELINES
 from orelib.config import METHODS, Experiment, Folders, SettingsError
 from orelib.evaluation import evaluate, summary
 from orelib.methods import METHOD_CLASSES
@@ -242,9 +243,9 @@ def test_evaluation_writes_tidy_scores_once(tmp_path, experiment, pairs):
     assert {"psnr", "ssim", "psnr_luma", "ssim_luma", "ssim_library"} <= set(metrics.columns)
     baselines = pd.read_csv(run / "baselines.csv")
     assert baselines.columns[0] == "method"
-    assert len(baselines) == 6
+    assert len(baselines) == 2 * len(BASELINES)
     assert json.loads((run / "provenance.json").read_text())["seconds_per_image"] > 0
-    assert summary(run).index.tolist() == ["do_nothing", "mean_colour", "linear_colour", "improved"]
+    assert summary(run).index.tolist() == [*BASELINES, "improved"]
     written = (run / "metrics.csv").stat().st_mtime_ns
     evaluate(run, pairs)
     assert (run / "metrics.csv").stat().st_mtime_ns == written
