@@ -156,7 +156,7 @@ def blur(study: Study) -> Evidence:
     return f"Sharpness {means[0]:.2f} and {means[1]:.2f} (dry: 1); Pix2Pix is {found} further from 1", verdict(found)
 
 
-@claim("Fig. 8", "Pix2Pix leaves noise points, Improved none")
+@claim("Fig. 8", "Pix2Pix leaves noise points, Improved fewer")
 def noise_points(study: Study) -> Evidence:
     found = study.minus("pix2pix", "improved", "invented_edges")
     return f"Pix2Pix - Improved in edges that neither wet nor dry has: {found} of all edges", verdict(found)

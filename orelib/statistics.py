@@ -87,8 +87,8 @@ def _draw(rng: np.random.Generator, count: int, draws: int) -> np.ndarray:
 def difference(one: pd.DataFrame, other: pd.DataFrame, **settings) -> Estimate:
     """:func:`estimate` of ``one - other``, seed by seed and image by image.
 
-    ``other`` may have a single row, of a method that is not trained. Raises ValueError when they share no seed or no
-    image.
+    Either may have a single row, of what is not trained, which is compared with every seed. Raises ValueError when they
+    share no seed or no image.
     """
     return estimate(paired(one, other), **settings)
 
@@ -101,12 +101,18 @@ def wins(one: pd.DataFrame, other: pd.DataFrame, **settings) -> Estimate:
 
 def paired(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """``one - other`` where both have a score: of common seeds and images."""
-    if len(other) == 1 and len(one) > 1:
-        other = pd.DataFrame(np.repeat(other.to_numpy(), len(one), axis=0), index=one.index, columns=other.columns)
+    one, other = _repeated(one, other), _repeated(other, one)
     seeds, images = one.index.intersection(other.index), one.columns.intersection(other.columns)
     if not len(seeds) or not len(images):
         raise ValueError("nothing to compare: the two share no seed or no image")
     return one.loc[seeds, images] - other.loc[seeds, images]
+
+
+def _repeated(table: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """A single row, of what is not trained, for every seed of the other table."""
+    if len(table) > 1 or len(other) == 1:
+        return table
+    return pd.DataFrame(np.repeat(table.to_numpy(), len(other), axis=0), index=other.index, columns=table.columns)
 
 
 REPRODUCED, NOISE, CONTRADICTED = "reproduced", "within noise", "contradicted"

@@ -52,6 +52,14 @@ def test_only_common_seeds_and_images_are_compared_and_a_single_row_with_all():
         statistics.paired(one, two.set_axis([7, 8]))
 
 
+def test_what_is_not_trained_is_compared_with_every_seed(noise):
+    trained, single = made(noise, 1, seeds=4), made(noise, 0, seeds=1)
+    expected = trained.to_numpy().mean() - single.to_numpy().mean()
+    assert difference(trained, single).mean == pytest.approx(expected)
+    assert difference(single, trained).mean == pytest.approx(-expected)
+    assert difference(single, trained).seeds == 4
+
+
 def test_images_without_a_value_are_left_out():
     table = pd.DataFrame([[1.0, np.nan, np.nan], [1.0, 3.0, np.nan]])
     found = estimate(table, draws=50)
