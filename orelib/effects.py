@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from orelib.config import shown
-from orelib.statistics import Estimate, contrast, difference, estimate, wins
+from orelib.statistics import Estimate, contrast, difference, estimate, paired, wins
 from orelib.study import ablation, methods, study
 from orelib.table3 import BASELINES, PAPER, TITLES
 
@@ -142,8 +142,7 @@ def by_wetness(results: Path, name: str, metric: str, other: str | None = None) 
     third = len(scenes) // 3
     table = scores(results, name, metric)
     if other is not None:
-        second = scores(results, other, metric)
-        table = table.loc[table.index.intersection(second.index)] - second.loc[second.index.intersection(table.index)]
+        table = paired(table, scores(results, other, metric))
     drier, wetter = table[scenes.index[:third]], table[scenes.index[-third:]]
     return {"drier": estimate(drier), "wetter": estimate(wetter), "wetter - drier": contrast(wetter, drier)}
 

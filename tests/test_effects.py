@@ -83,6 +83,12 @@ def test_wetness_compares_the_ends(made_study, tmp_path):
     assert found["wetter - drier"].low > 1.5
 
 
+def test_wetness_beside_what_is_not_trained_counts_every_seed(made_study):
+    found = effects.by_wetness(made_study, "improved", "psnr", "linear_colour")
+    assert {estimate.seeds for estimate in found.values()} == {2}
+    assert found["wetter"].mean == pytest.approx(level("improved") - 1, abs=0.02)
+
+
 def test_half_of_the_error_is_gone(made_study):
     gone = effects.share_gone(made_study, "improved")
     assert gone["p80"].mean == pytest.approx(0.5, abs=0.02)
