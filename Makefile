@@ -35,12 +35,15 @@ $(INSTALLED): requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
 
-reproduce: env  ## data, five methods, loss curves, Table 3, comparison: all that is missing
+reproduce: env  ## data, five methods, loss curves, Table 3, comparison: all that is missing; PROFILE=cpu: and the study
 	@# After a kill, Snakemake's lock is stale and its last outputs may be incomplete: both are safe to go on from,
 	@# since every file appears whole, and two runs side by side would only write the same bytes twice.
 	@snakemake --cores $(CORES) --resources gpu=1 --nolock --rerun-incomplete --quiet all --config profile=$(PROFILE) \
 	    seed=$(SEED) results_dir='$(RESULTS_DIR)' data_dir='$(DATA_DIR)'
 	@python -m orelib.table3 '$(RESULTS_DIR)/$(PROFILE)'
+ifeq ($(PROFILE)$(DATA_DIR),cpu)
+	$(MAKE) study
+endif
 
 test: env  ## run all tests
 	python -m ruff check $(SOURCES)

@@ -20,11 +20,9 @@ EMBEDDED = [] if DATA else [f"data/{PROFILE}/manifest.json"]
 PHOTOGRAPHS = sorted(str(path) for path in Path(DATA).expanduser().glob("*/*/*")) if DATA else []
 
 
-STUDY = {f"{variant.name}-seed{seed}": (variant, seed) for variant in study(PROFILE) for seed in range(variant.seeds)}
-
-
 def changes_of(wildcards):
-    return next((v.changes for v, _ in STUDY.values() if v.name == wildcards.variant), "")
+    """What the name of a run, for instance improved+ssim_window=7, says to be changed."""
+    return " ".join(wildcards.variant.split("+")[1:])
 
 
 def changed(wildcards):
@@ -179,11 +177,14 @@ rule size_particles:
         f"python -m orelib.study size {PROFILE} --run {{params.run:q}} --results-dir {{params.results:q}}"
 
 
+STUDY = [f"{OUT}/{variant.name}-seed{seed}" for variant in study(PROFILE) for seed in range(variant.seeds)]
+
+
 rule study:
     input:
         rules.size_unrestored.output,
-        [f"{OUT}/{run}/metrics.csv" for run in STUDY],
-        [f"{OUT}/{run}/sizing.csv" for run in STUDY],
+        [f"{run}/metrics.csv" for run in STUDY],
+        [f"{run}/sizing.csv" for run in STUDY],
 
 
 rule loss_curves:

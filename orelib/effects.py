@@ -122,6 +122,7 @@ def ablation_effects(results: Path, profile: str, metrics: tuple[str, ...] = ("p
         "Mosaic": (WHOLE, names["without Mosaic"]),
         "batch 4 instead of 1": (names["batch 4"], WHOLE),
         "learning rate 0.002": (names["learning rate 0.002"], WHOLE),
+        "SSIM window 7, not 11": (names["SSIM window of 7 px"], WHOLE),
         "misaligned by 1 px": (names["misaligned by 1 px"], WHOLE),
         "misaligned by 3 px": (names["misaligned by 3 px"], WHOLE),
     }

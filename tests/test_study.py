@@ -2,10 +2,13 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 
 from orelib import study
 from orelib.config import METHODS, Experiment, Folders, parse_changes
@@ -97,3 +100,13 @@ def test_the_same_run_alone_gives_the_same_metrics(trained, tmp_path, monkeypatc
     assert (run / "metrics.csv").read_bytes() == (trained.run("improved", 0) / "metrics.csv").read_bytes()
     assert json.loads((run / "provenance.json").read_text())["data_checksum"] == pairs.checksum
     assert np.isfinite(pd.read_csv(run / "metrics.csv")["psnr"]).all()
+
+
+def test_a_changed_training_can_be_asked_for_by_its_name():
+    """Of any field, not only of those in the ablation; by its name alone it would train what the profile says."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--nolock", "--dry-run", "--printshellcmds"]
+    target = "results/smoke/improved+lambda_l1=50+ssim_window=9-seed3/metrics.csv"
+    asked = subprocess.run(
+        [*command, "--config", "profile=smoke", "--", target], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "-p method improved -p seed 3 -r changes 'lambda_l1=50 ssim_window=9'" in asked.stdout
