@@ -59,8 +59,9 @@ class Experiment:
     nafnet_width: int = 32  # at full resolution, doubled at every level; 16 beside a U-Net of 24 costs as much
     slim_width: int = 8
 
-    # Loss weights; the adversarial term has weight 1. Only lambda_l1 = 100 has a source (Pix2Pix, Isola et al.
-    # 2017); the paper prints none. 100 for MSE and SSIM did well on validation images; no search was made.
+    # Loss weights. Only lambda_l1 = 100 beside an adversarial term of 1 has a source (Pix2Pix, Isola et al. 2017); the
+    # paper prints none. 100 for MSE and SSIM did well on validation images; no search was made.
+    lambda_adversarial: float = 1.0  # 0: the discriminator learns, but the generator takes no notice of it
     lambda_l1: float = 100.0
     lambda_mse: float = 100.0
     lambda_ssim: float = 100.0

@@ -119,6 +119,7 @@ def ablation_effects(results: Path, profile: str, metrics: tuple[str, ...] = ("p
         "MSE loss": (with_mse, residual),
         "MSE loss beside SSIM": (WHOLE, with_ssim),
         "all of Improved": (WHOLE, PLAIN),
+        "adversarial loss": (WHOLE, names["without adversarial loss"]),
         "Mosaic": (WHOLE, names["without Mosaic"]),
         "batch 4 instead of 1": (names["batch 4"], WHOLE),
         "learning rate 0.002": (names["learning rate 0.002"], WHOLE),

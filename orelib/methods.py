@@ -140,9 +140,10 @@ class Pix2Pix(Method):
         return {"discriminator": real + fake, "discriminator_real": real, "discriminator_fake": fake}
 
     def generator_step(self, x: Tensor, y: Tensor, restored: Tensor) -> Losses:
+        e = self.experiment
         with frozen(self.discriminator):
             adversarial = losses.adversarial_loss(self.discriminator(torch.cat([x, restored], 1)))
-            terms = {"adversarial": (1.0, adversarial)} | self.reconstruction(restored, y)
+            terms = {"adversarial": (e.lambda_adversarial, adversarial)} | self.reconstruction(restored, y)
             total = sum(weight * loss for weight, loss in terms.values())
             self.update(self.generator_adam, total)
         return {"generator": total} | {name: loss for name, (_, loss) in terms.items()}
@@ -215,7 +216,7 @@ class CycleGAN(Method):
                 self.judge_dry(dried)
             ) + losses.least_squares_adversarial_loss(self.judge_wet(wetted))
             cycle = losses.cycle_loss(x, self.wetting(dried)) + losses.cycle_loss(y, self.generator(wetted))
-            terms = {"adversarial": (1.0, adversarial), "cycle": (e.lambda_cycle, cycle)}
+            terms = {"adversarial": (e.lambda_adversarial, adversarial), "cycle": (e.lambda_cycle, cycle)}
             if e.lambda_identity:
                 identity = losses.identity_loss(y, still_dry) + losses.identity_loss(x, still_wet)
                 terms["identity"] = (e.lambda_identity, identity)

@@ -70,6 +70,7 @@ def ablation(profile: str) -> list[Variant]:
         "without Mosaic": "mosaic=False",
         "batch 4": f"batch_size=4 {quarter}",
         "learning rate 0.002": "learning_rate=0.002",
+        "without adversarial loss": "lambda_adversarial=0",
         "SSIM window of 7 px": "ssim_window=7",
         "misaligned by 1 px": "misalignment_px=1",
         "misaligned by 3 px": "misalignment_px=3",

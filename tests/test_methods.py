@@ -32,9 +32,10 @@ def test_a_step_updates_every_network(name):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_recorded_total_is_the_weighted_sum(name):
-    method = build(name, lambda_l1=7.0, lambda_mse=5.0, lambda_ssim=3.0, lambda_cycle=2.0, lambda_identity=0.5)
+    method = build(name, lambda_adversarial=1.5, lambda_l1=7.0, lambda_mse=5.0, lambda_ssim=3.0, lambda_cycle=2.0,
+                   lambda_identity=0.5)  # fmt: skip
     recorded = method.step(BATCH, -BATCH)
-    weights = {"adversarial": 1, "l1": 7, "mse": 5, "ssim": 3, "cycle": 2, "identity": 0.5}
+    weights = {"adversarial": 1.5, "l1": 7, "mse": 5, "ssim": 3, "cycle": 2, "identity": 0.5}
     total = sum(weight * recorded[term] for term, weight in weights.items() if term in recorded)
     assert torch.isclose(recorded["generator"], total)
 
@@ -49,6 +50,17 @@ def test_terms_are_those_of_the_paper():
 def test_a_weight_of_zero_switches_a_term_off():
     assert "ssim" not in build("improved", lambda_ssim=0.0).step(BATCH, BATCH)
     assert "identity" not in build("cyclegan", lambda_identity=0.0).step(BATCH, BATCH)
+
+
+def test_without_adversarial_weight_the_generator_takes_no_notice_of_the_discriminator():
+    one, other = build("improved", lambda_adversarial=0.0), build("improved", lambda_adversarial=0.0)
+    with torch.no_grad():
+        for parameter in other.discriminator.parameters():
+            parameter.add_(0.1)
+    for method in (one, other):
+        method.step(BATCH, -BATCH)
+    for mine, theirs in zip(one.generator.parameters(), other.generator.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
 
 
 def test_the_perceptual_term_is_never_dropped_for_want_of_weights(tmp_path):
