@@ -173,3 +173,25 @@ def share_gone(results: Path, name: str) -> dict[str, Estimate]:
         baseline = wet[error].loc[0]
         shares[error] = estimate((baseline - restored[error]) / baseline.mean())
     return shares
+
+
+def on_photographs(results: Path) -> pd.DataFrame:
+    """What ``benchmarks/real_pairs.py`` found on wet/dry photographs, as people read it; empty where it was not run.
+
+    Brackets: what is gained over the linear colour map, the 95 % interval for other trainings and photographs.
+    """
+    path = Path(results) / "real_pairs.csv"
+    if not path.exists():
+        return pd.DataFrame()
+    table = pd.read_csv(path)
+    readable = pd.DataFrame({"method": table["method"].replace(TITLES), "trained on": table["trained on"]})
+    for metric, digits in (("psnr", 2), ("ssim", 3), ("psnr_glare", 2)):
+        means, *gains = (table[metric + part] for part in ("", "_gain", "_gain_low", "_gain_high"))
+        cells = zip(means, *gains, strict=True)
+        readable[METRICS[metric]] = [
+            f"{mean:.{digits}f} ({gain:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}])"
+            for mean, gain, low, high in cells
+        ]
+    readable["glare removed"] = table["glare_removed"].map("{:.0%}".format)
+    readable["sharpness"] = table["sharpness"].map("{:.2f}".format)
+    return readable.set_index(["method", "trained on"])
