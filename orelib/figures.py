@@ -109,13 +109,13 @@ def brightness_figure(wet: np.ndarray, dry: np.ndarray) -> Figure:
 
 
 def mosaic_figure(samples: Sequence[tuple[np.ndarray, np.ndarray]]) -> Figure:
-    """Mosaic samples, wet above dry, a column a sample: the same four windows in both."""
+    """Mosaic samples, dry above wet, a column a sample: the same four windows in both."""
     figure, axes = _images(2, len(samples))
     for column, (wet, dry) in enumerate(samples):
-        axes[0, column].imshow(wet)
-        axes[1, column].imshow(dry)
-    axes[0, 0].set_ylabel("wet")
-    axes[1, 0].set_ylabel("dry")
+        axes[0, column].imshow(dry)
+        axes[1, column].imshow(wet)
+    axes[0, 0].set_ylabel("dry")
+    axes[1, 0].set_ylabel("wet")
     return figure
 
 
@@ -135,16 +135,19 @@ def loss_curves_figure(histories: Mapping[str, pd.DataFrame], term: str, title: 
     histories = {method: history for method, history in histories.items() if term in history}
     if not histories:
         raise ValueError(f"no method has a loss term {term!r}")
-    figure, axes = plt.subplots(
-        1, len(histories), figsize=(3.3 * len(histories), 2.7), squeeze=False, layout="constrained"
-    )
+    columns = min(3, len(histories))
+    rows = -(-len(histories) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(3.3 * columns, 2.6 * rows), squeeze=False, layout="constrained")
     plt.close(figure)
-    for axis, (method, history) in zip(axes[0], histories.items(), strict=True):
+    for axis in axes.flat[len(histories) :]:
+        axis.set_axis_off()
+    for axis, (method, history) in zip(axes.flat, histories.items(), strict=False):
         _curve(axis, history["step"], history[term], COLOURS[method])
         axis.set_title(SHORT[method], fontsize=10)
         axis.set_xlabel("step")
         axis.set_ylim(0, float(history[term].quantile(0.995)) * 1.15)
-    axes[0, 0].set_ylabel(title)
+    for axis in axes[:, 0]:
+        axis.set_ylabel(title)
     return figure
 
 
@@ -203,14 +206,14 @@ def comparison_figure(examples: Sequence[Mapping[str, np.ndarray]]) -> Figure:
         for column, title in enumerate(titles):
             image = example[title]
             whole[column].imshow(image)
-            whole[column].add_patch(
-                Rectangle((left - 0.5, top - 0.5), side, side, fill=False, edgecolor="#F0E442", linewidth=1.4)
-            )
+            frame = Rectangle((left - 0.5, top - 0.5), side, side, fill=False, edgecolor="#F0E442", linewidth=1.4)
+            frame.set_clip_on(False)  # at the border of the image, too
+            whole[column].add_patch(frame)
             enlarged[column].imshow(image[top : top + side, left : left + side], interpolation="nearest")
             for spine in enlarged[column].spines.values():
                 spine.set(edgecolor="#F0E442", linewidth=2)
             if number == 0:
-                whole[column].set_title(SHORT.get(title, title), fontsize=11)
+                whole[column].set_title(SHORT.get(title, title), fontsize=15)
     return figure
 
 

@@ -12,7 +12,7 @@ class Progress:
     """Counts from ``start`` to ``total``.
 
     On a terminal this is tqdm's bar. In a notebook, a log or a pipe, where a redrawn bar becomes thousands of
-    lines, it prints a line at the first step, then at every twentieth part or, in slow work, every minute.
+    lines, it prints a line at the first step, then at every tenth part or, in slow work, every minute.
     """
 
     def __init__(self, total: int, title: str, start: int = 0):
@@ -29,7 +29,7 @@ class Progress:
             self.bar.set_postfix_str(note, refresh=False)
             return
         now = time.monotonic()
-        due = self.done - self.printed >= self.total / 20 or now - self.printed_at >= 60
+        due = self.done - self.printed >= self.total / 10 or now - self.printed_at >= 60
         if due or self.done == self.start + 1 or self.done >= self.total:
             self.printed, self.printed_at = self.done, now
             rate = (now - self.began) / max(self.done - self.start, 1)

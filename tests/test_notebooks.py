@@ -16,7 +16,7 @@ from conftest import REAL, ROOT
 from PIL import Image
 
 from orelib.compare import Compare
-from orelib.config import METHODS, Folders
+from orelib.config import METHODS, Experiment, Folders
 from orelib.pairs import load_pairs
 from orelib.report import write_report
 from orelib.scenes import render_pair
@@ -210,6 +210,13 @@ class TestCommitted:
         assert not re.search(r"(?<![\w.:/])/(home|root|tmp|work|Users|mnt)/", text)
         assert path.stat().st_size < 2_000_000
         assert "papermill" not in json.loads(text)["metadata"]
+
+
+def test_03_shows_every_setting():
+    notebook = nbformat.read(source("03_training"), 4)
+    table = next(cell for cell in notebook.cells if cell.source.startswith("pd.Series(vars(experiment)"))
+    shown = {line.split()[0] for line in table.outputs[0].data["text/plain"].splitlines()}
+    assert shown >= set(vars(Experiment.from_profile("quick")))
 
 
 def test_papermill_works_as_the_readme_types_it(tmp_path, pair_folder):
