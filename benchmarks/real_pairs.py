@@ -22,7 +22,7 @@ from orelib.evaluation import evaluate, write_csv
 from orelib.metrics import score
 from orelib.pairs import Pairs, load_pairs
 from orelib.restore import load_restorer
-from orelib.statistics import difference, estimate
+from orelib.statistics import UNTRAINED, difference, estimate
 from orelib.training import train
 
 METHODS = ("pix2pix", "improved", "nafnet", "slim")
@@ -77,7 +77,7 @@ def means(scores: list[pd.DataFrame], usual: list[pd.DataFrame]) -> dict[str, fl
     row = {"seeds": len(scores), "photographs": len(scores[0])}
     row |= {metric: estimate(_by_seed(scores, metric)).mean for metric in METRICS}
     for metric in GAINS:
-        found = difference(_by_seed(scores, metric), _by_seed(usual, metric))
+        found = difference(_by_seed(scores, metric), _by_seed(usual, metric).set_axis([UNTRAINED]))
         row |= {f"{metric}_gain": found.mean, f"{metric}_gain_low": found.low, f"{metric}_gain_high": found.high}
     return row
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from orelib.config import shown
-from orelib.statistics import Estimate, contrast, difference, estimate, paired, wins
+from orelib.statistics import UNTRAINED, Estimate, contrast, difference, estimate, paired, wins
 from orelib.study import ablation, methods, study
 from orelib.table3 import BASELINES, PAPER, TITLES
 
@@ -40,7 +40,7 @@ def scores(results: Path, name: str, metric: str, file: str = "metrics.csv") -> 
         path = Path(results) / ("baselines.csv" if file == "metrics.csv" else file)
         _demand(path, Path(results).name)
         table = pd.read_csv(path, dtype={"image": str})
-        return table[table["method"] == name].set_index("image")[[metric]].T.set_axis([0])
+        return table[table["method"] == name].set_index("image")[[metric]].T.set_axis([UNTRAINED])
     runs = {int(path.parent.name.rpartition("-seed")[2]): path for path in Path(results).glob(f"{name}-seed*/{file}")}
     if not runs:
         _demand(Path(results) / f"{name}-seed0" / file, Path(results).name)
@@ -170,7 +170,7 @@ def share_gone(results: Path, name: str) -> dict[str, Estimate]:
     wet, restored = sizing_errors(results, "do_nothing"), sizing_errors(results, name)
     shares = {}
     for error in SIZING_ERRORS:
-        baseline = wet[error].loc[0]
+        baseline = wet[error].loc[UNTRAINED]
         shares[error] = estimate((baseline - restored[error]) / baseline.mean())
     return shares
 

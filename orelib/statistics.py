@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 DRAWS = 4000
+UNTRAINED = -1  # in the place of a seed: scores of what is not trained
 POWER = 1.96 + 0.84  # standard errors of a difference that a test at 5 % finds four times of five
 
 
@@ -87,8 +88,8 @@ def _draw(rng: np.random.Generator, count: int, draws: int) -> np.ndarray:
 def difference(one: pd.DataFrame, other: pd.DataFrame, **settings) -> Estimate:
     """:func:`estimate` of ``one - other``, seed by seed and image by image.
 
-    Either may have a single row, of what is not trained, which is compared with every seed. Raises ValueError when they
-    share no seed or no image.
+    Either may be of what is not trained: its row, called :data:`UNTRAINED`, is compared with every seed of the other.
+    Raises ValueError when they share no seed or no image.
     """
     return estimate(paired(one, other), **settings)
 
@@ -109,8 +110,8 @@ def paired(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
 
 
 def _repeated(table: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    """A single row, of what is not trained, for every seed of the other table."""
-    if len(table) > 1 or len(other) == 1:
+    """The row of what is not trained for every seed of the other table; any other table as it is."""
+    if UNTRAINED not in table.index:
         return table
     return pd.DataFrame(np.repeat(table.to_numpy(), len(other), axis=0), index=other.index, columns=table.columns)
 
