@@ -13,7 +13,7 @@ import pandas as pd
 
 from orelib.config import shown
 from orelib.statistics import UNTRAINED, Estimate, contrast, difference, estimate, paired, wins
-from orelib.study import ablation, methods, study
+from orelib.study import ablation, baselines, methods, study
 from orelib.table3 import BASELINES, PAPER, TITLES
 
 # The columns of metrics.csv that are compared, as tables call them.
@@ -37,7 +37,7 @@ def scores(results: Path, name: str, metric: str, file: str = "metrics.csv") -> 
     Raises FileNotFoundError when there is no such run, with the command that makes it.
     """
     if name in BASELINES or name == "dry":
-        path = Path(results) / ("baselines.csv" if file == "metrics.csv" else file)
+        path = baselines(results) if file == "metrics.csv" else Path(results) / file
         _demand(path, Path(results).name)
         table = pd.read_csv(path, dtype={"image": str})
         return table[table["method"] == name].set_index("image")[[metric]].T.set_axis([UNTRAINED])

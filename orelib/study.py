@@ -97,11 +97,19 @@ def keep(results: Path, reference: Path) -> None:
             history = pd.read_csv(run / "history.csv", usecols=lambda column: column in LOSSES)
             with appearing(reference / run.name / "history.csv") as temporary:
                 history.to_csv(temporary, index=False, float_format="%.4g")
-    # The baselines of the profile's own scenes, which all runs of its methods hold alike.
-    baselines = [path for method in METHODS for path in results.glob(f"{method}-seed*/baselines.csv")][:1]
-    for path in (*baselines, results / "sizing.csv", results / "sizes.csv", results / "scenes.csv"):
+    for path in (baselines(results), *(results / name for name in ("sizing.csv", "sizes.csv", "scenes.csv"))):
         if path.exists():
             _copy(path, reference / path.name)
+
+
+def baselines(results: Path) -> Path:
+    """The scores of the baselines on a profile's own scenes: kept once, or in each run of a method, which all agree.
+
+    Runs with changed scenes have others. The path of what is kept where there is neither.
+    """
+    kept = Path(results) / "baselines.csv"
+    runs = (path for method in METHODS for path in sorted(Path(results).glob(f"{method}-seed*/baselines.csv")))
+    return kept if kept.exists() else next(runs, kept)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -28,6 +28,14 @@ def test_scores_have_a_row_a_seed(made_study):
     assert effects.scores(made_study, "telea", "psnr").shape == (1, 6)
 
 
+def test_baselines_are_found_before_they_are_kept(made_study, tmp_path):
+    results = shutil.copytree(made_study, tmp_path / "smoke")
+    (results / "baselines.csv").rename(results / "cyclegan-seed1" / "baselines.csv")
+    changed = results / "improved+misalignment_px=1-seed0" / "baselines.csv"
+    changed.write_text("of other scenes")
+    pd.testing.assert_frame_equal(effects.scores(results, "telea", "psnr"), effects.scores(made_study, "telea", "psnr"))
+
+
 def test_a_variant_is_not_taken_for_its_method(made_study):
     name = ablation("smoke")[0].name
     assert name.startswith("improved+")
