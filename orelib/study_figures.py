@@ -79,17 +79,23 @@ def passing_figure(results: Path) -> Figure:
     Bands hold 95 % of what other scenes, and other trainings, would show.
     """
     names = [name for name in ("do_nothing", "telea", *METHODS, "dry") if _is_sized(results, name)]
-    figure, axes = plt.subplots(1, len(names), figsize=(2.2 * len(names), 2.7), layout="constrained", sharey=True)
+    columns = -(-len(names) // 2)
+    figure, axes = plt.subplots(
+        2, columns, figsize=(2.6 * columns, 5.2), layout="constrained", sharex=True, sharey=True, squeeze=False
+    )
     plt.close(figure)
+    for axis in axes.flat[len(names) :]:
+        axis.set_axis_off()
     truth = _passing(_sizes(results, "truth"))
-    for axis, name in zip(axes, names, strict=True):
+    for axis, name in zip(axes.flat, names, strict=False):
         low, middle, high = _passing(_sizes(results, name))
         colour = COLOURS.get(name, GREY)
         axis.fill_between(middle.index, low, high, color=colour, alpha=0.25, lw=0)
         axis.plot(middle, color=colour, lw=1.8)
         axis.plot(truth[1], color="black", lw=1.2)
-        axis.set(title=SIZED[name], xlabel="size, mm", xlim=(4, 30), ylim=(0, 1))
-    axes[0].set_ylabel("share of mass that is smaller")
+        axis.set(title=SIZED[name], xlim=(4, 30), ylim=(0, 1))
+    figure.supxlabel("size, mm", fontsize=10)
+    figure.supylabel("share of mass that is smaller", fontsize=10)
     return figure
 
 
@@ -144,10 +150,13 @@ def segmentation_figure(panels: list[tuple[str, np.ndarray, np.ndarray]]) -> Fig
     """Photographs with the outlines of particles: (title, uint8 image, particle numbers)."""
     from skimage.segmentation import mark_boundaries
 
-    figure, axes = plt.subplots(1, len(panels), figsize=(2.6 * len(panels), 2.9), layout="constrained")
+    rows = -(-len(panels) // 2)
+    figure, axes = plt.subplots(rows, 2, figsize=(8.4, 4.4 * rows), layout="constrained", squeeze=False)
     plt.close(figure)
-    for axis, (title, image, labels) in zip(axes, panels, strict=True):
+    for axis in axes.flat[len(panels) :]:
+        axis.set_axis_off()
+    for axis, (title, image, labels) in zip(axes.flat, panels, strict=False):
         axis.imshow(mark_boundaries(image, labels, color=(1, 0.9, 0), mode="inner"))
-        axis.set_title(title, fontsize=9)
+        axis.set_title(title, fontsize=11)
         axis.set(xticks=[], yticks=[])
     return figure
