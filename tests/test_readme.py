@@ -12,7 +12,7 @@ from torchvision.models.vgg import cfgs, make_layers
 
 from orelib.claims import Study, weigh
 from orelib.config import METHODS, PROFILES, Experiment
-from orelib.effects import compared, scores, share_gone
+from orelib.effects import ablation_effects, compared, missing, scores, share_gone, table3_of_seeds
 from orelib.losses import PerceptualLoss
 from orelib.methods import Improved
 from orelib.statistics import CONTRADICTED, NOISE, NOT_RUN, REPRODUCED, UNTESTED
@@ -40,10 +40,76 @@ def test_the_answer_is_what_the_published_experiment_found():
     assert compared(STUDY, "telea", "pix2pix", ("psnr",)).iloc[0]["high"] < 0
     assert compared(STUDY, "telea", "pix2pix", ("ssim",)).iloc[0]["low"] > 0
     psnr, ssim = (less("telea", "pix2pix", *metric)[0] for metric in (("psnr", 2), ("ssim", 3)))
-    assert f"is {psnr} dB below it in PSNR and {ssim} above it in SSIM" in text
+    assert f"is {psnr} dB below Pix2Pix and {ssim} above it in SSIM" in text
     assert f"is {less('nafnet', 'improved', 'psnr', 2)[0]} dB above Improved" in text
     assert f"is {less('slim', 'improved', 'psnr', 2)[0]} dB above it at a twentieth" in text
     assert compared(STUDY, "slim", "improved", ("glare_removed",)).iloc[0]["high"] < 0
+
+
+def test_the_published_experiment_is_whole():
+    assert missing(STUDY, "cpu") == []
+    seconds = [json.loads(path.read_text())["training_seconds"] for path in STUDY.glob("*-seed*/provenance.json")]
+    assert f"{len(seconds)} trainings take {sum(seconds) / 3600:.1f} hours of one core" in " ".join(README.split())
+
+
+def test_table_3_over_all_seeds_is_the_committed_one():
+    table = pd.read_csv(STUDY / "table3_of_seeds.csv", dtype=str)
+    pd.testing.assert_frame_equal(table, table3_of_seeds(STUDY, "cpu"))
+    columns = ["method", "paper PSNR, dB", "paper SSIM", "PSNR, dB", "SSIM", "PSNR in glare, dB", "glare removed",
+               "colour error", "sharpness", "seeds"]  # fmt: skip
+    assert to_markdown(table[columns]) in README
+
+
+def test_what_each_part_does_was_found():
+    text, effects = " ".join(README.split()), ablation_effects(STUDY, "cpu").set_index(["effect", "metric"])
+
+    def change(effect, metric):
+        row, digits = effects.loc[effect, metric], 2 if metric == "psnr" else 3
+        return f"{abs(row['mean']):.{digits}f}", f"[{row['low']:.{digits}f}, {row['high']:.{digits}f}]"
+
+    psnr, ssim = (" ".join(change("SSIM loss", metric)) for metric in ("psnr", "ssim"))
+    assert f"the SSIM loss adds {psnr} dB and {ssim} to a U-Net with residual modules" in text
+    assert f"which alone add {' '.join(change('residual modules', 'psnr'))} dB" in text
+    assert effects.loc["residual modules", "ssim"]["low"] < 0 < effects.loc["residual modules", "ssim"]["high"]
+    assert f"a learning rate of 0.002 gains {change('learning rate 0.002', 'psnr')[0]} dB" in text
+    assert f"Mosaic loses {change('Mosaic', 'psnr')[0]} dB" in text
+    without = compared(STUDY, "improved+lambda_adversarial=0", "improved")
+    row = without.loc["PSNR, dB"]
+    gained = f"{row['mean']:.2f} [{row['low']:.2f}, {row['high']:.2f}] dB and {without.loc['SSIM', 'mean']:.3f} in SSIM"
+    assert f"without the adversarial loss, Improved gains {gained}" in text
+    assert without.loc[["colour error", "invented edges"], "high"].max() < 0
+    for metric in ("sharpness", "glare removed"):
+        assert without.loc[metric, "low"] < 0 < without.loc[metric, "high"]
+
+
+def test_a_field_was_changed_and_the_change_written_down():
+    found = compared(STUDY, "improved+ssim_window=7", "improved", ("psnr", "ssim"))
+    psnr, ssim = (
+        f"{row['mean']:.{digits}f} [{row['low']:.{digits}f}, {row['high']:.{digits}f}]"
+        for (_, row), digits in zip(found.iterrows(), (2, 3), strict=True)
+    )
+    assert f"three seeds under `cpu`: {psnr} dB and {ssim} in SSIM" in " ".join(README.split())
+
+
+def test_what_is_said_of_wet_rock_was_measured():
+    text = " ".join(README.split())
+    table = pd.read_csv(STUDY / "real_pairs.csv").set_index(["method", "trained on"])
+    rendered, real, both = "rendered scenes", "photographs", "rendered scenes, then photographs"
+
+    def gain(method, trained_on, metric, digits):
+        row = table.loc[(method, trained_on), [f"{metric}_gain", f"{metric}_gain_low", f"{metric}_gain_high"]]
+        return "{:.{digits}f} [{:.{digits}f}, {:.{digits}f}]".format(*row, digits=digits)
+
+    assert f"falls {-table.loc[('improved', rendered), 'psnr_gain']:.1f} dB below a linear colour map" in text
+    assert f"it is {gain('improved', both, 'psnr', 2)} dB above it, and in SSIM level with it" in text
+    assert f"from the colour map by {gain('improved', both, 'ssim', 3)} in SSIM; NAFNet" in text
+    assert f"on these tiles alone, is {gain('nafnet', real, 'ssim', 3)} above it" in text
+    nafnet, usual = table.loc[("nafnet", real)], table.loc[("linear_colour", real)]
+    assert f"reach {nafnet['psnr']:.1f} dB and {nafnet['ssim']:.2f} (the colour map {usual['psnr']:.1f} dB and" in text
+    pix2pix, improved, nafnet = (
+        table.loc[(name, both), "psnr"] - table.loc[(name, real), "psnr"] for name in ("pix2pix", "improved", "nafnet")
+    )
+    assert f"gains Pix2Pix {pix2pix:.1f} dB and Improved {improved:.1f} dB, and loses NAFNet {-nafnet:.1f} dB" in text
 
 
 def test_what_is_said_of_particles_was_found():
@@ -59,7 +125,7 @@ def test_what_is_said_of_particles_was_found():
         f"{100 * gone[error].mean:.0f} % [{100 * gone[error].low:.0f}, {100 * gone[error].high:.0f}]"
         for error in ("p80", "count")
     )
-    assert f"Improved takes {p80} away, as much as dry images do; of their error of count {count}" in text
+    assert f"of P80, Improved takes {p80} away, as much as dry images do; of their error of count {count}" in text
     assert gone["p80"].low < of_dry["p80"].mean < gone["p80"].high
     photographs = pd.read_csv(STUDY / "segmenter_photographs.csv").query("enlarged == 2").set_index("folder")
     belt, gravel = (f"{100 * photographs.loc[name, 'matched']:.0f} %" for name in ("ore_belt", "gravel"))
