@@ -3,8 +3,13 @@
 The rule, set before the trainings were made (:func:`orelib.statistics.verdict`): a claim is turned into a difference
 that it says is above 0. *Reproduced*: its 95 % interval, over trainings and scenes, is wholly above 0. *Contradicted*:
 wholly below. *Within noise*: neither. *Cannot be tested here*: what is claimed needs what is not at hand, which the
-evidence names. *Not run yet*: trainings are missing. Where a claim is not about a difference, its function states what
-would speak for it and against it.
+evidence names. *Not run yet*: trainings are missing. A claim that says several things gets the worst of their verdicts.
+Where a claim is not about a difference, its function states what would speak for it and against it.
+
+Changed when results were known, since claims had been weighed unfairly: blur is judged by sharpness alone; convergence
+and the level of the discriminator's loss are not called contradicted, since they hang on the length of training and on
+loss weights that the paper does not print; segmentation was told from sizes; "none" became "fewer" in 11; and claims
+on the adversarial loss, VGG19 and CycleGAN's reflections were added.
 """
 
 from __future__ import annotations
@@ -85,13 +90,13 @@ def ssim_order(study: Study) -> Evidence:
     return _higher(study, "ssim", "")
 
 
-@claim("Table 3", "Improved gains 0.088 dB and 0.0128 SSIM over Pix2Pix")
+@claim("Table 3", "Improved gains over Pix2Pix: 0.088 dB, and 0.0128 in SSIM")
 def gains(study: Study) -> Evidence:
     psnr, ssim = (study.minus("improved", "pix2pix", metric) for metric in ("psnr", "ssim"))
     won = wins(scores(study.results, "improved", "psnr"), scores(study.results, "pix2pix", "psnr"))
     text = (
         f"{psnr} dB and {ssim}; better in PSNR on {100 * won.mean:.0f} % of new scenes. Differences of "
-        f"{psnr.detectable:.2f} dB and {ssim.detectable:.3f} would have been found"
+        f"{psnr.detectable:.2f} dB and {ssim.detectable:.3f} would have been found, ones as small as the paper's not"
     )
     return text, _both(verdict(psnr), verdict(ssim))
 
@@ -150,10 +155,9 @@ def colour(study: Study) -> Evidence:
 
 @claim("Fig. 8", "Pix2Pix blurs edges and structure, Improved less")
 def blur(study: Study) -> Evidence:
-    one, other = (1 - scores(study.results, name, "sharpness") for name in ("pix2pix", "improved"))
-    found = difference(one.abs(), other.abs())
-    means = [1 - table.to_numpy().mean() for table in (one, other)]
-    return f"Sharpness {means[0]:.2f} and {means[1]:.2f} (dry: 1); Pix2Pix is {found} further from 1", verdict(found)
+    found = study.minus("improved", "pix2pix", "sharpness")
+    means = [scores(study.results, name, "sharpness").to_numpy().mean() for name in ("pix2pix", "improved")]
+    return f"Sharpness {means[0]:.2f} and {means[1]:.2f} (dry: 1); Improved - Pix2Pix {found}", verdict(found)
 
 
 @claim("Fig. 8", "Pix2Pix leaves noise points, Improved fewer")
@@ -168,15 +172,25 @@ def glare(study: Study) -> Evidence:
     return f"Inside the glare {psnr} dB; {gone} more of it removed", _both(verdict(psnr), verdict(gone))
 
 
+@claim("Fig. 8", "CycleGAN restores reflections poorly, Improved well")
+def cyclegan_glare(study: Study) -> Evidence:
+    psnr, gone = (study.minus("improved", "cyclegan", metric) for metric in ("psnr_glare", "glare_removed"))
+    return f"Improved - CycleGAN inside the glare {psnr} dB; {gone} more of it removed", _both(
+        verdict(psnr), verdict(gone)
+    )
+
+
 @claim("Introduction", "Classical filling leaves visible differences around reflections")
 def classical(study: Study) -> Evidence:
-    seams = {name: scores(study.results, name, "seams").to_numpy() for name in ("biharmonic", "telea", "improved")}
-    found = study.minus("biharmonic", "improved", "seams")
+    seams = {name: scores(study.results, name, "seams") for name in ("biharmonic", "telea", "improved")}
     values = ", ".join(f"{name} {np.nanmean(table):.2f}" for name, table in seams.items())
-    return (
-        f"Gradient along the border of the glare, against the dry image's: {values}; biharmonic - Improved {found}",
-        verdict(found),
+    faults = {name: (table - 1).abs() for name, table in seams.items()}  # too much is a seam, too little is blur
+    found = [difference(faults[name], faults["improved"]) for name in ("biharmonic", "telea")]
+    text = (
+        f"Gradient along the border of the glare, against the dry image's: {values}; further from 1 than Improved: "
+        f"biharmonic {found[0]}, telea {found[1]}"
     )
+    return text, _both(*map(verdict, found))
 
 
 # ---- the parts -----------------------------------------------------------------------------------------------------
@@ -186,7 +200,9 @@ def classical(study: Study) -> Evidence:
 def residual(study: Study) -> Evidence:
     name = study.named("residual modules")
     glare, sharp, psnr = (study.minus(name, "pix2pix", metric) for metric in ("psnr_glare", "sharpness", "psnr"))
-    return f"Added to the plain U-Net: {glare} dB inside the glare, {sharp} sharpness, {psnr} dB in all", verdict(glare)
+    return f"Added to the plain U-Net: {glare} dB inside the glare, {sharp} sharpness, {psnr} dB in all", _both(
+        verdict(glare), verdict(sharp)
+    )
 
 
 @claim("Section 2.3", "The SSIM loss reduces structural differences and sharpens edges")
@@ -194,6 +210,21 @@ def ssim_loss(study: Study) -> Evidence:
     one, other = study.named("residual modules, SSIM"), study.named("residual modules")
     ssim, sharp = (study.minus(one, other, metric) for metric in ("ssim", "sharpness"))
     return f"Added to residual modules: SSIM {ssim}, sharpness {sharp}", _both(verdict(ssim), verdict(sharp))
+
+
+@claim("Section 2.2", "The discriminator makes restored images clearer")
+def adversarial(study: Study) -> Evidence:
+    without = study.named("without adversarial loss")
+    psnr, ssim, sharp, gone = (
+        study.minus("improved", without, metric) for metric in ("psnr", "ssim", "sharpness", "glare_removed")
+    )
+    text = f"With the adversarial loss minus without: {psnr} dB, SSIM {ssim}, sharpness {sharp}, glare removed {gone}"
+    return text, _both(*map(verdict, (psnr, ssim, sharp)))
+
+
+@claim("Section 2.3", "The perceptual loss keeps features of the image")
+def perceptual(study: Study) -> Evidence:
+    return "VGG19's weights cannot be shipped, so it is off here; the paper profile has it", UNTESTED
 
 
 @claim("Section 3.2", "Mosaic augmentation helps the training")
@@ -205,7 +236,8 @@ def mosaic(study: Study) -> Evidence:
 @claim("Section 3.3", "One image a step trains best")
 def batch(study: Study) -> Evidence:
     psnr, ssim = (study.minus("improved", study.named("batch 4"), metric) for metric in ("psnr", "ssim"))
-    return f"Batch 1 minus batch 4, as many images seen: {psnr} dB, SSIM {ssim}", verdict(psnr)
+    text = f"Batch 1 minus batch 4, for as many images, so four times the updates: {psnr} dB, SSIM {ssim}"
+    return text, verdict(psnr)
 
 
 @claim("Section 3.3", "A constant learning rate of 0.002 suits the training")
@@ -231,12 +263,12 @@ def convergence(study: Study) -> Evidence:
     share = 100 * (1 - STABLE_FROM / PAPERS_ROUNDS)
     text = (
         f"The last {share:.0f} % of {steps:,} steps have {found} dB more on validation images than those from 30 % on; "
-        f"stable would be at most {STABLE_DB} dB. The paper's rounds are many times longer"
+        f"stable would be at most {STABLE_DB} dB. 1,200 of the paper's rounds, read as passes, are 600,000 steps"
     )
-    return text, REPRODUCED if found.high < STABLE_DB else CONTRADICTED if found.low > STABLE_DB else NOISE
+    return text, REPRODUCED if found.high < STABLE_DB else UNTESTED
 
 
-@claim("Section 3.3", "Losses rise at 720 and 910 because of hard samples")
+@claim("Section 3.3", "Losses rise because of hard samples (the paper: at 720 and 910)")
 def bumps(study: Study) -> Evidence:
     """Two methods that see the same samples in the same order must find the same ones hard; those of two seeds not."""
     one, other = (study.logs(name, "history.csv") for name in ("improved", "pix2pix"))
@@ -249,7 +281,7 @@ def bumps(study: Study) -> Evidence:
     differing = [np.corrcoef(half["a"][s], half["b"][t])[0, 1] for s in half["a"] for t in half["b"] if s != t]
     text = (
         f"Where Improved's loss jumps, Pix2Pix's does when it sees the same samples (correlation {np.mean(same):.2f}), "
-        f"not with others ({np.mean(differing):.2f}): hard samples do that at any step, wherever they come"
+        f"not with others ({np.mean(differing):.2f}): at any step; why at 720 and 910 cannot be tested"
     )
     return text, REPRODUCED if min(same) > max(differing) else NOISE
 
@@ -261,16 +293,20 @@ def _detrended(loss: pd.Series) -> np.ndarray:
 
 @claim("Fig. 7", "The discriminator's loss stays near 1")
 def discriminator(study: Study) -> Evidence:
-    ends = [
-        log.loc[log["step"] >= STABLE_FROM / PAPERS_ROUNDS * log["step"].max(), "discriminator"].mean()
-        for log in study.logs("improved", "history.csv").values()
-    ]
-    near = np.abs(np.subtract(ends, 1)) <= NEAR_ONE
-    text = (
-        f"Eq. 1 over the last third of {len(ends)} trainings: {min(ends):.2f} to {max(ends):.2f}; a discriminator that "
-        "can tell nothing has 1.39"
-    )
-    return text, REPRODUCED if near.all() else NOISE if near.any() else CONTRADICTED
+    """Pix2Pix has the same discriminator and fewer losses beside it: where the two differ, the weights decide."""
+    ends = {
+        name: [
+            log.loc[log["step"] >= STABLE_FROM / PAPERS_ROUNDS * log["step"].max(), "discriminator"].mean()
+            for log in study.logs(name, "history.csv").values()
+        ]
+        for name in ("improved", "pix2pix")
+    }
+    near = {name: bool((np.abs(np.subtract(losses, 1)) <= NEAR_ONE).all()) for name, losses in ends.items()}
+    levels = ", ".join(f"{TITLES[name].split(' (')[0]} {min(x):.2f} to {max(x):.2f}" for name, x in ends.items())
+    text = f"Eq. 1 over the last third: {levels}; a discriminator that can tell nothing has 1.39"
+    if near["improved"] == near["pix2pix"]:
+        return text, REPRODUCED if near["improved"] else CONTRADICTED
+    return f"{text}. So it hangs on loss weights, which the paper does not print", UNTESTED
 
 
 @claim("Section 3.3", "Adam avoids oscillation and divergence")
@@ -311,7 +347,9 @@ def segmentation(study: Study) -> Evidence:
 def sizing(study: Study) -> Evidence:
     gone = share_gone(study.results, "improved")
     shares = ", ".join(f"{title} {_share(gone[error])}" for error, title in SHORT_ERRORS.items())
-    text = f"Of the wet images' error goes away: {shares}"
+    of_dry = share_gone(study.results, "dry")
+    best = ", ".join(f"{title} {_share(of_dry[error])}" for error, title in SHORT_ERRORS.items())
+    text = f"Of the wet images' error goes away: {shares}; in dry images: {best}"
     return text, _both(verdict(gone["p80"]), verdict(gone["count"]))
 
 

@@ -178,20 +178,20 @@ def share_gone(results: Path, name: str) -> dict[str, Estimate]:
 def on_photographs(results: Path) -> pd.DataFrame:
     """What ``benchmarks/real_pairs.py`` found on wet/dry photographs, as people read it; empty where it was not run.
 
-    Brackets: what is gained over the linear colour map, the 95 % interval for other trainings and photographs.
+    ``gained``: over the linear colour map, with the 95 % interval for other trainings and photographs.
     """
     path = Path(results) / "real_pairs.csv"
     if not path.exists():
         return pd.DataFrame()
     table = pd.read_csv(path)
-    readable = pd.DataFrame({"method": table["method"].replace(TITLES), "trained on": table["trained on"]})
-    for metric, digits in (("psnr", 2), ("ssim", 3), ("psnr_glare", 2)):
-        means, *gains = (table[metric + part] for part in ("", "_gain", "_gain_low", "_gain_high"))
-        cells = zip(means, *gains, strict=True)
-        readable[METRICS[metric]] = [
-            f"{mean:.{digits}f} ({gain:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}])"
-            for mean, gain, low, high in cells
+    methods = table["method"].replace({name: title.split(" (")[0] for name, title in TITLES.items()})
+    readable = pd.DataFrame({"method": methods, "trained on": table["trained on"]})
+    for metric, digits in (("psnr", 2), ("ssim", 3)):
+        gains = table[[f"{metric}_gain", f"{metric}_gain_low", f"{metric}_gain_high"]].itertuples(index=False)
+        readable[METRICS[metric]] = table[metric].map(f"{{:.{digits}f}}".format)
+        readable[f"{metric.upper()} gained"] = [
+            f"{mean:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]" for mean, low, high in gains
         ]
-    readable["glare removed"] = table["glare_removed"].map("{:.0%}".format)
-    readable["sharpness"] = table["sharpness"].map("{:.2f}".format)
+    readable[METRICS["psnr_glare"]] = table["psnr_glare"].map("{:.2f}".format)
+    readable["glare removed"] = table["glare_removed"].map("{:.2f}".format)
     return readable.set_index(["method", "trained on"])

@@ -25,7 +25,12 @@ def answer_figure(results: Path) -> Figure:
     figure, axes = plt.subplots(1, 4, figsize=(11.5, 3.1), layout="constrained", sharey=True)
     plt.close(figure)
     names = [name for name in SIZED if _is_sized(results, name)][::-1]
-    titles = {"psnr": METRICS["psnr"], "ssim": METRICS["ssim"], "matched": "particles found", "p80": "P80 error, mm"}
+    titles = {
+        "psnr": METRICS["psnr"],
+        "ssim": METRICS["ssim"],
+        "matched": "particles found",
+        "p80": "P80 error, mm (less is better)",
+    }
     for axis, (metric, title) in zip(axes, titles.items(), strict=True):
         for place, name in enumerate(names):
             if metric == "p80":
