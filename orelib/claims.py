@@ -19,11 +19,10 @@ import pandas as pd
 
 from orelib.config import Experiment
 from orelib.effects import by_wetness, scores, share_gone
-from orelib.evidence import CLAIMS, Evidence, Study, claim
+from orelib.evidence import CLAIMS, Evidence, Study, claim, weigh
 from orelib.statistics import (
     CONTRADICTED,
     NOISE,
-    NOT_RUN,
     REPRODUCED,
     UNTESTED,
     Estimate,
@@ -31,34 +30,17 @@ from orelib.statistics import (
     estimate,
     verdict,
     wins,
+    worst,
 )
 from orelib.study import methods
 from orelib.table3 import PAPER, TITLES
+
+__all__ = ["CLAIMS", "Study", "weigh"]
 
 PAPERS_ROUNDS, STABLE_FROM = 1900, 1200  # section 3.3
 STABLE_DB = 0.1  # dB a mean may still rise after it is stable; Table 3 tells methods apart by as much
 SHORT_ERRORS = {"p80": "P80", "p50": "P50", "count": "count"}
 NEAR_ONE = 0.25  # how far from 1 the discriminator's loss may lie and still be near it
-
-
-def weigh(study: Study) -> pd.DataFrame:
-    """A row a claim: number, where, claim, evidence, verdict."""
-    rows = []
-    for number, said in enumerate(CLAIMS, 1):
-        try:
-            evidence, judged = said.evidence(study)
-        except FileNotFoundError as error:  # of an experiment that is still running
-            evidence, judged = str(error), NOT_RUN
-        rows.append(
-            {"number": number, "where": said.where, "claim": said.says, "evidence": evidence, "verdict": judged}
-        )
-    return pd.DataFrame(rows)
-
-
-def _both(*verdicts: str) -> str:
-    """The verdict of a claim that says several things: the worst of theirs."""
-    order = (REPRODUCED, NOISE, UNTESTED, CONTRADICTED)
-    return max(verdicts, key=order.index)
 
 
 # ---- Table 3 -------------------------------------------------------------------------------------------------------
@@ -77,7 +59,7 @@ def levels(study: Study) -> Evidence:
 def _higher(study: Study, metric: str, unit: str) -> Evidence:
     one, other = (study.minus(*names, metric) for names in (("improved", "pix2pix"), ("pix2pix", "cyclegan")))
     text = f"Improved - Pix2Pix {one}{unit}; Pix2Pix - CycleGAN {other}{unit}"
-    return text, _both(verdict(one), verdict(other))
+    return text, worst(verdict(one), verdict(other))
 
 
 @claim("Table 3", "PSNR: Improved before Pix2Pix before CycleGAN")
@@ -98,7 +80,7 @@ def gains(study: Study) -> Evidence:
         f"{psnr} dB and {ssim}; better in PSNR on {100 * won.mean:.0f} % of new scenes. Differences of "
         f"{psnr.detectable:.2f} dB and {ssim.detectable:.3f} would have been found, ones as small as the paper's not"
     )
-    return text, _both(verdict(psnr), verdict(ssim))
+    return text, worst(verdict(psnr), verdict(ssim))
 
 
 @claim("Conclusion 3", "PSNR and SSIM improve by 8.8 % and 1.28 %")
@@ -121,7 +103,7 @@ def over_cyclegan(study: Study) -> Evidence:
     psnr, ssim = (study.minus("improved", "cyclegan", metric) for metric in ("psnr", "ssim"))
     in_time = next(v.name for v in methods(study.profile) if v.method == "cyclegan" and v.changes)
     short = study.minus("improved", in_time, "psnr")
-    return f"{psnr} dB and {ssim} at equal updates; {short} dB at equal time", _both(verdict(psnr), verdict(ssim))
+    return f"{psnr} dB and {ssim} at equal updates; {short} dB at equal time", worst(verdict(psnr), verdict(ssim))
 
 
 # ---- what is seen in Fig. 8 ----------------------------------------------------------------------------------------
@@ -169,13 +151,13 @@ def noise_points(study: Study) -> Evidence:
 @claim("Fig. 8", "Improved restores reflections better than Pix2Pix")
 def glare(study: Study) -> Evidence:
     psnr, gone = (study.minus("improved", "pix2pix", metric) for metric in ("psnr_glare", "glare_removed"))
-    return f"Inside the glare {psnr} dB; {gone} more of it removed", _both(verdict(psnr), verdict(gone))
+    return f"Inside the glare {psnr} dB; {gone} more of it removed", worst(verdict(psnr), verdict(gone))
 
 
 @claim("Fig. 8", "CycleGAN restores reflections poorly, Improved well")
 def cyclegan_glare(study: Study) -> Evidence:
     psnr, gone = (study.minus("improved", "cyclegan", metric) for metric in ("psnr_glare", "glare_removed"))
-    return f"Improved - CycleGAN inside the glare {psnr} dB; {gone} more of it removed", _both(
+    return f"Improved - CycleGAN inside the glare {psnr} dB; {gone} more of it removed", worst(
         verdict(psnr), verdict(gone)
     )
 
@@ -190,7 +172,7 @@ def classical(study: Study) -> Evidence:
         f"Gradient along the border of the glare, against the dry image's: {values}; further from 1 than Improved: "
         f"biharmonic {found[0]}, telea {found[1]}"
     )
-    return text, _both(*map(verdict, found))
+    return text, worst(*map(verdict, found))
 
 
 # ---- the parts -----------------------------------------------------------------------------------------------------
@@ -200,7 +182,7 @@ def classical(study: Study) -> Evidence:
 def residual(study: Study) -> Evidence:
     name = study.named("residual modules")
     glare, sharp, psnr = (study.minus(name, "pix2pix", metric) for metric in ("psnr_glare", "sharpness", "psnr"))
-    return f"Added to the plain U-Net: {glare} dB inside the glare, {sharp} sharpness, {psnr} dB in all", _both(
+    return f"Added to the plain U-Net: {glare} dB inside the glare, {sharp} sharpness, {psnr} dB in all", worst(
         verdict(glare), verdict(sharp)
     )
 
@@ -209,7 +191,7 @@ def residual(study: Study) -> Evidence:
 def ssim_loss(study: Study) -> Evidence:
     one, other = study.named("residual modules, SSIM"), study.named("residual modules")
     ssim, sharp = (study.minus(one, other, metric) for metric in ("ssim", "sharpness"))
-    return f"Added to residual modules: SSIM {ssim}, sharpness {sharp}", _both(verdict(ssim), verdict(sharp))
+    return f"Added to residual modules: SSIM {ssim}, sharpness {sharp}", worst(verdict(ssim), verdict(sharp))
 
 
 @claim("Section 2.2", "The discriminator makes restored images clearer")
@@ -219,7 +201,7 @@ def adversarial(study: Study) -> Evidence:
         study.minus("improved", without, metric) for metric in ("psnr", "ssim", "sharpness", "glare_removed")
     )
     text = f"With the adversarial loss minus without: {psnr} dB, SSIM {ssim}, sharpness {sharp}, glare removed {gone}"
-    return text, _both(*map(verdict, (psnr, ssim, sharp)))
+    return text, worst(*map(verdict, (psnr, ssim, sharp)))
 
 
 @claim("Section 2.3", "The perceptual loss keeps features of the image")
@@ -350,7 +332,7 @@ def sizing(study: Study) -> Evidence:
     of_dry = share_gone(study.results, "dry")
     best = ", ".join(f"{title} {_share(of_dry[error])}" for error, title in SHORT_ERRORS.items())
     text = f"Of the wet images' error goes away: {shares}; in dry images: {best}"
-    return text, _both(verdict(gone["p80"]), verdict(gone["count"]))
+    return text, worst(verdict(gone["p80"]), verdict(gone["count"]))
 
 
 def _share(found: Estimate) -> str:

@@ -190,7 +190,8 @@ def on_photographs(results: Path) -> pd.DataFrame:
         gains = table[[f"{metric}_gain", f"{metric}_gain_low", f"{metric}_gain_high"]].itertuples(index=False)
         readable[METRICS[metric]] = table[metric].map(f"{{:.{digits}f}}".format)
         readable[f"{metric.upper()} gained"] = [
-            f"{mean:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]" for mean, low, high in gains
+            f"{mean:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]".replace(" ", "\u00a0")  # stays on one line
+            for mean, low, high in gains
         ]
     readable[METRICS["psnr_glare"]] = table["psnr_glare"].map("{:.2f}".format)
     readable["glare removed"] = table["glare_removed"].map("{:.2f}".format)

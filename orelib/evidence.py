@@ -1,4 +1,7 @@
-"""What a claim of the paper is, and what its evidence is taken from; the claims themselves: :mod:`orelib.claims`."""
+"""What a claim of the paper is, what its evidence is taken from, and how all are weighed.
+
+The claims themselves, and the rule: :mod:`orelib.claims`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from orelib.effects import scores
-from orelib.statistics import Estimate, difference
+from orelib.statistics import NOT_RUN, Estimate, difference
 from orelib.study import ablation
 
 Evidence = tuple[str, str]  # what was found, and the verdict
@@ -53,3 +56,17 @@ def claim(where: str, says: str):
         return function
 
     return put
+
+
+def weigh(study: Study) -> pd.DataFrame:
+    """A row a claim: number, where, claim, evidence, verdict."""
+    rows = []
+    for number, said in enumerate(CLAIMS, 1):
+        try:
+            evidence, judged = said.evidence(study)
+        except FileNotFoundError as error:  # of an experiment that is still running
+            evidence, judged = str(error), NOT_RUN
+        rows.append(
+            {"number": number, "where": said.where, "claim": said.says, "evidence": evidence, "verdict": judged}
+        )
+    return pd.DataFrame(rows)

@@ -129,3 +129,8 @@ def verdict(found: Estimate) -> str:
     if found.low > 0:
         return REPRODUCED
     return CONTRADICTED if found.high < 0 else NOISE
+
+
+def worst(*verdicts: str) -> str:
+    """The verdict of a claim that says several things."""
+    return max(verdicts, key=(REPRODUCED, NOISE, UNTESTED, CONTRADICTED).index)

@@ -142,5 +142,5 @@ def test_photographs_are_told_beside_the_linear_colour_map(tmp_path):
     pd.DataFrame(values | {"glare_removed": [0.5, -0.1]}).to_csv(tmp_path / "real_pairs.csv")
     table = effects.on_photographs(tmp_path)
     row = table.loc[("Slim U-Net", "rendered scenes")]
-    assert (row["PSNR, dB"], row["PSNR gained"]) == ("20.25", "+2.25 [+1.50, +3.00]")
+    assert (row["PSNR, dB"], row["PSNR gained"]) == ("20.25", "+2.25\u00a0[+1.50,\u00a0+3.00]")
     assert row["glare removed"] == "0.50"
