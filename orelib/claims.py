@@ -148,18 +148,19 @@ def noise_points(study: Study) -> Evidence:
     return f"Pix2Pix - Improved in edges that neither wet nor dry has: {found} of all edges", verdict(found)
 
 
+def _in_glare(study: Study, other: str) -> Evidence:
+    psnr, gone = (study.minus("improved", other, metric) for metric in ("psnr_glare", "glare_removed"))
+    return f"Inside the glare {psnr} dB; {gone} more of it removed", worst(verdict(psnr), verdict(gone))
+
+
 @claim("Fig. 8", "Improved restores reflections better than Pix2Pix")
 def glare(study: Study) -> Evidence:
-    psnr, gone = (study.minus("improved", "pix2pix", metric) for metric in ("psnr_glare", "glare_removed"))
-    return f"Inside the glare {psnr} dB; {gone} more of it removed", worst(verdict(psnr), verdict(gone))
+    return _in_glare(study, "pix2pix")
 
 
 @claim("Fig. 8", "CycleGAN restores reflections poorly, Improved well")
 def cyclegan_glare(study: Study) -> Evidence:
-    psnr, gone = (study.minus("improved", "cyclegan", metric) for metric in ("psnr_glare", "glare_removed"))
-    return f"Improved - CycleGAN inside the glare {psnr} dB; {gone} more of it removed", worst(
-        verdict(psnr), verdict(gone)
-    )
+    return _in_glare(study, "cyclegan")
 
 
 @claim("Introduction", "Classical filling leaves visible differences around reflections")
@@ -182,9 +183,8 @@ def classical(study: Study) -> Evidence:
 def residual(study: Study) -> Evidence:
     name = study.named("residual modules")
     glare, sharp, psnr = (study.minus(name, "pix2pix", metric) for metric in ("psnr_glare", "sharpness", "psnr"))
-    return f"Added to the plain U-Net: {glare} dB inside the glare, {sharp} sharpness, {psnr} dB in all", worst(
-        verdict(glare), verdict(sharp)
-    )
+    text = f"Added to the plain U-Net: {glare} dB inside the glare, {sharp} sharpness, {psnr} dB in all"
+    return text, worst(verdict(glare), verdict(sharp))
 
 
 @claim("Section 2.3", "The SSIM loss reduces structural differences and sharpens edges")
