@@ -7,11 +7,10 @@ marks a finished data set. An interrupted rendering goes on where it stopped.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from orelib.checksums import DamagedFileError, file_checksum, read_json, write_json
 from orelib.config import Experiment, shown
 from orelib.files import appearing, write_text
 from orelib.progress import Progress
@@ -28,10 +28,12 @@ from orelib.scenes import RENDERER, Scene, SizeDistribution, check_arguments, re
 FIRST_SEED = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 SCENES_OF_A_SEED = 10_000_000  # each ``scenes_seed`` has seeds of its own, which hold all splits
 LAYERS = ("wet", "dry", "labels", "glare")
+CURE = "run notebooks/01_dataset.ipynb again, which renders them anew"
+THREADS = 4  # that compute checksums
 
 
 def render_dataset(folder: Path, experiment: Experiment, workers: int | None = None) -> Path:
-    """Renders the scenes of a profile that are still missing; returns the path of the manifest.
+    """Renders the scenes of a profile that are missing or damaged; returns the path of the manifest.
 
     ``workers`` processes render side by side (None: one a core); the bytes do not depend on it.
 
@@ -74,7 +76,9 @@ def _settings(experiment: Experiment) -> dict:
 def _render_missing(folder: Path, settings: dict, workers: int | None) -> Path:
     _claim(folder, settings)
     scenes = [(split, number) for split, count in settings["pairs"].items() for number in range(count)]
-    missing = [scene for scene in scenes if not _truth_path(folder, *scene).exists()]
+    with ThreadPoolExecutor(THREADS) as pool:
+        whole = list(pool.map(lambda scene: _is_whole(folder, *scene), scenes))
+    missing = [scene for scene, is_whole in zip(scenes, whole, strict=True) if not is_whole]
     _check_room(folder, settings["size"], len(missing))
     if missing:
         progress = Progress(len(scenes), f"rendering {shown(folder)}", start=len(scenes) - len(missing))
@@ -89,18 +93,67 @@ def _render_missing(folder: Path, settings: dict, workers: int | None) -> Path:
                 raise
         progress.close()
     manifest = folder / "manifest.json"
-    if missing or not manifest.exists():
-        truths = [json.loads(_truth_path(folder, *scene).read_text()) for scene in scenes]
-        write_text(manifest, json.dumps({"settings": settings, "scenes": truths}, indent=1) + "\n")
+    contents = {"settings": settings, "scenes": [read_json(_truth_path(folder, *scene), CURE) for scene in scenes]}
+    try:
+        whole = _read_manifest(folder) == contents
+    except (DamagedFileError, FileNotFoundError):
+        whole = False
+    if not whole:
+        write_json(manifest, contents)
     return manifest
+
+
+def _read_manifest(folder: Path) -> dict:
+    return read_json(Path(folder) / "manifest.json", CURE)
+
+
+def _is_whole(folder: Path, split: str, number: int) -> bool:
+    """Whether a scene was rendered, and none of its files changed since; names those that did."""
+    path = _truth_path(folder, split, number)
+    if not path.exists():
+        return False
+    try:
+        damaged = _damaged(folder, read_json(path, CURE), (*LAYERS, "particles"))
+    except DamagedFileError:
+        damaged = [path]
+    if damaged:
+        print(f"{', '.join(map(shown, damaged))}: missing or damaged, so this scene is rendered again", flush=True)
+    return not damaged
+
+
+def _damaged(folder: Path, truth: dict, layers: Iterable[str]) -> list[Path]:
+    """Files of a scene that are missing or not what was rendered."""
+    split, stem = truth["split"], truth["stem"]
+    paths = {
+        layer: Path(folder) / split / layer / f"{stem}.{'csv' if layer == 'particles' else 'png'}" for layer in layers
+    }
+    return [path for layer, path in paths.items() if not path.exists() or file_checksum(path) != truth["sha256"][layer]]
+
+
+def demand_whole_scenes(folder: Path, layers: Iterable[str] = ("wet", "dry")) -> None:
+    """Raises DamagedFileError that lists all files of these layers that are missing or not what was rendered.
+
+    FileNotFoundError when the data set is not finished.
+    """
+    scenes, layers = _read_manifest(folder)["scenes"], tuple(layers)
+    with ThreadPoolExecutor(THREADS) as pool:
+        damaged = [path for paths in pool.map(lambda truth: _damaged(folder, truth, layers), scenes) for path in paths]
+    if damaged:
+        listing = "\n".join(f"  - {shown(path)}" for path in damaged)
+        raise DamagedFileError(f"missing, or not what was rendered: {CURE}:\n{listing}")
 
 
 def _claim(folder: Path, settings: dict) -> None:
     """Writes down what the folder is for, or checks that it is for the same."""
     path = folder / "settings.json"
     if not path.exists():
-        write_text(path, json.dumps(settings, indent=1) + "\n")
-    elif {"scenes_seed": 0} | json.loads(path.read_text()) != settings:  # which older data sets do not name
+        if any(folder.glob("*/truth/*.json")):
+            raise FileNotFoundError(
+                f"{shown(path)} is missing, so nobody knows what the scenes beside it are: put back a copy of it, or "
+                "delete the folder to render it anew"
+            )
+        write_json(path, settings)
+    elif {"scenes_seed": 0} | read_json(path, "delete the folder to render it anew") != settings:  # older ones lack it
         raise FileExistsError(
             f"{shown(folder)} holds scenes rendered with other settings, see {shown(path)}: "
             "delete the folder to render it anew"
@@ -143,9 +196,9 @@ def _render_scene(folder: Path, settings: dict, split: str, number: int) -> None
         "split": split, "stem": stem, "seed": seed, "random_generator": f"PCG64, NumPy {np.__version__}",
         "px_per_mm": px_per_mm, "wetness": round(scene.wetness, 6), "glare_share": round(float(scene.glare.mean()), 6),
         "particles": len(scene.size_mm),
-        "sha256": {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in paths.items()},
+        "sha256": {name: file_checksum(path) for name, path in paths.items()},
     }  # fmt: skip
-    write_text(_truth_path(folder, split, number), json.dumps(truth, indent=1) + "\n")
+    write_json(_truth_path(folder, split, number), truth)
 
 
 def particle_table(scene: Scene) -> pd.DataFrame:
@@ -165,6 +218,7 @@ _PARTICLE = {"label": int, "size_mm": float, "visible": float, "cut": bool}  # a
 
 def read_particles(folder: Path) -> pd.DataFrame:
     """The particles of all scenes of a finished data set: split, stem, and the columns of :func:`particle_table`."""
+    demand_whole_scenes(folder, ["particles"])
     tables = [
         pd.read_csv(Path(folder) / split / "particles" / f"{stem}.csv", dtype=_PARTICLE).assign(split=split, stem=stem)
         for split, stem in read_scenes(folder)[["split", "stem"]].itertuples(index=False)
@@ -174,7 +228,7 @@ def read_particles(folder: Path) -> pd.DataFrame:
 
 def read_scenes(folder: Path) -> pd.DataFrame:
     """A row a scene of a finished data set: split, stem, seed, px_per_mm, wetness, glare_share, particles."""
-    scenes = json.loads((Path(folder) / "manifest.json").read_text())["scenes"]
+    scenes = _read_manifest(folder)["scenes"]
     return pd.DataFrame(scenes)[["split", "stem", "seed", "px_per_mm", "wetness", "glare_share", "particles"]]
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 import pandas as pd
 
 from orelib.baselines import score_baselines
-from orelib.config import Experiment
+from orelib.checksums import DamagedFileError
+from orelib.config import shown
 from orelib.files import appearing
 from orelib.metrics import mean_interval, score
 from orelib.pairs import Pairs
 from orelib.progress import Progress
-from orelib.provenance import read_provenance, write_provenance
+from orelib.provenance import is_whole, read_experiment, read_provenance, write_provenance
 from orelib.restore import load_restorer
 from orelib.segmentation import load_segmenter
 from orelib.sizing import score_sizing
@@ -26,18 +27,20 @@ def evaluate(run: Path, pairs: Pairs) -> pd.DataFrame:
     """Restores every test image with the run's generator and scores it against its dry partner.
 
     Writes ``metrics.csv`` (``image`` and the columns of :func:`orelib.metrics.score`), ``baselines.csv`` (the same
-    with ``method`` in front) and, into ``provenance.json``, the median seconds an image takes to restore, and the
-    generator's parameters and multiply-adds. Returns the metrics. A scored run is not scored again: test data is read
-    once, for the table. The baselines, which are the same for all runs on the same images, are taken from another run
-    beside this one where there is one.
+    with ``method`` in front) and, into ``provenance.json``, their checksums, the median seconds an image takes to
+    restore, and the generator's parameters and multiply-adds. Returns the metrics. A scored run is not scored again:
+    test data is read once, for the table; but tables that are damaged or lack images are made again, to the same
+    values. The baselines, which are the same for all runs on the same images, are taken from another run beside this
+    one where there is one.
     """
     run = Path(run)
     metrics, baselines = run / "metrics.csv", run / "baselines.csv"
-    if not baselines.exists():
-        found = _baselines_beside(run, pairs.checksum)
+    if not _is_finished(baselines, pairs):
+        found = _baselines_beside(run, pairs)
         write_csv(baselines, score_baselines(pairs.train, pairs.test) if found is None else found)
-    if not metrics.exists():
-        device = start_torch(Experiment.from_json((run / "config.json").read_text()))
+        write_provenance(run, "baselines.csv")
+    if not _is_finished(metrics, pairs):
+        device = start_torch(read_experiment(run))
         restorer = load_restorer(run / "generator.safetensors", device)
         rows, seconds = [], []
         progress = Progress(len(pairs.test), "restoring test images")
@@ -49,18 +52,37 @@ def evaluate(run: Path, pairs: Pairs) -> pd.DataFrame:
             rows.append({"image": pair.stem} | score(wet, restored, dry))
             progress.advance()
         progress.close()
+        write_csv(metrics, pd.DataFrame(rows))
+        # Last, because with its checksum the table counts as finished.
         write_provenance(
-            run, seconds_per_image=round(statistics.median(seconds), 4),
+            run, "metrics.csv", seconds_per_image=round(statistics.median(seconds), 4),
             parameters=restorer.parameters, multiply_adds=restorer.multiply_adds,
         )  # fmt: skip
-        write_csv(metrics, pd.DataFrame(rows))  # last, because it says that the run is scored
     return pd.read_csv(metrics, dtype={"image": str})
 
 
-def _baselines_beside(run: Path, checksum: str) -> pd.DataFrame | None:
+def _is_finished(table: Path, pairs: Pairs) -> bool:
+    """Whether a table of scores is there and holds every test image; says so where it does not."""
+    if not table.exists():
+        return False
+    listed = table.name in read_provenance(table.parent).get("files", {})  # not by earlier versions of the kit
+    try:
+        images = set(pd.read_csv(table, usecols=["image"], dtype=str)["image"])
+    except ValueError:  # of pandas, over what is no such table
+        images = set()
+    if images == {pair.stem for pair in pairs.test} and (is_whole(table) or not listed):
+        return True
+    print(f"{shown(table)} is damaged or not finished: its scores are computed again", flush=True)
+    return False
+
+
+def _baselines_beside(run: Path, pairs: Pairs) -> pd.DataFrame | None:
     for path in sorted(run.parent.glob("*-seed*/baselines.csv")):
-        if read_provenance(path.parent)["data_checksum"] == checksum:
-            return pd.read_csv(path, dtype={"image": str})
+        try:
+            if read_provenance(path.parent)["data_checksum"] == pairs.checksum and is_whole(path):
+                return pd.read_csv(path, dtype={"image": str})
+        except (DamagedFileError, FileNotFoundError, KeyError):
+            continue  # what is wrong there is said where that run is read
     return None
 
 
@@ -70,19 +92,20 @@ def evaluate_sizing(run: Path, scenes: Path) -> None:
     Writes ``sizing.csv`` and ``sizes.csv``; a run that has them is left as it is.
     """
     run = Path(run)
-    if not (run / "sizing.csv").exists():
-        device = start_torch(Experiment.from_json((run / "config.json").read_text()))
+    if not (is_whole(run / "sizing.csv") and is_whole(run / "sizes.csv")):
+        device = start_torch(read_experiment(run))
         restorer = load_restorer(run / "generator.safetensors", device)
         rows, sizes = score_sizing(scenes, load_segmenter(), restorer.restore)
         write_csv(run / "sizes.csv", sizes)
-        write_csv(run / "sizing.csv", rows)  # last, because it says that both are there
+        write_csv(run / "sizing.csv", rows)
+        write_provenance(run, "sizing.csv", "sizes.csv")  # last, because it says that both are there
 
 
 def summary(run: Path) -> pd.DataFrame:
     """Mean and 95 % interval of PSNR and SSIM over the test images: a row the run's method and each baseline."""
     run = Path(run)
     scores = dict(iter(pd.read_csv(run / "baselines.csv").groupby("method", sort=False)))
-    scores[Experiment.from_json((run / "config.json").read_text()).method] = pd.read_csv(run / "metrics.csv")
+    scores[read_experiment(run).method] = pd.read_csv(run / "metrics.csv")
     rows = {
         name: [value for metric in ("psnr", "ssim") for value in mean_interval(table[metric])]
         for name, table in scores.items()

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from orelib.config import Folders, shown
+from orelib.dataset import demand_whole_scenes
 from orelib.photographs import NOT_PHOTOGRAPHS, SUFFIXES, PhotographError, read_image
 
 SPLITS = ("train", "val", "test")
@@ -71,6 +72,8 @@ def load_pairs(folders: Folders) -> Pairs:
     ------
     FileNotFoundError
         When the folder is missing; says what to run first.
+    DamagedFileError
+        Lists all images of embedded scenes that are missing or not what was rendered.
     PairError
         Lists all of: a missing partner, different sizes, an unreadable, empty or too small image, two files with one
         stem, a file that is no image, an empty folder, and the same image in two splits.
@@ -81,6 +84,8 @@ def load_pairs(folders: Folders) -> Pairs:
         if "+" in root.name:  # a data set of changed scenes
             cure = f"run python -m orelib.study scenes {folders.profile} --changes {folders.changes!r} first"
         raise FileNotFoundError(f"{shown(root)} holds no finished data set: {cure}")
+    if folders.embedded:
+        demand_whole_scenes(root)
     problems: list[str] = []
     pairs = hold_out(root, find_pairs(root, problems), problems)
     rows = _inspect(pairs, problems)

@@ -1,8 +1,11 @@
-"""Where a result comes from: code, packages, processor, data and times, as ``provenance.json`` of a run folder."""
+"""Where a result comes from: code, packages, processor, data and times, as ``provenance.json`` of a run folder.
+
+It also holds the checksums of the finished files beside it, with which whoever reads one sees whether it is still
+what was written.
+"""
 
 from __future__ import annotations
 
-import json
 import platform
 import subprocess
 from datetime import datetime, timezone
@@ -10,24 +13,75 @@ from importlib.metadata import version
 from pathlib import Path
 
 import orelib
-from orelib.files import write_text
+from orelib.checksums import DamagedFileError, file_checksum, read_json, write_json
+from orelib.config import Experiment, shown
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "pandas", "pillow")
 
 
+NAME = "provenance.json"
+
+
 def read_provenance(run: Path) -> dict:
-    return json.loads((Path(run) / "provenance.json").read_text())
+    """The facts in the ``provenance.json`` of a run or results folder.
+
+    Raises FileNotFoundError when there is none, and DamagedFileError when it was cut or changed.
+    """
+    return read_json(Path(run) / NAME, "put back a copy of it, or delete the folder and make its contents again")
 
 
-def write_provenance(run: Path, **facts) -> None:
-    """Adds facts to the run's provenance."""
-    path = Path(run) / "provenance.json"
-    known = read_provenance(run) if path.exists() else {}
-    write_text(path, json.dumps(known | facts, indent=1) + "\n")
+def write_provenance(run: Path, *files: str, **facts) -> None:
+    """Adds facts to the provenance of a folder, and the checksums of ``files``, names of finished files in it."""
+    run = Path(run)
+    known = read_provenance(run) if (run / NAME).exists() else {}
+    if files:
+        facts["files"] = known.get("files", {}) | {name: file_checksum(run / name) for name in files}
+    write_json(run / NAME, known | facts)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file exists and is what the provenance beside it lists: finished and not damaged since.
+
+    Raises DamagedFileError when the provenance itself is damaged.
+    """
+    path = Path(path)
+    return path.exists() and _listed(path) == file_checksum(path)
+
+
+def demand_whole(path: Path) -> Path:
+    """The path itself, of a file that is what the provenance beside it lists, or that none lists.
+
+    The latter are files of earlier versions and of runs that are not finished yet. Raises DamagedFileError for any
+    other.
+    """
+    path = Path(path)
+    if path.exists() and _listed(path) not in (None, file_checksum(path)):
+        cure = "put back a copy of it, or delete it and run the notebook that makes it again"
+        raise DamagedFileError(f"{shown(path)} is not what was written (its checksum differs): {cure}")
+    return path
+
+
+def _listed(path: Path) -> str | None:
+    if not (path.parent / NAME).exists():
+        return None
+    return read_provenance(path.parent).get("files", {}).get(path.name)
+
+
+def read_experiment(run: Path) -> Experiment:
+    """The settings of a run, from its ``config.json``.
+
+    Raises FileNotFoundError when there is none, and DamagedFileError when it was cut or changed.
+    """
+    path = demand_whole(Path(run) / "config.json")
+    try:
+        return Experiment.from_json(path.read_text(encoding="utf-8"))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        cure = "run notebooks/03_training.ipynb for it again, which mends it"
+        raise DamagedFileError(f"{shown(path)} is damaged ({error}): {cure}") from error
 
 
 def record_session(run: Path) -> None:
-    """Adds an entry to ``sessions``: code, packages and processor of a start or a resumption."""
+    """Adds an entry to ``sessions``: code, packages and processor of a start or a resumption of training."""
     changes = _git("status", "--porcelain", "--untracked-files=no")
     session = {
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -201,6 +201,14 @@ def export_onnx(path: Path, out: Path) -> None:
     graph.save(out, {"orelib": json.dumps(about)})
 
 
+def read_about(path: Path) -> dict:
+    """What a ``generator.safetensors`` says of itself: experiment, data checksum, step, version, scale.
+
+    Raises FileNotFoundError and ModelFileError as :func:`load_restorer`.
+    """
+    return _read(path)[0]
+
+
 def load_weights(generator: nn.Module, path: Path) -> dict:
     """Gives a generator the weights in a ``generator.safetensors``; returns what the file says of itself.
 

@@ -21,7 +21,7 @@ from torch import nn
 
 from orelib.baselines import Restore
 from orelib.config import Experiment, Folders, shown
-from orelib.dataset import read_scenes, render_dataset
+from orelib.dataset import demand_whole_scenes, read_scenes, render_dataset
 from orelib.segmentation import SMALLEST_MM, Segmenter
 
 SCENES = {"scene_size": (512, 512), "px_per_mm": 4.0, "zoom": 1.0, "train_pairs": 0, "val_pairs": 8, "test_pairs": 30}
@@ -104,6 +104,7 @@ def score_sizing(
     """
     if not (Path(folder) / "manifest.json").exists():
         raise FileNotFoundError(f"{shown(folder)} holds no scenes for sizing: run make study PROFILE=<profile> first")
+    demand_whole_scenes(folder, (side, "labels"))
     scenes = read_scenes(folder)
     rows, classes = [], []
     for stem, px_per_mm in scenes.loc[scenes["split"] == split, ["stem", "px_per_mm"]].itertuples(index=False):

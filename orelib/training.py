@@ -3,10 +3,10 @@
 A run folder is the unit of truth:
 
 ``config.json``            the :class:`~orelib.config.Experiment`
-``provenance.json``        code, packages, processor, data checksum, times
+``provenance.json``        code, packages, processor, data checksum, times, checksums of the other files
 ``history.csv``            a row a step, a column a loss term
 ``validation.csv``         PSNR and SSIM of the validation images, every ``validate_every`` steps
-``checkpoint.pt``          everything needed to go on
+``checkpoint.pt``          everything needed to go on, logs and settings among it; a finished run has none
 ``generator.safetensors``  the generator that scored highest on the validation images, see :mod:`orelib.restore`
 
 Beside it, ``pixels`` holds the decoded training photographs, which the runs of a results folder share
@@ -19,36 +19,46 @@ the samples and initial weights are the same there.
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from torch.utils.data import DataLoader
 
-from orelib.config import Experiment, SettingsError, kit_root, shown
-from orelib.files import appearing, write_text
+from orelib.checkpoint import read_checkpoint, write_checkpoint
+from orelib.checksums import DamagedFileError
+from orelib.config import Experiment, Folders, SettingsError, kit_root, shown
+from orelib.files import write_text
 from orelib.methods import METHOD_CLASSES, Method
 from orelib.metrics import psnr, ssim
 from orelib.mosaic import MosaicSamples, to_network
 from orelib.pairs import Pairs
 from orelib.pixels import decoded
 from orelib.progress import Progress
-from orelib.provenance import read_provenance, record_session, write_provenance
-from orelib.restore import Restorer, load_weights, save_generator
+from orelib.provenance import demand_whole, read_experiment, read_provenance, record_session, write_provenance
+from orelib.restore import Restorer, load_weights, read_about, save_generator
 
 HEADLINES = ("generator", "discriminator")  # the losses that the progress line shows, as G and D
 
 
 def read_log(run: Path, name: str) -> pd.DataFrame:
-    """``history.csv`` or ``validation.csv`` of a run; FileNotFoundError when it was not trained yet."""
+    """``history.csv`` or ``validation.csv`` of a run.
+
+    Raises FileNotFoundError when it was not trained yet, and DamagedFileError when the file was cut or changed.
+    """
     path = Path(run) / name
     if not path.exists():
-        method, _, seed = path.parent.name.rpartition("-seed")
-        cure = f"run notebooks/03_training.ipynb with method={method!r} and seed={seed} first"
+        if (path.parent / "generator.safetensors").exists():
+            cure = "put back a copy of it, or delete the folder to train anew"
+        else:
+            method, _, seed = path.parent.name.rpartition("-seed")
+            cure = f"run notebooks/03_training.ipynb with method={method!r} and seed={seed} first"
         raise FileNotFoundError(f"{shown(path)} is missing: {cure}")
-    return pd.read_csv(path)
+    return pd.read_csv(demand_whole(path))
 
 
 class TrainingError(RuntimeError):
@@ -63,41 +73,64 @@ def train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
     Raises
     ------
     SettingsError
-        When the folder holds a run with other settings or other data.
+        When the folder holds a run with other settings or other data. It is not touched then.
+    DamagedFileError
+        When files of an earlier call are damaged and cannot be made again.
     TrainingError
-        When a loss is no longer finite.
+        When a loss is no longer finite, or a checkpoint cannot be written.
     FileNotFoundError, ModelFileError
         When weights that the experiment names cannot be had: those to start from, or VGG19's.
     OSError, PairError
         When the training photographs cannot be decoded beside the run, see :func:`~orelib.pixels.decoded`.
     """
     run = Path(run)
-    known = _check(run, experiment, pairs)
-    if (run / "generator.safetensors").exists():
+    checkpoint, generator = run / "checkpoint.pt", run / "generator.safetensors"
+    saved = read_checkpoint(checkpoint) if checkpoint.exists() and not generator.exists() else None
+    known = _check(run, experiment, pairs, saved)
+    if generator.exists():
+        checkpoint.unlink(missing_ok=True)  # it is the largest file of a run, and nothing goes on from it
         print(f"{shown(run)} is finished: {experiment.steps} steps. To train again, delete the folder.")
         return run
     device = start_torch(experiment)
     torch.manual_seed(experiment.seed)
     method = METHOD_CLASSES[experiment.method](experiment, device)
     origin = {}
-    if experiment.start_from and not (run / "checkpoint.pt").exists():
+    if experiment.start_from and not saved:
         about = load_weights(method.generator, kit_root() / Path(experiment.start_from).expanduser())
         origin = {"started_from": {"data_checksum": about["data_checksum"], "step": about["step"]}}
     if not known:  # only now, so that weights that cannot be had leave no folder behind
         _claim(run, experiment, pairs)
     record_session(run)
-    write_provenance(run, **origin)
-    log = _Log.resume(run, method)
+    write_provenance(run, "config.json", **origin)
+    log = _Log(run, method, pairs.checksum)
+    if saved:
+        log.resume(saved)
     if log.step < experiment.steps:
         _train_on(method, pairs, log)
     write_provenance(
-        run, training_seconds=round(log.seconds, 1), seconds_per_step=round(log.seconds / log.step, 4),
+        run, "history.csv", "validation.csv",
+        training_seconds=round(log.seconds, 1), seconds_per_step=round(log.seconds / log.step, 4),
         kept_step=log.best["step"], validation_psnr=log.best["psnr"], device=str(device),
     )  # fmt: skip
     # Last, because it says that the run is finished.
-    path, best = run / "generator.safetensors", log.best
-    save_generator(path, best["generator"], experiment, pairs.checksum, best["step"], pairs.embedded)
+    best = log.best
+    save_generator(generator, best["generator"], experiment, pairs.checksum, best["step"], pairs.embedded)
+    checkpoint.unlink(missing_ok=True)
     return run
+
+
+def refuse_other_images(folders: Folders, pairs: Pairs) -> None:
+    """Raises SettingsError when a results folder holds runs on other images than ``pairs``; changes nothing.
+
+    Runs of changed settings, which may have scenes of their own, are passed over.
+    """
+    runs = [path.parent for path in sorted(folders.results.glob("*-seed*/provenance.json")) if "+" not in str(path)]
+    other = [shown(run) for run in runs if read_provenance(run).get("data_checksum", pairs.checksum) != pairs.checksum]
+    if other:
+        raise SettingsError(
+            f"trained on other images than those in {shown(folders.data)} now: {', '.join(other)}. "
+            "Nothing was changed: choose another results_dir, or delete these folders to train anew"
+        )
 
 
 def start_torch(experiment: Experiment) -> torch.device:
@@ -111,13 +144,12 @@ def start_torch(experiment: Experiment) -> torch.device:
     return torch.device("cuda" if cuda else "cpu")
 
 
-def _check(run: Path, experiment: Experiment, pairs: Pairs) -> bool:
+def _check(run: Path, experiment: Experiment, pairs: Pairs, saved: dict | None) -> bool:
     """Whether the folder holds this very run, begun or finished; SettingsError when it holds another."""
-    config = run / "config.json"
-    if not config.exists():
+    earlier, checksum = _identity(run, saved)
+    if earlier is None:
         return False
     cure = "delete the folder to train anew, or choose another results_dir"
-    earlier = Experiment.from_json(config.read_text())
     if earlier != experiment:
         changed = [
             f"{name}: {value!r} there, {getattr(experiment, name)!r} now"
@@ -125,13 +157,52 @@ def _check(run: Path, experiment: Experiment, pairs: Pairs) -> bool:
             if value != getattr(experiment, name)
         ]
         raise SettingsError(f"{shown(run)} holds a run with other settings ({'; '.join(changed)}): {cure}")
-    if read_provenance(run)["data_checksum"] != pairs.checksum:
+    if checksum != pairs.checksum:
         raise SettingsError(f"{shown(run)} holds a run on other images than these: {cure}")
+    _mend(run, experiment, pairs)
     return True
+
+
+def _identity(run: Path, saved: dict | None) -> tuple[Experiment | None, str]:
+    """Settings and data checksum of the run in a folder, from the file that most depends on it; None without a run."""
+    if (run / "generator.safetensors").exists():
+        about = read_about(run / "generator.safetensors")
+        return Experiment.from_json(json.dumps(about["experiment"])), about["data_checksum"]
+    if saved:
+        return Experiment.from_json(saved["experiment"]), saved["data_checksum"]
+    if (run / "config.json").exists():  # begun, and stopped before its first checkpoint: nothing to lose
+        try:
+            return read_experiment(run), read_provenance(run)["data_checksum"]
+        except (DamagedFileError, FileNotFoundError, KeyError):
+            return None, ""
+    return None, ""
+
+
+def _mend(run: Path, experiment: Experiment, pairs: Pairs) -> None:
+    """Writes what was lost or damaged of a run's description again, as far as the run itself holds it, too.
+
+    Raises DamagedFileError or FileNotFoundError for the provenance of a finished run: nothing else holds its times.
+    """
+    try:
+        read_provenance(run)
+    except (DamagedFileError, FileNotFoundError):
+        if (run / "generator.safetensors").exists():
+            raise
+        print(f"{shown(run / 'provenance.json')} was missing or damaged: it begins anew with this session")
+        _claim(run, experiment, pairs)
+    try:
+        whole = read_experiment(run) == experiment
+    except (DamagedFileError, FileNotFoundError):
+        whole = False
+    if not whole:
+        print(f"{shown(run / 'config.json')} was missing or damaged: it is written again")
+        write_text(run / "config.json", experiment.to_json())
+        write_provenance(run, "config.json")
 
 
 def _claim(run: Path, experiment: Experiment, pairs: Pairs) -> None:
     """Writes settings and provenance of a new run; the settings last, because they say that the folder is taken."""
+    (run / "provenance.json").unlink(missing_ok=True)
     write_provenance(
         run, data_checksum=pairs.checksum,
         train_pairs=len(pairs.train), val_pairs=len(pairs.val), test_pairs=len(pairs.test),
@@ -153,23 +224,25 @@ def _train_on(method: Method, pairs: Pairs, log: _Log) -> None:
         sampler=range(log.step * batch, len(samples)),
         num_workers=experiment.loader_workers,
         generator=torch.Generator(),  # of its own, so that starting a loader does not move the run's random state
-        pin_memory=device.type == "cuda",
+        # Arrays, because tensors would come from the workers through /dev/shm, which may be tiny.
+        collate_fn=_stacked,
     )
     validation = [pair.load() for pair in pairs.val]
     progress = Progress(experiment.steps, f"{experiment.method} seed {experiment.seed}", start=log.step)
     log.restore_random_state()
     began = time.monotonic() - log.seconds
-    for x, y in loader:
-        losses = method.step(to_network(x, device), to_network(y, device))
+    for batch_of_images in loader:
+        x, y = (to_network(torch.from_numpy(images), device) for images in batch_of_images)
+        losses = method.step(x, y)
         values = torch.stack(list(losses.values())).tolist()
         log.step += 1
         log.record(list(losses), values, epoch=(log.step - 1) * batch // len(pairs.train))
         if not all(map(math.isfinite, values)):
             bad = [name for name, value in zip(losses, values, strict=True) if not math.isfinite(value)]
             raise TrainingError(
-                f"step {log.step} of {shown(log.run)}: loss not finite ({', '.join(bad)}); the last good state is "
-                f"checkpoint.pt at step {log.saved_step}. Try a smaller learning_rate (now {experiment.learning_rate}) "
-                "or smaller loss weights in a new results_dir."
+                f"step {log.step} of {shown(log.run)}: loss not finite ({', '.join(bad)}); {log.last_good_state}. "
+                f"Try a smaller learning_rate (now {experiment.learning_rate}) or smaller loss weights in a new "
+                "results_dir."
             )
         last = log.step == experiment.steps
         if last or log.step % experiment.validate_every == 0:
@@ -180,6 +253,12 @@ def _train_on(method: Method, pairs: Pairs, log: _Log) -> None:
         named = dict(zip(losses, values, strict=True))
         progress.advance(note="  ".join(f"{name[0].upper()} {named[name]:.2f}" for name in HEADLINES if name in named))
     progress.close()
+
+
+def _stacked(samples: list) -> tuple[np.ndarray, np.ndarray]:
+    """Wet and dry samples as two batches, uint8 (B, H, W, 3)."""
+    wet, dry = zip(*samples, strict=True)
+    return np.stack(wet), np.stack(dry)
 
 
 def validate(method: Method, validation: list) -> tuple[float, float]:
@@ -194,12 +273,11 @@ def validate(method: Method, validation: list) -> tuple[float, float]:
 class _Log:
     """What a run has written down so far, and how it is saved and found again.
 
-    The CSV files are written before the checkpoint. A kill in between leaves them longer than the checkpoint, so they
-    are cut to its step on resume.
+    The checkpoint holds all of it. The CSV files are copies for readers, written after it.
     """
 
-    def __init__(self, run: Path, method: Method):
-        self.run, self.method = run, method
+    def __init__(self, run: Path, method: Method, data_checksum: str):
+        self.run, self.method, self.data_checksum = run, method, data_checksum
         self.step = self.saved_step = 0
         self.seconds = 0.0
         self.history: list[str] = []
@@ -207,19 +285,20 @@ class _Log:
         self.best: dict = {"psnr": -math.inf, "step": 0, "generator": {}}
         self.random_state = None
 
-    @classmethod
-    def resume(cls, run: Path, method: Method) -> _Log:
-        log = cls(run, method)
-        path = run / "checkpoint.pt"
-        if path.exists():
-            saved = torch.load(path, map_location="cpu", weights_only=True)
-            method.load_state_dict(saved["method"])
-            log.step = log.saved_step = saved["step"]
-            log.seconds, log.best, log.random_state = saved["seconds"], saved["best"], saved["random_state"]
-            log.history = (run / "history.csv").read_text().splitlines()[: log.step + 1]
-            log.validation = (run / "validation.csv").read_text().splitlines()[: saved["validations"] + 1]
-            print(f"going on from step {log.step} of {shown(run)}")
-        return log
+    def resume(self, saved: dict) -> None:
+        """Takes up what :meth:`save` put into a checkpoint."""
+        self.method.load_state_dict(saved["method"])
+        self.step = self.saved_step = saved["step"]
+        self.seconds, self.best, self.random_state = saved["seconds"], saved["best"], saved["random_state"]
+        self.history, self.validation = saved["history"].splitlines(), saved["validation"].splitlines()
+        self._write_tables()  # which may be older, newer or damaged
+        print(f"going on from step {self.step} of {shown(self.run)}")
+
+    @property
+    def last_good_state(self) -> str:
+        if not self.saved_step:
+            return "nothing was saved before"
+        return f"the last good state is checkpoint.pt at step {self.saved_step}"
 
     def restore_random_state(self) -> None:
         if self.random_state is not None:
@@ -241,17 +320,24 @@ class _Log:
             self.best = {"psnr": psnr, "step": self.step, "generator": weights}
 
     def save(self) -> None:
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        state = {
+            "experiment": self.method.experiment.to_json(), "data_checksum": self.data_checksum,
+            "step": self.step, "seconds": self.seconds, "best": self.best,
+            "history": "\n".join(self.history), "validation": "\n".join(self.validation),
+            "random_state": {"cpu": torch.get_rng_state(), "cuda": cuda},
+            "method": self.method.state_dict(),
+        }  # fmt: skip
+        try:
+            write_checkpoint(self.run / "checkpoint.pt", state)
+            self.saved_step = self.step
+            self._write_tables()
+        except OSError as error:
+            raise TrainingError(
+                f"step {self.step} of {shown(self.run)}: {error}; {self.last_good_state}. Make room on the disk, and "
+                "start again: training goes on from there."
+            ) from error
+
+    def _write_tables(self) -> None:
         write_text(self.run / "history.csv", "\n".join(self.history) + "\n")
         write_text(self.run / "validation.csv", "\n".join(self.validation) + "\n")
-        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-        with appearing(self.run / "checkpoint.pt") as temporary:
-            torch.save(
-                {
-                    "step": self.step, "seconds": self.seconds, "best": self.best,
-                    "validations": len(self.validation) - 1,
-                    "random_state": {"cpu": torch.get_rng_state(), "cuda": cuda},
-                    "method": self.method.state_dict(),
-                },
-                temporary,
-            )  # fmt: skip
-        self.saved_step = self.step

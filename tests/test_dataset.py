@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from orelib import dataset
+from orelib.checksums import DamagedFileError
 from orelib.config import Experiment
-from orelib.dataset import read_particles, read_scenes, render_dataset
+from orelib.dataset import LAYERS, demand_whole_scenes, read_particles, read_scenes, render_dataset
 
 
 @pytest.fixture
@@ -49,6 +50,56 @@ def test_a_data_set_goes_on_where_it_stopped_with_any_number_of_workers(tmp_path
     assert image.with_name("0000.png").stat().st_mtime_ns == kept
 
 
+def damage(path, how):
+    """Deletes a file, or cuts or changes it."""
+    content = path.read_bytes()
+    path.unlink()
+    if how != "deleted":
+        at = len(content) // 2
+        path.write_bytes(content[:at] if how == "cut" else content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+
+
+FILES = [*(f"{layer}/0001.png" for layer in LAYERS), "particles/0001.csv", "truth/0001.json", "../manifest.json"]
+
+
+@pytest.mark.parametrize("how", ["deleted", "cut", "changed"])
+@pytest.mark.parametrize("name", FILES)
+def test_a_damaged_scene_is_refused_and_rendered_again(tmp_path, tiny, capsys, name, how):
+    manifest = render_dataset(tmp_path, tiny, workers=1)
+    path = (tmp_path / "train" / name).resolve()
+    whole, described = path.read_bytes(), manifest.read_bytes()
+    damage(path, how)
+    if "truth" not in name:  # which only rendering reads
+        with pytest.raises(
+            (DamagedFileError, FileNotFoundError), match=rf"(?s){path.name}.*01_dataset|01_.*{path.name}"
+        ):
+            demand_whole_scenes(tmp_path, (*LAYERS, "particles"))
+    render_dataset(tmp_path, tiny, workers=1)
+    assert path.read_bytes() == whole
+    assert manifest.read_bytes() == described
+    demand_whole_scenes(tmp_path, (*LAYERS, "particles"))
+    if how != "deleted" and "manifest" not in name:
+        assert f"{path.name}: missing or damaged" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("how", ["deleted", "cut", "changed"])
+def test_scenes_whose_settings_are_lost_are_not_mixed_with_others(tmp_path, tiny, how):
+    render_dataset(tmp_path, tiny, workers=1)
+    damage(tmp_path / "settings.json", how)
+    with pytest.raises((DamagedFileError, FileNotFoundError), match=r"settings\.json.*delete the folder"):
+        render_dataset(tmp_path, tiny.replace(px_per_mm=2.0), workers=1)
+
+
+def test_swapped_images_are_found(tmp_path, tiny):
+    render_dataset(tmp_path, tiny, workers=1)
+    wet, dry = (tmp_path / "test" / side / "0000.png" for side in ("wet", "dry"))
+    content = wet.read_bytes()
+    wet.write_bytes(dry.read_bytes())
+    dry.write_bytes(content)
+    with pytest.raises(DamagedFileError, match=r"(?s)wet.0000\.png.*dry.0000\.png"):
+        demand_whole_scenes(tmp_path)
+
+
 def test_splits_never_share_a_seed(tmp_path, tiny):
     scenes = json.loads(render_dataset(tmp_path, tiny, workers=1).read_text())["scenes"]
     assert len({scene["seed"] for scene in scenes}) == len(scenes) == 5
@@ -76,7 +127,7 @@ def test_another_scenes_seed_shares_no_scene_and_older_data_sets_have_the_first(
     assert not one & other
     settings = manifest.with_name("settings.json")
     older = json.loads(settings.read_text())
-    del older["scenes_seed"]
+    del older["scenes_seed"], older["checksum"]
     settings.write_text(json.dumps(older))
     assert render_dataset(tmp_path / "one", tiny, workers=1) == manifest
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from orelib.config import Folders
+from orelib.checksums import DamagedFileError
+from orelib.config import Experiment, Folders
+from orelib.dataset import render_dataset
 from orelib.pairs import PairError, load_pairs, pixel_counts
 from orelib.photographs import read_image
 
@@ -122,9 +124,12 @@ def test_real_core_photographs_pass(real_core):
     assert (len(pairs.train), len(pairs.val), len(pairs.test)) == (21, 3, 9)
 
 
-def test_pairs_say_whether_they_are_the_kits_own(pairs, pair_folder, tmp_path, monkeypatch):
+def test_pairs_say_whether_they_are_the_kits_own(pairs, tmp_path, monkeypatch):
     assert not pairs.embedded
-    shutil.copytree(pair_folder, tmp_path / "data" / "smoke")
-    (tmp_path / "data" / "smoke" / "manifest.json").touch()
     monkeypatch.chdir(tmp_path)
+    render_dataset(tmp_path / "data" / "smoke", Experiment.from_profile("smoke"), workers=1)
     assert load_pairs(Folders("smoke")).embedded
+    (tmp_path / "data" / "smoke" / "train" / "wet" / "0002.png").unlink()
+    (tmp_path / "data" / "smoke" / "train" / "dry" / "0002.png").unlink()
+    with pytest.raises(DamagedFileError, match=r"(?s)01_dataset.*wet.0002\.png.*dry.0002\.png"):
+        load_pairs(Folders("smoke"))

@@ -4,21 +4,26 @@ import json
 import subprocess
 import sys
 import time
+import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from orelib import training
 from orelib.baselines import BASELINES
+from orelib.checkpoint import read_checkpoint
+from orelib.checksums import DamagedFileError
 from orelib.config import METHODS, Experiment, Folders, SettingsError
 from orelib.evaluation import evaluate, summary
 from orelib.methods import METHOD_CLASSES
-from orelib.provenance import read_provenance
+from orelib.provenance import demand_whole, is_whole, read_provenance, write_provenance
 from orelib.restore import load_restorer
 from orelib.table3 import build_table3
-from orelib.training import TrainingError, read_log, train
+from orelib.training import TrainingError, read_log, refuse_other_images, train
 
 RESULT = ("history.csv", "validation.csv", "generator.safetensors")
 
@@ -84,23 +89,127 @@ def test_an_interrupted_run_ends_like_an_uninterrupted_one(tmp_path, pairs, monk
         assert (cut / name).read_bytes() == (whole / name).read_bytes(), name
 
 
-def test_a_kill_between_history_and_checkpoint_loses_nothing(tmp_path, experiment, pairs, monkeypatch):
+def cut_run(tmp_path, experiment, pairs, monkeypatch, steps=6):
+    """A run that was stopped after its checkpoint at step 4, and the whole one that it has to become."""
+    whole = train(experiment, pairs, tmp_path / "whole")
+    with monkeypatch.context() as patched:
+        stop_after(patched, experiment.method, steps)
+        with pytest.raises(KeyboardInterrupt):
+            train(experiment, pairs, tmp_path / "cut")
+    return tmp_path / "cut", whole
+
+
+def assert_same(run, whole):
+    for name in RESULT:
+        assert (run / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+def test_a_kill_between_checkpoint_and_history_loses_nothing(tmp_path, experiment, pairs, monkeypatch):
+    whole = train(experiment, pairs, tmp_path / "whole")
+    written, write = [], training.write_text
+
+    def write_once(path, text):
+        if written and path.name == "history.csv":
+            raise KeyboardInterrupt
+        written.append(path.name == "history.csv")
+        write(path, text)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "write_text", write_once)
+        with pytest.raises(KeyboardInterrupt):
+            train(experiment, pairs, tmp_path / "cut")
+    assert read_checkpoint(tmp_path / "cut" / "checkpoint.pt")["step"] > 0
+    assert_same(train(experiment, pairs, tmp_path / "cut"), whole)
+
+
+@pytest.mark.parametrize("name", ["history.csv", "validation.csv", "config.json", "provenance.json"])
+@pytest.mark.parametrize("damage", ["deleted", "emptied", "cut", "changed"])
+def test_what_a_checkpoint_holds_too_is_made_again(tmp_path, experiment, pairs, monkeypatch, name, damage):
+    cut, whole = cut_run(tmp_path, experiment, pairs, monkeypatch)
+    content = (cut / name).read_bytes()
+    (cut / name).unlink()
+    if damage != "deleted":
+        at = len(content) // 2
+        changed = {"emptied": b"", "cut": content[:at], "changed": content[:at] + b"\0" + content[at + 1 :]}
+        (cut / name).write_bytes(changed[damage])
+    assert_same(train(experiment, pairs, cut), whole)
+    assert Experiment.from_json((cut / "config.json").read_text()) == experiment
+    assert read_provenance(cut)["data_checksum"] == pairs.checksum
+    assert all(is_whole(cut / name) for name in ("history.csv", "validation.csv", "config.json"))
+
+
+def test_a_checkpoint_knows_its_settings_and_images(tmp_path, experiment, pairs, monkeypatch):
+    cut, _ = cut_run(tmp_path, experiment, pairs, monkeypatch)
+    (cut / "config.json").unlink()
+    (cut / "provenance.json").unlink()
+    with pytest.raises(SettingsError, match="other images"):
+        train(experiment, replace(pairs, checksum="another"), cut)
+    with pytest.raises(SettingsError, match="learning_rate"):
+        train(experiment.replace(learning_rate=0.01), pairs, cut)
+
+
+def test_a_finished_run_knows_its_settings_and_images(tmp_path, experiment, pairs):
+    run = train(experiment, pairs, tmp_path)
+    (run / "config.json").unlink()
+    with pytest.raises(SettingsError, match="other images"):
+        train(experiment, replace(pairs, checksum="another"), run)
+    assert not (run / "config.json").exists()
+    train(experiment, pairs, run)
+    assert Experiment.from_json((run / "config.json").read_text()) == experiment
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path, experiment, pairs, monkeypatch):
+    cut, _ = cut_run(tmp_path, experiment, pairs, monkeypatch)
+    path = cut / "checkpoint.pt"
+    content = path.read_bytes()
+    weights = max(zipfile.ZipFile(path).infolist(), key=lambda member: member.file_size)
+    at = weights.header_offset + weights.file_size // 2
+    for damaged in (content[: len(content) // 2], b"", content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]):
+        path.write_bytes(damaged)
+        with pytest.raises(DamagedFileError, match=r"checkpoint\.pt is damaged .*delete the folder"):
+            train(experiment, pairs, cut)
+        assert path.read_bytes() == damaged
+
+
+def test_a_checkpoint_of_an_earlier_version_is_refused(tmp_path, experiment, pairs, monkeypatch):
+    cut, _ = cut_run(tmp_path, experiment, pairs, monkeypatch)
+    torch.save({"step": 4}, cut / "checkpoint.pt")
+    with pytest.raises(DamagedFileError, match="earlier version"):
+        train(experiment, pairs, cut)
+
+
+def test_a_finished_run_keeps_no_checkpoint(tmp_path, experiment, pairs):
+    run = train(experiment, pairs, tmp_path)
+    assert not (run / "checkpoint.pt").exists()
+    (run / "checkpoint.pt").write_bytes(b"left by a kill")
+    train(experiment, pairs, run)
+    assert not (run / "checkpoint.pt").exists()
+
+
+def test_a_full_disk_stops_the_run_and_keeps_the_last_checkpoint(tmp_path, experiment, pairs, monkeypatch):
     whole = train(experiment, pairs, tmp_path / "whole")
     saved, save = [], torch.save
 
-    def save_once(*arguments):
+    def save_once(state, path):
         if saved:
-            raise KeyboardInterrupt
-        saved.append(save(*arguments))
+            Path(path).write_bytes(b"half")
+            raise RuntimeError("PytorchStreamWriter failed writing file data/3: file write failed")
+        saved.append(save(state, path))
 
     with monkeypatch.context() as patched:
         patched.setattr(torch, "save", save_once)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(TrainingError, match=r"step 8 .*checkpoint\.pt cannot be written .* at step 4.*Make room"):
             train(experiment, pairs, tmp_path / "cut")
-    assert len(read_log(tmp_path / "cut", "history.csv")) == 8  # ahead of the checkpoint, which is at step 4
-    cut = train(experiment, pairs, tmp_path / "cut")
-    for name in RESULT:
-        assert (cut / name).read_bytes() == (whole / name).read_bytes(), name
+    assert not [path for path in (tmp_path / "cut").iterdir() if path.name.startswith(".")]
+    assert_same(train(experiment, pairs, tmp_path / "cut"), whole)
+
+
+def test_results_on_other_images_are_refused_before_anything_is_written(tmp_path, experiment, pairs):
+    folders = Folders("smoke", results_dir=str(tmp_path))
+    train(experiment, pairs, folders.run("improved", 0))
+    refuse_other_images(folders, pairs)
+    with pytest.raises(SettingsError, match=r"improved-seed0.*another results_dir"):
+        refuse_other_images(folders, replace(pairs, checksum="another"))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -151,16 +260,23 @@ train(experiment, pairs, Path(sys.argv[2]))
 """
 
 
+def inode(path):
+    """Another one as soon as the file was written anew; None while there is none, as after the end of a run."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
 def test_sigkill_at_any_moment_changes_nothing(tmp_path, pair_folder):
     command = [sys.executable, "-c", TRAINER, str(pair_folder)]
     subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True, timeout=120)
     cut = tmp_path / "cut"
     for wait in (0.0, 0.15, 0.4):
         process = subprocess.Popen([*command, str(cut)], stdout=subprocess.DEVNULL)
-        checkpoint = cut / "checkpoint.pt"
-        seen, began = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0, time.monotonic()
+        seen, began = inode(cut / "checkpoint.pt"), time.monotonic()
         while process.poll() is None and time.monotonic() - began < 60:
-            if checkpoint.exists() and checkpoint.stat().st_mtime_ns != seen:
+            if inode(cut / "checkpoint.pt") not in (None, seen):
                 break
             time.sleep(0.01)
         time.sleep(wait)
@@ -202,7 +318,14 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_advice(tmp_path, experimen
         train(experiment, pairs, tmp_path)
     assert "0.0002" in str(error.value)
     assert not (tmp_path / "generator.safetensors").exists()
-    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 4
+    assert read_checkpoint(tmp_path / "checkpoint.pt")["step"] == 4
+
+
+def test_a_loss_that_is_not_finite_at_once_names_no_checkpoint(tmp_path, experiment, pairs, monkeypatch):
+    bad = {"generator": torch.tensor(float("nan"))}
+    monkeypatch.setattr(METHOD_CLASSES["improved"], "step", lambda self, x, y: bad)
+    with pytest.raises(TrainingError, match="nothing was saved before"):
+        train(experiment, pairs, tmp_path)
 
 
 def test_worker_processes_give_the_same_run(tmp_path, experiment, pairs):
@@ -249,6 +372,32 @@ def test_evaluation_writes_tidy_scores_once(tmp_path, experiment, pairs):
     written = (run / "metrics.csv").stat().st_mtime_ns
     evaluate(run, pairs)
     assert (run / "metrics.csv").stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize("name", ["metrics.csv", "baselines.csv"])
+@pytest.mark.parametrize("listed", [True, False])
+def test_scores_that_lack_images_are_computed_again(tmp_path, experiment, pairs, capsys, name, listed):
+    run = train(experiment, pairs, tmp_path / "improved-seed0")
+    evaluate(run, pairs)
+    whole = (run / name).read_bytes()
+    if not listed:  # as an earlier version of the kit left it
+        write_provenance(run, files={})
+    (run / name).write_bytes(whole[: whole.index(b"belt_7")])
+    evaluate(run, pairs)
+    assert (run / name).read_bytes() == whole
+    assert f"{name} is damaged" in capsys.readouterr().out
+
+
+def test_a_changed_score_is_found(tmp_path, experiment, pairs):
+    run = train(experiment, pairs, tmp_path)
+    evaluate(run, pairs)
+    whole = (run / "metrics.csv").read_text()
+    digit = whole.index("belt_6,") + len("belt_6,")
+    (run / "metrics.csv").write_text(whole[:digit] + ("1" if whole[digit] == "2" else "2") + whole[digit + 1 :])
+    with pytest.raises(DamagedFileError, match=r"metrics\.csv is not what was written"):
+        demand_whole(run / "metrics.csv")
+    evaluate(run, pairs)
+    assert (run / "metrics.csv").read_text() == whole
 
 
 def test_the_same_seed_gives_the_same_table_and_another_seed_another(tmp_path, pairs):
