@@ -16,6 +16,15 @@ PEERS := .venv-peers
 SOURCES := orelib benchmarks tests notebooks  # not the results of a reader, which hold executed notebooks
 INSTALLED := $(VENV)/installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Folders may be called anything, 007 or it's {mine}: so recipes take them from the environment, and Snakemake, which
+# would read numbers, gets quoted text.
+export PROFILE SEED DATA_DIR RESULTS_DIR
+QUOTED := python -c 'import json, os, sys; print(json.dumps(os.environ[sys.argv[1]]))'
+CONFIG = profile="$$PROFILE" seed="$$SEED" results_dir="$$($(QUOTED) RESULTS_DIR)" data_dir="$$($(QUOTED) DATA_DIR)"
+# After a kill, Snakemake's lock is stale and its last outputs may be incomplete: both are safe to go on from, since
+# every file appears whole, and two runs side by side would only write the same bytes twice.
+SNAKEMAKE := snakemake --cores $(CORES) --resources gpu=1 --nolock --rerun-incomplete --quiet progress rules host reason
+INTERRUPTED := trap 'echo "Interrupted. What is finished is kept: the same command goes on from there."' INT
 
 .DEFAULT_GOAL := help
 .PHONY: help env reproduce study tables segmenter test lint lab notebooks reference restorer bench requirements clean
@@ -36,11 +45,8 @@ $(INSTALLED): requirements.txt pyproject.toml
 	@touch $@
 
 reproduce: env  ## data, five methods, loss curves, Table 3, comparison: all that is missing; PROFILE=cpu: and the study
-	@# After a kill, Snakemake's lock is stale and its last outputs may be incomplete: both are safe to go on from,
-	@# since every file appears whole, and two runs side by side would only write the same bytes twice.
-	@snakemake --cores $(CORES) --resources gpu=1 --nolock --rerun-incomplete --quiet all --config profile=$(PROFILE) \
-	    seed=$(SEED) results_dir='$(RESULTS_DIR)' data_dir='$(DATA_DIR)'
-	@python -m orelib.table3 '$(RESULTS_DIR)/$(PROFILE)'
+	@$(INTERRUPTED); $(SNAKEMAKE) --config $(CONFIG)
+	@python -m orelib.table3 "$$RESULTS_DIR/$$PROFILE"
 ifeq ($(PROFILE)$(DATA_DIR),cpu)
 	$(MAKE) study
 endif
@@ -62,19 +68,18 @@ notebooks: env  ## execute the notebooks in place, as they are committed: quick 
 	jupyter nbconvert --to notebook --execute --inplace notebooks/0[1-7]*.ipynb
 	python -m ruff format notebooks
 	@# The results are those of these very notebooks, of which only the outputs are newer.
-	snakemake --cores 1 --nolock --quiet all --touch --config profile=quick seed=0 results_dir=results data_dir=
+	$(SNAKEMAKE) --touch --config profile=quick seed=0
 
 reference: reproduce  ## copy what the README quotes to results/reference/<profile>/
-	@test -z '$(DATA_DIR)' || { echo 'make reference publishes the embedded scenes: leave DATA_DIR out'; exit 1; }
-	set -o pipefail; mkdir -p 'results/reference/$(PROFILE)' && \
-	cd '$(RESULTS_DIR)/$(PROFILE)' && tar -cf - table3.csv figures/figure8_comparison.png figures/table3.png \
-	    $$(for file in config.json provenance.json validation.csv metrics.csv baselines.csv; do ls *-seed$(SEED)/$$file; done) \
-	    | tar -xf - -C '$(CURDIR)/results/reference/$(PROFILE)'
+	@test -z "$$DATA_DIR" || { echo 'make reference publishes the embedded scenes: leave DATA_DIR out'; exit 1; }
+	set -o pipefail; mkdir -p "results/reference/$$PROFILE" && \
+	cd "$$RESULTS_DIR/$$PROFILE" && tar -cf - table3.csv figures/figure8_comparison.png figures/table3.png \
+	    $$(for file in config.json provenance.json validation.csv metrics.csv baselines.csv; do ls *-seed"$$SEED"/$$file; done) \
+	    | tar -xf - -C "$(CURDIR)/results/reference/$$PROFILE"
 
 study: env  ## the published experiment: all methods and the ablation by several seeds, hours; PROFILE=cpu
-	@snakemake --cores $(CORES) --nolock --rerun-incomplete --quiet all --config profile=$(PROFILE) \
-	    results_dir='$(RESULTS_DIR)' -- study
-	python -m orelib.study keep $(PROFILE) --results-dir '$(RESULTS_DIR)'
+	@$(INTERRUPTED); $(SNAKEMAKE) --config $(CONFIG) data_dir= -- study
+	python -m orelib.study keep "$$PROFILE" --results-dir="$$RESULTS_DIR"
 
 tables: env  ## rebuild all tables and figures from results/reference/, a minute, nothing is trained
 	papermill notebooks/05_table3.ipynb - --no-progress-bar -r results_dir results/reference > /dev/null
@@ -82,12 +87,11 @@ tables: env  ## rebuild all tables and figures from results/reference/, a minute
 	python -m ruff format notebooks
 
 segmenter: env  ## train the segmenter that comes with the kit, minutes, and put it into orelib/segmenter/
-	snakemake --cores $(CORES) --nolock --rerun-incomplete --quiet all --config profile=cpu -- data/cpu/sizing/manifest.json
+	$(SNAKEMAKE) --config profile=cpu -- data/cpu/sizing/manifest.json
 	python -m orelib.study segmenter cpu
 
 restorer: env  ## train the restorer that comes with the kit, an hour or two, and put it into orelib/default_restorer/
-	snakemake --cores $(CORES) --nolock --rerun-incomplete --quiet all --config profile=restorer seed=0 -- \
-	    results/restorer/nafnet-seed0/metrics.csv
+	$(SNAKEMAKE) --config profile=restorer seed=0 -- results/restorer/nafnet-seed0/finished
 	mkdir -p results/reference/restorer/nafnet-seed0
 	cd results/restorer/nafnet-seed0 && cp config.json provenance.json validation.csv metrics.csv baselines.csv \
 	    '$(CURDIR)/results/reference/restorer/nafnet-seed0'
@@ -108,4 +112,4 @@ requirements:  ## pin the newest versions that pyproject.toml admits in requirem
 	    --custom-compile-command 'make requirements' --output-file requirements.txt pyproject.toml
 
 clean:  ## delete the embedded data and results of PROFILE
-	test -n '$(PROFILE)' && rm -rf 'data/$(PROFILE)' '$(RESULTS_DIR)/$(PROFILE)'
+	test -n "$$PROFILE" && rm -rf "data/$$PROFILE" "$$RESULTS_DIR/$$PROFILE"

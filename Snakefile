@@ -1,23 +1,54 @@
 # What depends on what. Called by the Makefile; also by hand: snakemake --cores 2 --config profile=smoke
-# Each rule but the last runs one notebook headless. A run folder's checkpoint.pt is no declared output on purpose: Snakemake
-# deletes the outputs of a failed job, and the checkpoint is what the next try goes on from.
+# Most rules run one notebook headless. Snakemake deletes the outputs of a rule before it runs it again, and of one that
+# failed. So what takes long to make is no declared output: a training declares an empty file, ``finished``, and Snakemake
+# never touches what else is in a run folder.
 
+import re
+from hashlib import sha256
 from pathlib import Path
 
+from snakemake.exceptions import WorkflowError
+
 from orelib.config import METHODS, Experiment, Folders
+from orelib.pairs import folder_state
 from orelib.study import study
+
+
+def text(name, default):
+    """A folder from --config, in which Snakemake takes 007 and 2024_05_12 for numbers."""
+    value = config.get(name) or default
+    if not isinstance(value, str):
+        raise WorkflowError(f"{name} was read as the number {value}: write --config {name}='\"...\"', with both quotes")
+    return value
+
+
+def without_braces(folder):
+    """A path of a folder in which Snakemake sees no wildcard: it takes {name} for one, and there is no escape."""
+    if not re.search("[{}]", folder):
+        return folder
+    link = Path(".snakemake", "results", sha256(folder.encode()).hexdigest()[:12])
+    link.parent.mkdir(parents=True, exist_ok=True)
+    if not link.is_symlink():
+        link.symlink_to(Path(folder).absolute())
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    return str(link)
+
 
 PROFILE = config.get("profile", "quick")
 SEED = config.get("seed", 0)
-RESULTS = str(Path(str(config.get("results_dir", "results"))).expanduser())
-DATA = str(config.get("data_dir") or "")  # empty: the embedded scenes
-TRAINING_THREADS = Experiment.from_profile(PROFILE).threads  # fixed, because another number gives other rounding
+RESULTS = str(Path(text("results_dir", "results")).expanduser())
+DATA = text("data_dir", "")  # empty: the embedded scenes
+TRAINING_THREADS = Experiment.from_profile(PROFILE, seed=SEED).threads  # fixed, because another number rounds otherwise
 
-OUT = f"{RESULTS}/{PROFILE}"
+OUT = f"{without_braces(RESULTS)}/{PROFILE}"
 FIGURES = f"{OUT}/figures"
 PAPERMILL = "papermill --engine orelib --no-progress-bar --log-level WARNING --stdout-file -"
 EMBEDDED = [] if DATA else [f"data/{PROFILE}/manifest.json"]
-PHOTOGRAPHS = sorted(str(path) for path in Path(DATA).expanduser().glob("*/*/*")) if DATA else []
+LASTING = ("generator.safetensors", "metrics.csv")  # of a finished run
+
+for finished in Path(OUT).glob("*-seed*/finished"):
+    if not all((finished.parent / name).exists() for name in LASTING):
+        finished.unlink()  # somebody deleted what it stands for
 
 
 def changes_of(wildcards):
@@ -39,17 +70,18 @@ def scenes_of(wildcards):
     return f"data/{Folders(PROFILE, changes=changes_of(wildcards)).data.name}/manifest.json" if not DATA else []
 
 
-def papermill(notebook, executed, *, data=False, changed=False, **parameters):
-    """The command that executes one notebook; ``-r`` keeps folder names text."""
-    command = f"{PAPERMILL} notebooks/{notebook} {{params.executed:q}} -p profile {PROFILE} -r results_dir {{params.results:q}}"
+def papermill(notebook, *, data=False, changed=False, **parameters):
+    """The command that executes one notebook; ``-r`` keeps text what it is."""
+    command = f"{PAPERMILL} notebooks/{notebook} {{params.executed:q}} -r profile {PROFILE} -r results_dir {{params.results:q}}"
     command += " -r data_dir {params.data:q}" if data and DATA else ""
     command += "".join(f" -p {name} {value}" for name, value in parameters.items())
     command += " {params.changed:q}" if changed else ""
-    return f"echo '== {executed}'; mkdir -p {{params.notebooks:q}}; {command}"
+    return f"echo == {{params.title:q}}; mkdir -p {{params.notebooks:q}}; {command}"
 
 
-# What a result depends on besides its input files; Snakemake runs a rule again when one of them changes.
-PARAMS = {"results": RESULTS, "data": DATA, "notebooks": f"{OUT}/notebooks", "seed": SEED}
+# What a result depends on besides its input files; Snakemake runs a rule again when one of them changes. Functions,
+# because Snakemake would look for wildcards in a text.
+PARAMS = {"results": lambda _: RESULTS, "data": lambda _: DATA, "notebooks": f"{OUT}/notebooks", "seed": SEED}
 
 
 rule all:
@@ -62,10 +94,21 @@ rule all:
         f"{OUT}/report.html",
 
 
+rule same_images:
+    # Refuses other images than those that runs in this folder were trained on, before anything in it is touched.
+    output:
+        touch(f"{OUT}/checked"),
+    params:
+        **PARAMS,
+        photographs=lambda _: folder_state(Path(DATA).expanduser()) if DATA else "",
+    shell:
+        f"python -m orelib.study same-images {PROFILE} --results-dir={{params.results:q}} --data-dir={{params.data:q}}"
+
+
 rule dataset:
     input:
         "notebooks/01_dataset.ipynb",
-        PHOTOGRAPHS,
+        rules.same_images.output if DATA else [],
     output:
         f"{OUT}/manifest.csv",
         f"{FIGURES}/figure5_pairs.png",
@@ -73,9 +116,10 @@ rule dataset:
     params:
         **PARAMS,
         executed=f"{OUT}/notebooks/01_dataset.ipynb",
+        title=lambda _: f"01 data set: {DATA or PROFILE}",
     threads: workflow.cores
     shell:
-        papermill("01_dataset.ipynb", f"01 data set: {DATA or PROFILE}", data=True)
+        papermill("01_dataset.ipynb", data=True)
 
 
 rule mosaic:
@@ -87,8 +131,9 @@ rule mosaic:
     params:
         **PARAMS,
         executed=f"{OUT}/notebooks/02_mosaic.ipynb",
+        title="02 Mosaic samples",
     shell:
-        papermill("02_mosaic.ipynb", "02 Mosaic samples", data=True, seed=SEED)
+        papermill("02_mosaic.ipynb", data=True, seed=SEED)
 
 
 rule train:
@@ -97,13 +142,13 @@ rule train:
         rules.dataset.output,
         scenes_of,
     output:
-        metrics=f"{OUT}/{{variant}}-seed{{seed}}/metrics.csv",
-        generator=f"{OUT}/{{variant}}-seed{{seed}}/generator.safetensors",
+        touch(f"{OUT}/{{variant}}-seed{{seed}}/finished"),
     wildcard_constraints:
         seed=r"\d+",
     params:
         **{**PARAMS, "seed": "{seed}"},
         executed=f"{OUT}/notebooks/03_training-{{variant}}-seed{{seed}}.ipynb",
+        title="03 training {variant}, seed {seed}",
         method=method_of,
         changed=changed,
     threads: TRAINING_THREADS
@@ -112,7 +157,6 @@ rule train:
     shell:
         papermill(
             "03_training.ipynb",
-            "03 training {wildcards.variant}, seed {wildcards.seed}",
             data=True,
             changed=True,
             method="{params.method}",
@@ -120,8 +164,7 @@ rule train:
         )
 
 
-RUNS = expand(rules.train.output.metrics, variant=METHODS, seed=SEED)
-GENERATORS = expand(rules.train.output.generator, variant=METHODS, seed=SEED)
+RUNS = expand(rules.train.output, variant=METHODS, seed=SEED)
 
 
 rule changed_scenes:
@@ -133,7 +176,7 @@ rule changed_scenes:
         changes=lambda wildcards: wildcards.changes.replace("+", " "),
     threads: workflow.cores
     shell:
-        f"python -m orelib.study scenes {PROFILE} --changes {{params.changes:q}}"
+        f"python -m orelib.study scenes {PROFILE} --changes={{params.changes:q}}"
 
 
 rule sizing_scenes:
@@ -157,12 +200,12 @@ rule size_unrestored:
     params:
         **PARAMS,
     shell:
-        f"python -m orelib.study unrestored {PROFILE} --results-dir {{params.results:q}}"
+        f"python -m orelib.study unrestored {PROFILE} --results-dir={{params.results:q}}"
 
 
 rule size_particles:
     input:
-        rules.train.output.generator,
+        rules.train.output,
         rules.sizing_scenes.output,
     output:
         f"{OUT}/{{variant}}-seed{{seed}}/sizing.csv",
@@ -174,7 +217,7 @@ rule size_particles:
         run=f"{OUT}/{{variant}}-seed{{seed}}",
     threads: TRAINING_THREADS
     shell:
-        f"python -m orelib.study size {PROFILE} --run {{params.run:q}} --results-dir {{params.results:q}}"
+        f"python -m orelib.study size {PROFILE} --run={{params.run:q}} --results-dir={{params.results:q}}"
 
 
 STUDY = [f"{OUT}/{variant.name}-seed{seed}" for variant in study(PROFILE) for seed in range(variant.seeds)]
@@ -183,7 +226,7 @@ STUDY = [f"{OUT}/{variant.name}-seed{seed}" for variant in study(PROFILE) for se
 rule study:
     input:
         rules.size_unrestored.output,
-        [f"{run}/metrics.csv" for run in STUDY],
+        [f"{run}/finished" for run in STUDY],
         [f"{run}/sizing.csv" for run in STUDY],
 
 
@@ -198,8 +241,9 @@ rule loss_curves:
     params:
         **PARAMS,
         executed=f"{OUT}/notebooks/04_loss_curves.ipynb",
+        title="04 loss curves",
     shell:
-        papermill("04_loss_curves.ipynb", "04 loss curves", seed=SEED)
+        papermill("04_loss_curves.ipynb", seed=SEED)
 
 
 rule table3:
@@ -212,32 +256,35 @@ rule table3:
     params:
         **PARAMS,
         executed=f"{OUT}/notebooks/05_table3.ipynb",
+        title="05 Table 3",
     shell:
-        papermill("05_table3.ipynb", "05 Table 3", seed=SEED)
+        papermill("05_table3.ipynb", seed=SEED)
 
 
 rule compare:
     input:
         "notebooks/06_compare.ipynb",
-        GENERATORS,
+        RUNS,
     output:
         f"{FIGURES}/figure8_comparison.png",
     params:
         **PARAMS,
         executed=f"{OUT}/notebooks/06_compare.ipynb",
+        title="06 comparison",
     shell:
-        papermill("06_compare.ipynb", "06 comparison", data=True, seed=SEED)
+        papermill("06_compare.ipynb", data=True, seed=SEED)
 
 
 rule report:
     input:
         rules.table3.output,
         rules.compare.output,
-        GENERATORS,
+        RUNS,
     output:
         f"{OUT}/report.html",
     params:
         **PARAMS,
+        title=lambda _: f"{RESULTS}/{PROFILE}/report.html",
     shell:
-        f"echo '== {OUT}/report.html'; python -m orelib.report {PROFILE} --seed {SEED} --results-dir {{params.results:q}}"
-        + (" --data-dir {params.data:q}" if DATA else "")
+        f"echo == {{params.title:q}}; python -m orelib.report {PROFILE} --seed {SEED} --results-dir={{params.results:q}}"
+        + (" --data-dir={params.data:q}" if DATA else "")

@@ -22,8 +22,7 @@ class DamagedFileError(ValueError):
 
 def file_checksum(path: Path) -> str:
     """SHA-256 of a file's bytes."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def write_json(path: Path, values: dict) -> None:

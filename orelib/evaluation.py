@@ -65,21 +65,24 @@ def _is_finished(table: Path, pairs: Pairs) -> bool:
     """Whether a table of scores is there and holds every test image; says so where it does not."""
     if not table.exists():
         return False
-    listed = table.name in read_provenance(table.parent).get("files", {})  # not by earlier versions of the kit
-    try:
-        images = set(pd.read_csv(table, usecols=["image"], dtype=str)["image"])
-    except ValueError:  # of pandas, over what is no such table
-        images = set()
-    if images == {pair.stem for pair in pairs.test} and (is_whole(table) or not listed):
+    if is_whole(table) and _images(table) == {pair.stem for pair in pairs.test}:
         return True
     print(f"{shown(table)} is damaged or not finished: its scores are computed again", flush=True)
     return False
 
 
+def _images(table: Path) -> set[str]:
+    try:
+        return set(pd.read_csv(table, usecols=["image"], dtype=str)["image"])
+    except ValueError:  # of pandas, over what is no such table
+        return set()
+
+
 def _baselines_beside(run: Path, pairs: Pairs) -> pd.DataFrame | None:
     for path in sorted(run.parent.glob("*-seed*/baselines.csv")):
         try:
-            if read_provenance(path.parent)["data_checksum"] == pairs.checksum and is_whole(path):
+            same = read_provenance(path.parent)["data_checksum"] == pairs.checksum
+            if same and is_whole(path) and _images(path) == {pair.stem for pair in pairs.test}:
                 return pd.read_csv(path, dtype={"image": str})
         except (DamagedFileError, FileNotFoundError, KeyError):
             continue  # what is wrong there is said where that run is read

@@ -111,6 +111,20 @@ def find_pairs(root: Path, problems: list[str]) -> list[Pair]:
     return [pair for split in splits for pair in _match(root / split, split, problems)]
 
 
+def folder_state(root: Path) -> str:
+    """SHA-256 of names, sizes and times of change of all that a data folder holds of pairs: what a change would alter.
+
+    Empty for a folder that is missing.
+    """
+    state = hashlib.sha256()
+    for side in sorted(Path(root).glob("*/*/")):
+        for path in sorted(side.iterdir()):
+            if path.name[0] != "." and path.name.lower() not in NOT_PHOTOGRAPHS:
+                facts = path.stat()
+                state.update(repr((path.relative_to(root).parts, facts.st_size, facts.st_mtime_ns)).encode())
+    return state.hexdigest()
+
+
 def hold_out(root: Path, pairs: list[Pair], problems: list[str]) -> list[Pair]:
     """The pairs; without a ``val`` folder, the last eighth of the training split, at least one, as validation."""
     if (root / "val").exists():

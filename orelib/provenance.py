@@ -40,22 +40,19 @@ def write_provenance(run: Path, *files: str, **facts) -> None:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a file exists and is what the provenance beside it lists: finished and not damaged since.
+    """Whether a file exists and is what the provenance beside it lists, if that lists it.
 
-    Raises DamagedFileError when the provenance itself is damaged.
+    Files of earlier versions, and of runs that are not finished yet, are not listed. Raises DamagedFileError when the
+    provenance itself is damaged.
     """
     path = Path(path)
-    return path.exists() and _listed(path) == file_checksum(path)
+    return path.exists() and _listed(path) in (None, file_checksum(path))
 
 
 def demand_whole(path: Path) -> Path:
-    """The path itself, of a file that is what the provenance beside it lists, or that none lists.
-
-    The latter are files of earlier versions and of runs that are not finished yet. Raises DamagedFileError for any
-    other.
-    """
+    """The path itself; DamagedFileError for a file that exists and is not what the provenance beside it lists."""
     path = Path(path)
-    if path.exists() and _listed(path) not in (None, file_checksum(path)):
+    if path.exists() and not is_whole(path):
         cure = "put back a copy of it, or delete it and run the notebook that makes it again"
         raise DamagedFileError(f"{shown(path)} is not what was written (its checksum differs): {cure}")
     return path

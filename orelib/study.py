@@ -21,6 +21,7 @@ from orelib.config import METHODS, Experiment, Folders, parse_changes
 from orelib.dataset import render_dataset
 from orelib.files import appearing
 from orelib.pairs import load_pairs
+from orelib.provenance import demand_whole, write_provenance
 
 SEEDS = {"smoke": 2, "cpu": 5}  # trainings of every method; the other profiles have one
 ABLATION_SEEDS = {"smoke": 2, "cpu": 3}
@@ -90,13 +91,15 @@ def keep(results: Path, reference: Path) -> None:
     behind, and of the histories all but :data:`LOSSES` and the fourth digit.
     """
     for run in sorted(path.parent for path in results.glob("*-seed*/metrics.csv")):
-        for name in KEPT:
-            if (run / name).exists():
-                _copy(run / name, reference / run.name / name)
+        kept = [name for name in KEPT if (run / name).exists()]
+        for name in kept:
+            _copy(demand_whole(run / name), reference / run.name / name)
         if "+" not in run.name:
-            history = pd.read_csv(run / "history.csv", usecols=lambda column: column in LOSSES)
+            kept.append("history.csv")
+            history = pd.read_csv(demand_whole(run / "history.csv"), usecols=lambda column: column in LOSSES)
             with appearing(reference / run.name / "history.csv") as temporary:
                 history.to_csv(temporary, index=False, float_format="%.4g")
+        write_provenance(reference / run.name, *(name for name in kept if name != "provenance.json"))
     for path in (baselines(results), *(results / name for name in ("sizing.csv", "sizes.csv", "scenes.csv"))):
         if path.exists():
             _copy(path, reference / path.name)
@@ -141,6 +144,7 @@ def size_unrestored(folders: Folders) -> None:
     write_csv(folders.results / "scenes.csv", table[table["split"] == "test"].drop(columns="split"))
     write_csv(folders.results / "sizes.csv", pd.concat(sizes))
     write_csv(folders.results / "sizing.csv", pd.concat(rows))
+    write_provenance(folders.results, "scenes.csv", "sizes.csv", "sizing.csv")
 
 
 def make_segmenter(folders: Folders) -> None:
@@ -155,19 +159,26 @@ def make_segmenter(folders: Folders) -> None:
     save_segmenter(segmenter, WEIGHTS, data_checksum=load_pairs(folders).checksum)
 
 
+STEPS = ("same-images", "scenes", "sizing-scenes", "segmenter", "unrestored", "size", "keep")
+
+
 def main() -> None:
     from orelib.evaluation import evaluate_sizing
     from orelib.sizing import render_sizing, sizing_folder
+    from orelib.training import refuse_other_images
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("step", choices=("scenes", "sizing-scenes", "segmenter", "unrestored", "size", "keep"))
+    parser.add_argument("step", choices=STEPS)
     parser.add_argument("profile")
     parser.add_argument("--changes", default="", help="scenes: fields of a data set that differ from the profile's")
     parser.add_argument("--run", type=Path, help="size: the run folder")
     parser.add_argument("--results-dir", default="results")
+    parser.add_argument("--data-dir", help="same-images: the folder of pairs")
     arguments = parser.parse_args()
-    folders = Folders(arguments.profile, results_dir=arguments.results_dir, changes=arguments.changes)
-    if arguments.step == "scenes":
+    folders = Folders(arguments.profile, arguments.data_dir, arguments.results_dir, arguments.changes)
+    if arguments.step == "same-images":
+        refuse_other_images(folders, load_pairs(folders))
+    elif arguments.step == "scenes":
         render_dataset(folders.data, Experiment.from_profile(arguments.profile, **parse_changes(arguments.changes)))
     elif arguments.step == "sizing-scenes":
         render_sizing(folders)

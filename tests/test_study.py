@@ -87,9 +87,18 @@ def test_what_is_kept_is_small_and_enough(trained, tmp_path):
 
 def test_a_run_that_is_sized_is_left_as_it_is(trained, tmp_path):
     run = shutil.copytree(trained.run("improved", 0), tmp_path / "improved-seed0")
-    (run / "sizing.csv").write_text("mine")
+    sized = (run / "sizing.csv").stat().st_ino
     evaluate_sizing(run, trained.data / "sizing")
-    assert (run / "sizing.csv").read_text() == "mine"
+    assert (run / "sizing.csv").stat().st_ino == sized
+
+
+@pytest.mark.parametrize("name", ["sizing.csv", "sizes.csv"])
+def test_a_run_whose_sizes_are_damaged_is_sized_again(trained, tmp_path, name):
+    run = shutil.copytree(trained.run("improved", 0), tmp_path / "improved-seed0")
+    whole = (run / name).read_bytes()
+    (run / name).write_bytes(whole[: len(whole) // 2])
+    evaluate_sizing(run, trained.data / "sizing")
+    assert (run / name).read_bytes() == whole
 
 
 def test_the_same_run_alone_gives_the_same_metrics(trained, tmp_path, monkeypatch):
@@ -105,7 +114,7 @@ def test_the_same_run_alone_gives_the_same_metrics(trained, tmp_path, monkeypatc
 def test_a_changed_training_can_be_asked_for_by_its_name():
     """Of any field, not only of those in the ablation; by its name alone it would train what the profile says."""
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "--nolock", "--dry-run", "--printshellcmds"]
-    target = "results/smoke/improved+lambda_l1=50+ssim_window=9-seed3/metrics.csv"
+    target = "results/smoke/improved+lambda_l1=50+ssim_window=9-seed3/finished"
     asked = subprocess.run(
         [*command, "--config", "profile=smoke", "--", target], cwd=ROOT, capture_output=True, text=True, check=True
     )
