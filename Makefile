@@ -24,6 +24,10 @@ CONFIG = profile="$$PROFILE" seed="$$SEED" results_dir="$$($(QUOTED) RESULTS_DIR
 # After a kill, Snakemake's lock is stale and its last outputs may be incomplete: both are safe to go on from, since
 # every file appears whole, and two runs side by side would only write the same bytes twice.
 SNAKEMAKE := snakemake --cores $(CORES) --resources gpu=1 --nolock --rerun-incomplete --quiet progress rules host reason
+EXECUTE := jupyter nbconvert --to notebook --execute --inplace \
+    --ExecutePreprocessor.kernel_manager_class=orelib.kernel.LocalKernelManager
+# Snakemake's reasons are shown, but not its account of every step.
+BRIEFLY := 2> >(grep --line-buffered -v -E '^(Select|Execute) .*jobs?|^(Touching|Complete log|Elapsed|Assuming|Building|Using shell)' >&2)
 INTERRUPTED := trap 'echo "Interrupted. What is finished is kept: the same command goes on from there."' INT
 
 .DEFAULT_GOAL := help
@@ -45,7 +49,7 @@ $(INSTALLED): requirements.txt pyproject.toml
 	@touch $@
 
 reproduce: env  ## data, five methods, loss curves, Table 3, comparison: all that is missing; PROFILE=cpu: and the study
-	@$(INTERRUPTED); $(SNAKEMAKE) --config $(CONFIG)
+	@$(INTERRUPTED); $(SNAKEMAKE) --config $(CONFIG) $(BRIEFLY)
 	@python -m orelib.table3 "$$RESULTS_DIR/$$PROFILE"
 ifeq ($(PROFILE)$(DATA_DIR),cpu)
 	$(MAKE) study
@@ -65,7 +69,7 @@ lab: env  ## open JupyterLab on notebooks/
 
 notebooks: env  ## execute the notebooks in place, as they are committed: quick profile, embedded scenes
 	$(MAKE) reproduce PROFILE=quick SEED=0 DATA_DIR= RESULTS_DIR=results
-	jupyter nbconvert --to notebook --execute --inplace notebooks/0[1-7]*.ipynb
+	$(EXECUTE) notebooks/0[1-7]*.ipynb
 	python -m ruff format notebooks
 	@# The results are those of these very notebooks, of which only the outputs are newer.
 	$(SNAKEMAKE) --touch --config profile=quick seed=0
@@ -78,12 +82,12 @@ reference: reproduce  ## copy what the README quotes to results/reference/<profi
 	    | tar -xf - -C "$(CURDIR)/results/reference/$$PROFILE"
 
 study: env  ## the published experiment: all methods and the ablation by several seeds, hours; PROFILE=cpu
-	@$(INTERRUPTED); $(SNAKEMAKE) --config $(CONFIG) data_dir= -- study
+	@$(INTERRUPTED); $(SNAKEMAKE) --config $(CONFIG) data_dir= -- study $(BRIEFLY)
 	python -m orelib.study keep "$$PROFILE" --results-dir="$$RESULTS_DIR"
 
 tables: env  ## rebuild all tables and figures from results/reference/, a minute, nothing is trained
-	papermill notebooks/05_table3.ipynb - --no-progress-bar -r results_dir results/reference > /dev/null
-	jupyter nbconvert --to notebook --execute --inplace notebooks/08_ablation.ipynb notebooks/09_particle_sizing.ipynb notebooks/10_claims.ipynb
+	papermill --engine orelib notebooks/05_table3.ipynb - --no-progress-bar -r results_dir results/reference > /dev/null
+	$(EXECUTE) notebooks/08_ablation.ipynb notebooks/09_particle_sizing.ipynb notebooks/10_claims.ipynb
 	python -m ruff format notebooks
 
 segmenter: env  ## train the segmenter that comes with the kit, minutes, and put it into orelib/segmenter/
