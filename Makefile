@@ -17,10 +17,10 @@ SOURCES := orelib benchmarks tests notebooks  # not the results of a reader, whi
 INSTALLED := $(VENV)/installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Folders may be called anything, 007 or it's {mine}: so recipes take them from the environment, and Snakemake, which
-# would read numbers, gets quoted text.
+# would read numbers, gets a list of one text.
 export PROFILE SEED DATA_DIR RESULTS_DIR
-QUOTED := python -c 'import json, os, sys; print(json.dumps(os.environ[sys.argv[1]]))'
-CONFIG = profile="$$PROFILE" seed="$$SEED" results_dir="$$($(QUOTED) RESULTS_DIR)" data_dir="$$($(QUOTED) DATA_DIR)"
+TEXT := python -c 'import json, os, sys; print(json.dumps([os.environ[sys.argv[1]]]))'
+CONFIG = profile="$$PROFILE" seed="$$SEED" results_dir="$$($(TEXT) RESULTS_DIR)" data_dir="$$($(TEXT) DATA_DIR)"
 # After a kill, Snakemake's lock is stale and its last outputs may be incomplete: both are safe to go on from, since
 # every file appears whole, and two runs side by side would only write the same bytes twice.
 SNAKEMAKE := snakemake --cores $(CORES) --resources gpu=1 --nolock --rerun-incomplete --quiet progress rules host reason
@@ -50,7 +50,7 @@ $(INSTALLED): requirements.txt pyproject.toml
 
 reproduce: env  ## data, five methods, loss curves, Table 3, comparison: all that is missing; PROFILE=cpu: and the study
 	@$(INTERRUPTED); $(SNAKEMAKE) --config $(CONFIG) $(BRIEFLY)
-	@python -m orelib.table3 "$$RESULTS_DIR/$$PROFILE"
+	@python -m orelib.table3 -- "$$RESULTS_DIR/$$PROFILE"
 ifeq ($(PROFILE)$(DATA_DIR),cpu)
 	$(MAKE) study
 endif
@@ -77,7 +77,7 @@ notebooks: env  ## execute the notebooks in place, as they are committed: quick 
 reference: reproduce  ## copy what the README quotes to results/reference/<profile>/
 	@test -z "$$DATA_DIR" || { echo 'make reference publishes the embedded scenes: leave DATA_DIR out'; exit 1; }
 	set -o pipefail; mkdir -p "results/reference/$$PROFILE" && \
-	cd "$$RESULTS_DIR/$$PROFILE" && tar -cf - table3.csv figures/figure8_comparison.png figures/table3.png \
+	cd -- "$$RESULTS_DIR/$$PROFILE" && tar -cf - table3.csv figures/figure8_comparison.png figures/table3.png \
 	    $$(for file in config.json provenance.json validation.csv metrics.csv baselines.csv; do ls *-seed"$$SEED"/$$file; done) \
 	    | tar -xf - -C "$(CURDIR)/results/reference/$$PROFILE"
 
@@ -116,4 +116,4 @@ requirements:  ## pin the newest versions that pyproject.toml admits in requirem
 	    --custom-compile-command 'make requirements' --output-file requirements.txt pyproject.toml
 
 clean:  ## delete the embedded data and results of PROFILE
-	test -n "$$PROFILE" && rm -rf "data/$$PROFILE" "$$RESULTS_DIR/$$PROFILE"
+	test -n "$$PROFILE" && rm -rf -- "data/$$PROFILE" "$$RESULTS_DIR/$$PROFILE"

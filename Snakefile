@@ -4,6 +4,8 @@
 # never touches what else is in a run folder.
 
 import re
+import shlex
+import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,11 +17,13 @@ from orelib.study import study
 
 
 def text(name, default):
-    """A folder from --config, in which Snakemake takes 007 and 2024_05_12 for numbers."""
+    """A folder from --config, in which Snakemake takes 007 and 2024_05_12 for numbers, but not in a list."""
     value = config.get(name) or default
+    if isinstance(value, list):
+        value = value[0] or default
     if not isinstance(value, str):
-        raise WorkflowError(f"{name} was read as the number {value}: write --config {name}='\"...\"', with both quotes")
-    return value
+        raise WorkflowError(f"{name} was read as the number {value}: write --config {name}='[\"...\"]'")
+    return str(Path(value).absolute()) if value.startswith("-") else value  # or commands would take it for an option
 
 
 def without_braces(folder):
@@ -42,7 +46,8 @@ TRAINING_THREADS = Experiment.from_profile(PROFILE, seed=SEED).threads  # fixed,
 
 OUT = f"{without_braces(RESULTS)}/{PROFILE}"
 FIGURES = f"{OUT}/figures"
-PAPERMILL = "papermill --engine orelib --no-progress-bar --log-level WARNING --stdout-file -"
+PYTHON = shlex.quote(sys.executable).replace("{", "{{").replace("}", "}}")
+PAPERMILL = f"{PYTHON} -m papermill --engine orelib --no-progress-bar --log-level WARNING --stdout-file -"
 EMBEDDED = [] if DATA else [f"data/{PROFILE}/manifest.json"]
 LASTING = ("generator.safetensors", "metrics.csv")  # of a finished run
 
@@ -102,7 +107,7 @@ rule same_images:
         **PARAMS,
         photographs=lambda _: folder_state(Path(DATA).expanduser()) if DATA else "",
     shell:
-        f"python -m orelib.study same-images {PROFILE} --results-dir={{params.results:q}} --data-dir={{params.data:q}}"
+        f"{PYTHON} -m orelib.study same-images {PROFILE} --results-dir={{params.results:q}} --data-dir={{params.data:q}}"
 
 
 rule dataset:
@@ -176,7 +181,7 @@ rule changed_scenes:
         changes=lambda wildcards: wildcards.changes.replace("+", " "),
     threads: workflow.cores
     shell:
-        f"python -m orelib.study scenes {PROFILE} --changes={{params.changes:q}}"
+        f"{PYTHON} -m orelib.study scenes {PROFILE} --changes={{params.changes:q}}"
 
 
 rule sizing_scenes:
@@ -186,7 +191,7 @@ rule sizing_scenes:
         f"data/{PROFILE}/sizing/manifest.json",
     threads: workflow.cores
     shell:
-        f"python -m orelib.study sizing-scenes {PROFILE}"
+        f"{PYTHON} -m orelib.study sizing-scenes {PROFILE}"
 
 
 rule size_unrestored:
@@ -200,7 +205,7 @@ rule size_unrestored:
     params:
         **PARAMS,
     shell:
-        f"python -m orelib.study unrestored {PROFILE} --results-dir={{params.results:q}}"
+        f"{PYTHON} -m orelib.study unrestored {PROFILE} --results-dir={{params.results:q}}"
 
 
 rule size_particles:
@@ -217,7 +222,7 @@ rule size_particles:
         run=f"{OUT}/{{variant}}-seed{{seed}}",
     threads: TRAINING_THREADS
     shell:
-        f"python -m orelib.study size {PROFILE} --run={{params.run:q}} --results-dir={{params.results:q}}"
+        f"{PYTHON} -m orelib.study size {PROFILE} --run={{params.run:q}} --results-dir={{params.results:q}}"
 
 
 STUDY = [f"{OUT}/{variant.name}-seed{seed}" for variant in study(PROFILE) for seed in range(variant.seeds)]
@@ -286,5 +291,5 @@ rule report:
         **PARAMS,
         title=lambda _: f"{RESULTS}/{PROFILE}/report.html",
     shell:
-        f"echo == {{params.title:q}}; python -m orelib.report {PROFILE} --seed {SEED} --results-dir={{params.results:q}}"
+        f"echo == {{params.title:q}}; {PYTHON} -m orelib.report {PROFILE} --seed {SEED} --results-dir={{params.results:q}}"
         + (" --data-dir={params.data:q}" if DATA else "")

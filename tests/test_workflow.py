@@ -1,0 +1,92 @@
+"""Makefile and Snakefile: names stay text, and no training is lost to a command that is given again."""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+from snakemake.cli import parse_config
+
+from orelib.config import Experiment, Folders
+from orelib.evaluation import evaluate
+from orelib.pairs import folder_state, load_pairs
+from orelib.training import train
+
+NAMES = ("2024_05_12", "007", "1e3", "True", "null", "it's {mine} [a] (b)", "two  spaces ", '"quoted"', "a: b #c", "-x")
+
+
+def quoted(**folders):
+    return ["--config", "profile=smoke", *(f"{name}={json.dumps([str(folder)])}" for name, folder in folders.items())]
+
+
+def snakemake(*arguments, check=True):
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--nolock", "--quiet", "progress", "host", "reason"]
+    return subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True, check=check, timeout=300)
+
+
+@pytest.mark.parametrize(("data", "results"), zip(NAMES[::2], NAMES[1::2], strict=True))
+def test_make_hands_names_on_as_they_are(tmp_path, data, results):
+    dump = tmp_path / "dump.py"
+    dump.write_text(
+        f"import json, sys; open({str(tmp_path / 'seen')!r}, 'w').write(json.dumps(sys.argv[1:])); sys.exit(1)"
+    )
+    command = ["make", "--old-file", "env", f"SNAKEMAKE={shlex.join([sys.executable, str(dump)])}", "PROFILE=smoke"]
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    subprocess.run(
+        [*command, f"DATA_DIR={data}", f"RESULTS_DIR={results}", "reproduce"],
+        cwd=ROOT, env=environment, capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    arguments = json.loads((tmp_path / "seen").read_text())
+    config = parse_config(arguments[arguments.index("--config") + 1 :])
+    assert (config["data_dir"], config["results_dir"]) == ([data], [results])
+
+
+def test_snakemake_hands_names_on_as_they_are(tmp_path):
+    name = "it's {mine} [a] (b)"
+    shown = snakemake("--dry-run", "--printshellcmds", *quoted(data_dir=tmp_path / name, results_dir=tmp_path / name))
+    commands = [line.partition(": ")[2] for line in shown.stdout.splitlines() if line.startswith("Shell command: echo")]
+    assert len(commands) == 11
+    for command in commands:
+        words = shlex.split(command.replace(";", " "))
+        assert any(str(tmp_path / name) in word for word in words), command
+
+
+def test_a_number_for_a_folder_is_refused_with_its_reason():
+    refused = snakemake("--dry-run", "--config", "profile=smoke", "results_dir=007", check=False)
+    assert refused.returncode
+    assert "results_dir was read as the number 7" in refused.stdout + refused.stderr
+
+
+def test_what_file_managers_leave_behind_is_no_change(pair_folder, tmp_path):
+    folder = shutil.copytree(pair_folder, tmp_path / "mine")
+    before = folder_state(folder)
+    (folder / "train" / "wet" / ".DS_Store").write_bytes(b"left by a file manager")
+    assert folder_state(folder) == before
+    (folder / "train" / "wet" / "belt_0.png").touch()
+    assert folder_state(folder) != before
+
+
+def test_a_training_on_images_that_changed_is_refused_and_kept(pair_folder, tmp_path):
+    data = shutil.copytree(pair_folder, tmp_path / "2024_05_12")
+    folders = Folders("smoke", str(data), str(tmp_path / "results"))
+    pairs = load_pairs(folders)
+    run = folders.run("improved", 0)
+    evaluate(train(Experiment.from_profile("smoke"), pairs, run), pairs)
+    (run / "finished").touch()
+    (folders.results / "manifest.csv").write_text("of the photographs as they were")
+    edited = data / "train" / "wet" / "belt_0.png"
+    Image.fromarray(255 - np.asarray(Image.open(edited))).save(edited)
+    before = {path: path.read_bytes() for path in folders.results.rglob("*.*") if path.is_file()}
+    refused = snakemake(*quoted(data_dir=data, results_dir=tmp_path / "results"), check=False)
+    assert refused.returncode
+    assert "improved-seed0" in refused.stdout + refused.stderr
+    assert "choose another results_dir" in refused.stdout + refused.stderr
+    assert {path: path.read_bytes() for path in before} == before
+    assert "Traceback" not in refused.stderr
