@@ -5,7 +5,7 @@ to one. Local sockets have no ports, and lie in a folder that its owner alone ma
 :class:`LocalKernelManager` by :mod:`orelib.headless`, and ``jupyter nbconvert --execute`` can be told to.
 
 ipykernel listens on a loopback port for what forked processes print, even where all else goes over local sockets.
-``python -m orelib.kernel``, which takes the place of ``python -m ipykernel_launcher``, has a local socket for that, too.
+``python -m orelib.kernel`` takes the place of ``python -m ipykernel_launcher`` and has a local socket for that, too.
 """
 
 from __future__ import annotations
