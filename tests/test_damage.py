@@ -1,0 +1,133 @@
+"""Every file that the kit writes and reads, damaged in every way: the same result again, or one error that names it."""
+
+import random
+import shutil
+
+import pandas as pd
+import pytest
+
+from orelib import study
+from orelib.config import Experiment, Folders
+from orelib.dataset import read_particles, read_scenes, render_dataset
+from orelib.effects import scores
+from orelib.evaluation import evaluate, evaluate_sizing
+from orelib.methods import METHOD_CLASSES
+from orelib.pairs import load_pairs
+from orelib.restore import load_restorer
+from orelib.sizing import render_sizing
+from orelib.table3 import build_table3
+from orelib.training import read_log, train
+
+FOLDERS = Folders("smoke")
+METHODS = ("slim", "improved")
+STOPPED = "improved+steps=6-seed0"  # after its checkpoint at step 4
+LOGS = ("history.csv", "validation.csv")
+
+
+def result() -> dict:
+    """What readers get to see, by the steps of the notebooks, each of which does what is missing and no more."""
+    experiment = Experiment.from_profile("smoke")
+    render_dataset(FOLDERS.data, experiment, workers=1)
+    render_sizing(FOLDERS)
+    pairs = load_pairs(FOLDERS)
+    for method in METHODS:
+        evaluate(train(Experiment.from_profile("smoke", method), pairs, FOLDERS.run(method, 0)), pairs)
+    run, stopped = FOLDERS.run("improved", 0), FOLDERS.results / STOPPED
+    train(experiment.replace(steps=6), pairs, stopped)
+    evaluate_sizing(run, FOLDERS.data / "sizing")
+    tables = {f"{path.name} {name}": read_log(path, name) for path in (run, stopped) for name in LOGS} | {
+        "table 3": build_table3(FOLDERS, methods=METHODS).drop(columns=["seconds_per_image", "training_seconds"]),
+        "scenes": read_scenes(FOLDERS.data),
+        "particles": read_particles(FOLDERS.data),
+        "sizes found": scores(FOLDERS.results, "improved", "p80", "sizing.csv"),
+        "sizes found in wet images": scores(FOLDERS.results, "do_nothing", "p80", "sizing.csv"),
+    }
+    wet, _ = pairs.test[0].load()
+    restorers = (load_restorer(path / "generator.safetensors") for path in (run, stopped))
+    return {name: table.to_csv() for name, table in tables.items()} | {
+        f"restored {number}": restorer.restore(wet).tobytes() for number, restorer in enumerate(restorers)
+    }
+
+
+@pytest.fixture(scope="module")
+def kit(tmp_path_factory):
+    """A kit after a smoke run, with a training that was stopped on its way, and the result that it leads to."""
+    root = tmp_path_factory.mktemp("kit")
+    for name in ("notebooks", "orelib"):
+        (root / name).mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        render_dataset(FOLDERS.data, Experiment.from_profile("smoke"), workers=1)
+        render_sizing(FOLDERS)
+        study.size_unrestored(FOLDERS)
+        step, calls = METHOD_CLASSES["improved"].step, []
+        patch.setattr(METHOD_CLASSES["improved"], "step", lambda *a: calls.append(1) or (step(*a) if len(calls) < 6 else 1 / 0))
+        with pytest.raises(ZeroDivisionError):
+            train(Experiment.from_profile("smoke").replace(steps=6), load_pairs(FOLDERS), FOLDERS.results / STOPPED)
+        patch.undo()
+        patch.chdir(root)
+        before = shutil.copytree(FOLDERS.results / STOPPED, root / "stopped")
+        wanted = result()
+        shutil.rmtree(FOLDERS.results / STOPPED)
+        before.rename(FOLDERS.results / STOPPED)
+    return root, wanted
+
+
+DATA, RUN, CUT = "data/smoke", "results/smoke/improved-seed0", f"results/smoke/{STOPPED}"
+FILES = [
+    *(f"{DATA}/{name}" for name in ("settings.json", "manifest.json", "sizing/manifest.json", "sizing/settings.json")),
+    *(f"{DATA}/train/{layer}/0001.png" for layer in ("wet", "dry", "labels", "glare")),
+    *(f"{DATA}/train/{name}" for name in ("particles/0001.csv", "truth/0001.json")),
+    *(f"{DATA}/sizing/test/{name}/0001.png" for name in ("wet", "labels")),
+    *(f"{RUN}/{name}" for name in ("config.json", "provenance.json", *LOGS, "generator.safetensors")),
+    *(f"{RUN}/{name}" for name in ("metrics.csv", "baselines.csv", "sizing.csv", "sizes.csv")),
+    *(f"{CUT}/{name}" for name in ("config.json", "provenance.json", *LOGS, "checkpoint.pt")),
+    *(f"results/smoke/{name}" for name in ("sizing.csv", "provenance.json")),
+    "results/smoke/pixels/*.rgb",
+]
+
+
+def deleted(content):
+    return None
+
+
+def emptied(content):
+    return b""
+
+
+def cut(content):
+    return content[: len(content) * 2 // 3]
+
+
+def one_bit_flipped(content):
+    at = random.Random(len(content)).randrange(len(content))
+    return content[:at] + bytes([content[at] ^ 1 << at % 8]) + content[at + 1 :]
+
+
+@pytest.mark.parametrize("damage", [deleted, emptied, cut, one_bit_flipped])
+@pytest.mark.parametrize("name", FILES)
+def test_damage_is_mended_or_named(kit, tmp_path, monkeypatch, name, damage):
+    made, wanted = kit
+    root = shutil.copytree(made, tmp_path / "kit")
+    monkeypatch.chdir(root)
+    path = sorted(root.glob(name))[0]
+    content = damage(path.read_bytes())
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    try:
+        found = result()
+    except (ValueError, OSError) as error:
+        assert path.name in str(error)
+        assert any(cure in str(error) for cure in ("delete", "put back", "run ", "again")), error
+    else:
+        assert found == wanted
+
+
+def test_every_kind_of_file_is_tried(kit):
+    """Figures and what is made for people alone is not read again."""
+    root, _ = kit
+    tried = {(path.parent.name, path.suffix) for name in FILES for path in root.glob(name)}
+    written = {(path.parent.name, path.suffix) for path in root.rglob("*.*") if path.is_file()}
+    tried = {kind for folder, kind in tried} 
+    assert {kind for folder, kind in written} <= tried
