@@ -110,6 +110,8 @@ def test_two_files_of_one_stem_are_refused(folder):
 
 
 def test_missing_data_says_what_to_do(tmp_path, monkeypatch):
+    for name in ("notebooks", "orelib"):
+        (tmp_path / name).mkdir()  # an empty kit
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match="01_dataset"):
         load_pairs(Folders("quick"))
@@ -126,5 +128,7 @@ def test_pairs_say_whether_they_are_the_kits_own(pairs, pair_folder, tmp_path, m
     assert not pairs.embedded
     shutil.copytree(pair_folder, tmp_path / "data" / "smoke")
     (tmp_path / "data" / "smoke" / "manifest.json").touch()
+    for name in ("notebooks", "orelib"):
+        (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path)
     assert load_pairs(Folders("smoke")).embedded
