@@ -276,7 +276,8 @@ def kit_path(name: str, folder: str | os.PathLike) -> Path:
 def shown(path: Path) -> str:
     """A path as a reader should see it: relative to the kit that the reader is in, where it lies inside."""
     try:
-        return str(Path(path).resolve().relative_to((_kit_around(Path.cwd()) or Path.cwd()).resolve()))
+        # realpath, because Path.resolve raises an error for a link to itself.
+        return str(Path(os.path.realpath(path)).relative_to(os.path.realpath(_kit_around(Path.cwd()) or Path.cwd())))
     except ValueError:
         return str(path)
 
