@@ -92,6 +92,13 @@ def main(argv: list[str] | None = None) -> int:
         return _complain("interrupted; what is finished is kept", 1)
     except (OSError, ValueError) as error:
         return _complain(str(error), 2)
+    except Exception as error:
+        from orelib.memory import memory_ran_out
+
+        if not memory_ran_out(error):
+            raise
+        message = str(error) if str(error).startswith("memory ran out") else f"memory ran out: {error}"
+        return _complain(message, 2)
 
 
 def _complain(message: str, code: int) -> int:
@@ -231,7 +238,7 @@ def _reporter(results: TextIO, counts: Counter, as_json: bool, every: bool) -> C
 def _export(chosen: argparse.Namespace) -> int:
     from orelib.restore import export_onnx
 
-    out = chosen.out or chosen.model.with_suffix(f".{chosen.format}")
+    out = chosen.out or chosen.model.parent / f"{chosen.model.stem}.{chosen.format}"
     export_onnx(chosen.model, out)
     print(f"written to {out}")
     return 0

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+import re
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
-
-class SettingsError(ValueError):
-    """A setting that cannot be: the message names the field and the values it may take."""
-
+import orelib
+from orelib.allowed import FIELDS, SettingsError, brief, checked, parameter, path_text
 
 METHODS = ("pix2pix", "cyclegan", "improved", "nafnet", "slim")  # the last two are not in the paper, see methods.py
 
@@ -89,51 +89,69 @@ class Experiment:
     loader_workers: int = 2  # processes that compose Mosaic samples; 0: the training process itself
 
     def __post_init__(self):
-        if self.method not in METHODS:
-            raise SettingsError(f"method={self.method!r} is unknown: choose one of {', '.join(METHODS)}")
-        at_least = {"unet_depth": 2, "mosaic_size": 32, "loader_workers": 0, "zoom": 1} | dict.fromkeys(
-            ("steps", "batch_size", "base_width", "cyclegan_blocks", "threads", "validate_every", "checkpoint_every"), 1
-        )
-        for name, smallest in at_least.items():
-            if getattr(self, name) < smallest:
-                raise SettingsError(f"{name}={getattr(self, name)!r} must be at least {smallest}")
-        if self.ssim_window % 2 == 0 or not 3 <= self.ssim_window <= self.mosaic_size:
+        for name, value, known in (("profile", self.profile, PROFILES), ("method", self.method, METHODS)):
+            if not isinstance(value, str) or value not in known:
+                raise SettingsError(f"{name}={brief(value)} is unknown: choose one of {', '.join(known)}")
+        for name in FIELDS:
+            object.__setattr__(self, name, checked(name, getattr(self, name)))  # the one way into a frozen dataclass
+        if self.ssim_window % 2 == 0 or self.ssim_window > self.mosaic_size:
             raise SettingsError(f"ssim_window={self.ssim_window} must be odd, from 3 to mosaic_size={self.mosaic_size}")
-        if self.device not in ("auto", "cpu", "cuda"):
-            raise SettingsError(f"device={self.device!r} is unknown: choose auto, cpu or cuda")
         network, halvings = ("NAFNet", 5) if self.method == "nafnet" else ("U-Net", self.unet_depth)
         if self.mosaic_size % 2**halvings:
             raise SettingsError(
                 f"mosaic_size={self.mosaic_size} must be a multiple of {2**halvings}, "
                 f"because the {network} halves the image {halvings} times"
             )
+        if (nearest := self.px_per_mm * self.zoom) > 100:
+            raise SettingsError(
+                f"zoom={self.zoom:g} at px_per_mm={self.px_per_mm:g} is {nearest:g} px per mm: at most 100 are possible"
+            )
+        if self.misalignment_px >= (quarter := min(self.scene_size) / 4):
+            raise SettingsError(
+                f"misalignment_px={self.misalignment_px} must be below {quarter:g}, a quarter of the scene"
+            )
 
     @classmethod
     def from_profile(cls, profile: str, method: str = "improved", seed: int = 0, **changes) -> Experiment:
         """The experiment of a profile; ``changes`` replaces any further field.
 
-        Raises SettingsError for an unknown profile, method or field.
+        ``seed`` may be a text, as papermill's ``-r`` hands it over. Raises SettingsError for a profile, method or field
+        that is unknown, and for a value that its field may not take.
         """
-        if profile not in PROFILES:
-            raise SettingsError(f"profile={profile!r} is unknown: choose one of {', '.join(PROFILES)}")
-        known = {field.name for field in fields(cls)}
-        if unknown := sorted(set(changes) - known):
-            raise SettingsError(f"no such field: {', '.join(unknown)}; fields are {', '.join(sorted(known))}")
-        settings = PROFILES[profile] | METHOD_SETTINGS.get(method, {}) | STEPS.get((profile, method), {}) | changes
-        return cls(profile=profile, method=method, seed=seed, **settings)
+        _demand_known(changes)
+        named = {"profile": profile, "method": method}
+        if all(isinstance(value, str) for value in named.values()):  # else the class says what is wrong
+            usual = PROFILES.get(profile, {}) | METHOD_SETTINGS.get(method, {}) | STEPS.get((profile, method), {})
+            changes = usual | changes
+        return cls(**named, seed=parameter("seed", seed), **changes)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Experiment:
-        """The experiment of a ``config.json``; a field that it lacks, being newer, has its profile's value."""
-        values = json.loads(text)
-        return cls.from_profile(**{**values, "scene_size": tuple(values["scene_size"])})
+        """The experiment of a ``config.json``; a field that it lacks, being newer, has its profile's value.
+
+        Raises SettingsError for a text that is none.
+        """
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise SettingsError(f"the settings are no JSON ({type(error).__name__}: {error})") from error
+        if not isinstance(values, dict) or not values.keys() >= {"profile", "method", "seed", "scene_size"}:
+            raise SettingsError(f"the settings lack profile, method, seed or scene_size: {brief(values)}")
+        return cls.from_profile(**values)
 
     def replace(self, **changes) -> Experiment:
-        """The same experiment with some fields changed."""
+        """The same experiment with some fields changed. Raises SettingsError as :meth:`from_profile`."""
+        _demand_known(changes)
         return replace(self, **changes)
+
+
+def _demand_known(changes: dict) -> None:
+    known = {field.name for field in fields(Experiment)}
+    if unknown := sorted(set(changes) - known):
+        raise SettingsError(f"no such field: {brief(', '.join(unknown))}; fields are {', '.join(sorted(known))}")
 
 
 # The perceptual term is off outside the paper profile, because VGG19's 548 MB of weights cannot be shipped; table and
@@ -195,43 +213,71 @@ SCENE_FIELDS = (
 def parse_changes(text: str) -> dict:
     """The fields that a text like ``"lambda_ssim=0 batch_size=4"`` changes, for :meth:`Experiment.from_profile`.
 
-    Raises SettingsError for what is no such text, an unknown field, or a value of another kind than the field's.
+    Raises SettingsError for what is no such text, an unknown field, one that is changed twice, or a value that its
+    field may not take.
     """
-    kinds = {field.name: type(field.default) for field in fields(Experiment)}
+    if not isinstance(text, str):
+        raise SettingsError(f"changes={brief(text)} must be text, for instance lambda_ssim=0")
     changes = {}
     for word in text.split():
-        name, equals, written = word.partition("=")
-        if not equals or name not in kinds or name in ("profile", "method", "seed", "vgg_weights", "start_from"):
-            raise SettingsError(f"changes={text!r}: {word!r} is not <field>=<value> of a field that can be changed so")
+        # The text becomes a part of folder names, where + stands between two changes.
+        name, written = _CHANGE.fullmatch(word).groups() if _CHANGE.fullmatch(word) else ("", "")
+        if name not in FIELDS or name in ("seed", "vgg_weights", "start_from") or name in changes:
+            raise SettingsError(
+                f"changes={brief(text)}: {brief(word)} is not <field>=<value> of a field that can be changed so, once, "
+                "the value being a word or number without +"
+            )
         try:
             value = ast.literal_eval(written)
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
             value = written
-        if kinds[name] is float and type(value) is int:
-            value = float(value)
-        if type(value) is not kinds[name]:
-            raise SettingsError(f"changes={text!r}: {name} takes a value of type {kinds[name].__name__}, not {written}")
-        changes[name] = value
+        changes[name] = checked(name, value)
     return changes
+
+
+_CHANGE = re.compile(r"(\w+)=([\w.,()-]+)", re.ASCII)
 
 
 def kit_root() -> Path:
     """The folder that relative paths count from.
 
     The nearest folder at or above the current one that holds ``notebooks`` and ``orelib``, so that a notebook gives
-    the same result from the kit's root and from ``notebooks/``; outside the kit, the current folder.
+    the same result from the kit's root and from ``notebooks/``. Outside a kit, the kit that this package was installed
+    from in place; else the current folder.
     """
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / "notebooks").is_dir() and (folder / "orelib").is_dir():
-            return folder
-    return here
+    package = Path(orelib.__file__).resolve().parent.parent
+    installed_in_place = (package / "notebooks").is_dir() and (package / "pyproject.toml").is_file()
+    return _kit_around(Path.cwd()) or (package if installed_in_place else Path.cwd())
+
+
+def _kit_around(here: Path) -> Path | None:
+    kits = (
+        place for place in (here, *here.parents) if all((place / name).is_dir() for name in ("notebooks", "orelib"))
+    )
+    return next(kits, None)
+
+
+def kit_path(name: str, folder: str | os.PathLike) -> Path:
+    """The path that a parameter of that name gives; relative ones count from :func:`kit_root`, and ~ is the home.
+
+    Raises SettingsError for what is no text, such as the number that papermill makes of ``-p data_dir 2024_05_12``.
+    """
+    try:
+        return kit_root() / Path(path_text(folder)).expanduser()
+    except ValueError:
+        cure = "it needs a path"
+        if folder is not None and not isinstance(folder, str):
+            cure = f"papermill keeps names text with -r {name} <path>, and turns 007 or 2024_05_12 into numbers with -p"
+        raise SettingsError(f"{name}={brief(folder)} names no file or folder: {cure}") from None
+    except RuntimeError:
+        raise SettingsError(f"{name}={brief(folder)}: there is no such user; ./ before ~ names a folder here") from None
 
 
 def shown(path: Path) -> str:
-    """A path as a reader should see it: relative to the kit's root where it lies inside."""
+    """A path as a reader should see it: relative to the kit that the reader is in, where it lies inside."""
     try:
-        return str(Path(path).resolve().relative_to(kit_root().resolve()))
+        # realpath, because Path.resolve raises an error for a link to itself.
+        return str(Path(os.path.realpath(path)).relative_to(os.path.realpath(_kit_around(Path.cwd()) or Path.cwd())))
     except ValueError:
         return str(path)
 
@@ -242,7 +288,10 @@ class Folders:
 
     ``data_dir=None`` means the embedded data set of the profile, ``data/<profile>``. Relative paths count from
     :func:`kit_root`. ``changes`` are those of :func:`parse_changes`; they are part of a run's name, and those of
-    :data:`SCENE_FIELDS` of the data set's.
+    :data:`SCENE_FIELDS` of the data set's. ``profile=""`` is for whoever needs no profile.
+
+    Raises SettingsError for what is no text, for ``results_dir`` that is or lies in a file, and for photographs and
+    results in each other's folder, where ``make clean`` would take both.
     """
 
     profile: str
@@ -250,23 +299,41 @@ class Folders:
     results_dir: str = "results"
     changes: str = ""
 
+    def __post_init__(self):
+        if not isinstance(self.profile, str) or self.profile not in ("", *PROFILES):
+            raise SettingsError(f"profile={brief(self.profile)} is unknown: choose one of {', '.join(PROFILES)}")
+        parse_changes(self.changes)
+        data, results = Path(os.path.realpath(self.data)), Path(os.path.realpath(self.results))
+        nearest = next(place for place in (self.results, *self.results.parents) if os.path.lexists(place))
+        if not nearest.is_dir():
+            raise SettingsError(f"results_dir={brief(self.results_dir)}: {shown(nearest)} is no folder")
+        aligned = results / "aligned"  # pairs that 07_your_photos cut to fit
+        if self.profile and (results.is_relative_to(data) or (data.is_relative_to(results) and data != aligned)):
+            raise SettingsError(
+                f"results_dir={brief(self.results_dir)}: results would go to {shown(self.results)}, and photographs "
+                f"are in {shown(self.data)}: choose a folder that neither holds the other nor lies in it"
+            )
+
     @property
     def embedded(self) -> bool:
         """Whether the pairs are the embedded scenes rather than the user's own photographs."""
-        return not self.data_dir
+        return self.data_dir is None
 
     @property
     def data(self) -> Path:
         scenes = f"data/{self.profile}{self._suffix(SCENE_FIELDS)}"
-        return kit_root() / Path(str(self.data_dir or scenes)).expanduser()
+        return kit_path("data_dir", scenes if self.embedded else self.data_dir)
 
     @property
     def results(self) -> Path:
-        return kit_root() / Path(str(self.results_dir)).expanduser() / self.profile
+        return kit_path("results_dir", self.results_dir) / self.profile
 
     def run(self, method: str, seed: int) -> Path:
-        """The run folder of one training, for instance ``improved+lambda_ssim=0-seed1``."""
-        return self.results / f"{method}{self._suffix()}-seed{seed}"
+        """The run folder of one training, for instance ``improved+lambda_ssim=0-seed1``.
+
+        ``seed`` may be a text, as for :meth:`Experiment.from_profile`.
+        """
+        return self.results / f"{method}{self._suffix()}-seed{parameter('seed', seed)}"
 
     def _suffix(self, among: tuple[str, ...] | None = None) -> str:
         """The changes as a part of a name, always in the same order."""

@@ -7,12 +7,16 @@ precision and agree to 1 of 255 grey values. They use as many threads as PyTorch
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+
+from orelib.allowed import one_line
+from orelib.memory import memory_for
 
 if TYPE_CHECKING:  # both need packages that may be missing
     import openvino
@@ -24,6 +28,24 @@ Engine = Callable[[Tensor], Tensor]
 
 class EngineError(ValueError):
     """An engine that cannot be used; the message says why, and what to do."""
+
+
+@contextmanager
+def running(engine: str) -> Iterator[None]:
+    """Within, whatever an engine raises becomes an EngineError, or a MemoryError where memory ran out."""
+    try:
+        with memory_for(f"the engine {engine}"):
+            yield
+    except MemoryError:
+        raise
+    except Exception as error:  # ONNX Runtime and OpenVINO have errors of their own, which share no class
+        raise EngineError(f"the engine {engine} failed ({one_line(error)}): choose another engine") from error
+
+
+def _demand_same_size(dry: Tensor, wet: Tensor) -> Tensor:
+    if dry.shape != wet.shape:
+        raise ValueError(f"it made {tuple(dry.shape)} of {tuple(wet.shape)}")
+    return dry
 
 
 class TorchEngine:
@@ -39,7 +61,8 @@ class TorchEngine:
         device = next(self.generator.parameters()).device
         # Channels last: a tenth faster on a processor, although not in training.
         wet = wet.to(device, memory_format=torch.channels_last)
-        return self.generator(wet).float().cpu()
+        with memory_for("a tile of the photograph"):
+            return self.generator(wet).float().cpu()
 
 
 class OnnxEngine:
@@ -52,13 +75,19 @@ class OnnxEngine:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
+        options.log_severity_level = 4  # it raises its errors, which need not be printed, too
         self.weights = [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in graph.weights.values()]
         options.add_external_initializers(list(graph.weights), self.weights)
         model = graph.with_weights_elsewhere().SerializeToString()
-        self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        # Without fallback: on a model that it cannot read it would print, and try again in the same way.
+        self.session = onnxruntime.InferenceSession(
+            model, options, providers=["CPUExecutionProvider"], enable_fallback=False
+        )
 
     def __call__(self, wet: Tensor) -> Tensor:
-        return torch.from_numpy(self.session.run(None, {"wet": wet.contiguous().numpy()})[0])
+        with running("onnx"):
+            dry = self.session.run(None, {"wet": wet.contiguous().numpy()})[0]
+            return _demand_same_size(torch.from_numpy(dry), wet)
 
 
 class OpenVinoEngine:
@@ -85,8 +114,9 @@ class OpenVinoEngine:
         self.requests: dict[tuple[int, ...], openvino.InferRequest] = {}
 
     def __call__(self, wet: Tensor) -> Tensor:
-        dry = self._request(tuple(wet.shape)).infer([wet.contiguous().numpy()], share_inputs=True)
-        return torch.from_numpy(dry[0])
+        with running("openvino"):
+            dry = self._request(tuple(wet.shape)).infer([wet.contiguous().numpy()], share_inputs=True)
+            return _demand_same_size(torch.from_numpy(dry[0]), wet)
 
     def _request(self, shape: tuple[int, ...]) -> openvino.InferRequest:
         any_shape = (1, 3, -1, -1)

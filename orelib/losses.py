@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from orelib.vgg19 import vgg19_features
+
 # Wang et al. 2004: an 11 x 11 Gaussian of sigma 1.5; c1 = (0.01 L)^2, c2 = (0.03 L)^2, L the range of the values.
 WINDOW_SIZE, WINDOW_SIGMA = 11, 1.5
 K1, K2 = 0.01, 0.03
@@ -176,26 +178,24 @@ class PerceptualLoss(nn.Module):
 
     Parameters
     ----------
-    weights : path of a VGG19 weight file as torchvision publishes it; None takes torchvision's own, from its
-        cache or by download (548 MB).
+    weights : path of a VGG19 weight file as torchvision publishes it, relative ones from the kit's root; None takes
+        torchvision's own, from its cache or by download (548 MB).
 
     Raises
     ------
     FileNotFoundError
         When there are no weights; says how to get them.
+    ModelFileError
+        When the file is damaged, or holds the weights of another network.
+    MemoryError
+        When they need more memory than there is.
     """
 
     TAPS = (3, 8, 17, 26, 35)  # relu1_2, relu2_2, relu3_4, relu4_4, relu5_4 in torchvision's numbering
 
     def __init__(self, weights: str | Path | None = None):
         super().__init__()
-        from torchvision.models.vgg import cfgs, make_layers
-
-        self.features = make_layers(cfgs["E"])[: self.TAPS[-1] + 1]
-        state = _vgg19_weights(weights)
-        self.features.load_state_dict(
-            {name.removeprefix("features."): value for name, value in state.items() if name.startswith("features.")}
-        )
+        self.features = vgg19_features(self.TAPS[-1] + 1, weights)
         for layer in self.features:
             if isinstance(layer, nn.ReLU):
                 layer.inplace = False  # the taps are read after later layers ran
@@ -217,23 +217,3 @@ class PerceptualLoss(nn.Module):
                 if number in self.TAPS:
                     taps.append(features.float())
         return taps
-
-
-def _vgg19_weights(path: str | Path | None) -> dict[str, Tensor]:
-    cure = (
-        "The perceptual loss needs them: pass vgg_weights=<path of vgg19-dcbb9e9d.pth>, or, on a machine with network "
-        'access, run: python -c "from torchvision.models import VGG19_Weights as W; '
-        'W.IMAGENET1K_V1.get_state_dict()" once; or set lambda_perceptual=0 and say so with your results.'
-    )
-    if path is not None:
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"VGG19 weights not found: {path} is no file. {cure}")
-        return torch.load(path, map_location="cpu", weights_only=True)
-    from torchvision.models import VGG19_Weights
-
-    try:
-        return VGG19_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True, map_location="cpu")
-    except OSError as error:
-        raise FileNotFoundError(
-            f"VGG19 weights are neither in torchvision's cache nor to be downloaded ({error}). {cure}"
-        ) from error

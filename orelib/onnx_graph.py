@@ -9,6 +9,7 @@ A network with a further kind of layer needs one more function in :data:`_LAYERS
 
 from __future__ import annotations
 
+import hashlib
 import operator
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -17,11 +18,13 @@ import numpy as np
 import onnx
 import torch
 from google.protobuf.message import DecodeError
-from onnx import TensorProto, helper, numpy_helper
+from onnx import AttributeProto, TensorProto, helper, numpy_helper
 from torch import Tensor, fx, nn
 
+from orelib.allowed import one_line
+from orelib.config import shown
 from orelib.engines import EngineError
-from orelib.files import appearing
+from orelib.model_file import ModelFileError, unusable, write_bytes
 from orelib.nafnet import NAFBlock
 from orelib.networks import check_size
 
@@ -48,24 +51,41 @@ class OnnxGraph:
         return cls(writer.model(), writer.weights)
 
     @classmethod
-    def read(cls, path: Path) -> tuple[OnnxGraph, dict[str, str]]:
-        """That of a file, and the metadata in it. Raises ValueError when the file is damaged or no ONNX file."""
-        try:
-            model = onnx.load(path)
-        except DecodeError as error:
-            raise ValueError(f"damaged or no ONNX file ({error})") from error
-        # Copies, because OpenVINO shares no memory that it may not write to.
-        weights = {weight.name: numpy_helper.to_array(weight).copy() for weight in model.graph.initializer}
-        del model.graph.initializer[:]
-        return cls(model, weights), {entry.key: entry.value for entry in model.metadata_props}
+    def read(cls, path: Path) -> tuple[OnnxGraph, str | None]:
+        """That of a file, and what the file says of itself, None when it says nothing.
 
-    def save(self, path: Path, metadata: dict[str, str]) -> None:
-        """Writes graph, weights and metadata into one file."""
+        Raises ModelFileError when the file is damaged, no ONNX file, or looks into other files.
+        """
+        try:
+            content = path.read_bytes()
+            model = onnx.ModelProto.FromString(content)
+        except OSError as error:
+            raise ModelFileError(
+                f"{shown(path)} cannot be read ({error}): check its permissions and its disk"
+            ) from error
+        except (DecodeError, RecursionError) as error:
+            raise unusable(path, f"is damaged or no ONNX file ({one_line(error)})") from error
+        metadata = {entry.key: entry.value for entry in model.metadata_props}
+        if "sha256" in metadata and content != _signed(content[:-_SIGNATURE_BYTES]):
+            raise unusable(path, "is damaged: its checksum does not fit")
+        if problem := _foreign(model):
+            raise unusable(path, f"is damaged or no network of this kit: {problem}")
+        try:
+            # Copies, because OpenVINO shares no memory that it may not write to.
+            weights = {weight.name: numpy_helper.to_array(weight).copy() for weight in model.graph.initializer}
+        except (ValueError, TypeError) as error:
+            raise unusable(path, f"is damaged: its weights cannot be read ({one_line(error)})") from error
+        if not all(np.isfinite(value).all() for value in weights.values()):
+            raise unusable(path, "holds weights that are no finite numbers")
+        del model.graph.initializer[:]
+        return cls(model, weights), metadata.get("orelib")
+
+    def save(self, path: Path, about: str) -> None:
+        """Writes graph and weights, what they say ``about`` themselves, and a checksum of it all, into one file."""
         model = self._copy()
         model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in self.weights.items())
-        helper.set_model_props(model, metadata)
-        with appearing(path) as temporary:
-            onnx.save_model(model, temporary)
+        helper.set_model_props(model, {"orelib": about})
+        write_bytes(path, _signed(model.SerializeToString()))
 
     def with_weights_elsewhere(self) -> onnx.ModelProto:
         """The model with weights of which it says that they are stored outside."""
@@ -87,6 +107,43 @@ class OnnxGraph:
         model = onnx.ModelProto()
         model.CopyFrom(self.model)
         return model
+
+
+def _signed(content: bytes) -> bytes:
+    """A model and its checksum: bytes appended to a message of Protocol Buffers are further fields of it."""
+    signature = onnx.ModelProto()
+    helper.set_model_props(signature, {"sha256": hashlib.sha256(content).hexdigest()})
+    return content + signature.SerializeToString()
+
+
+_SIGNATURE_BYTES = len(_signed(b""))
+_ATTRIBUTES = ("FLOAT", "INT", "STRING", "TENSOR", "INTS", "FLOATS")
+
+
+def _foreign(model: onnx.ModelProto) -> str:
+    """What makes a model none of this kit's, "" for nothing: data in other files, further graphs, other kinds."""
+    graph = model.graph
+    if model.functions or graph.sparse_initializer or any(node.domain for node in graph.node):
+        return "it has operators of its own"
+    versions = {opset.domain: opset.version for opset in model.opset_import}
+    if versions.keys() != {""} or not 1 <= versions[""] <= onnx.defs.onnx_opset_version():
+        return "it does not say which operators it uses, or newer ones than are known here"
+    attributes = [attribute for node in graph.node for attribute in node.attribute]
+    kinds = {attribute.type for attribute in attributes}
+    if not kinds <= {getattr(AttributeProto, kind) for kind in ("FLOAT", "INT", "STRING", "TENSOR", "INTS", "FLOATS")}:
+        return "it has graphs within its graph"
+    tensors = [
+        *graph.initializer,
+        *(attribute.t for attribute in attributes if attribute.type == AttributeProto.TENSOR),
+    ]
+    if any(tensor.external_data or tensor.data_location == TensorProto.EXTERNAL for tensor in tensors):
+        return "its weights are in other files"
+    if any(weight.data_type != TensorProto.FLOAT for weight in graph.initializer):
+        return "its weights are no 32-bit numbers"
+    for values, name in ((graph.input, "wet"), (graph.output, "dry")):
+        if [value.name for value in values] != [name] or values[0].type.tensor_type.elem_type != TensorProto.FLOAT:
+            return "its input is not wet or its output is not dry"
+    return ""
 
 
 class _Tracer(fx.Tracer):

@@ -1,7 +1,6 @@
-"""A trained generator on photographs of any size, and the file that carries it.
+"""A trained generator on photographs of any size, from the file that carries it (:mod:`orelib.model_file`).
 
-The file is ``generator.safetensors``: weights, and as metadata the experiment, so that the network can be rebuilt
-without unpickling anything. :func:`export_onnx` makes an ONNX file of it, with the same metadata.
+:func:`export_onnx` makes an ONNX file of it, which says the same of itself.
 """
 
 from __future__ import annotations
@@ -14,15 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import orelib
 from orelib.config import Experiment, shown
-from orelib.engines import ENGINES, Engine, EngineError, TorchEngine, demand, how_to_install
-from orelib.files import appearing
+from orelib.engines import ENGINES, Engine, EngineError, TorchEngine, demand, how_to_install, running
+from orelib.memory import memory_for
 from orelib.methods import METHOD_CLASSES
+from orelib.model_file import ModelFile, ModelFileError, demand_file, described, shapes_of, unusable, write
 from orelib.networks import count_multiply_adds, count_parameters
 from orelib.tiles import OVERLAP, TILE, by_tiles
 
@@ -30,10 +28,6 @@ if TYPE_CHECKING:  # it needs the package onnx
     from orelib.onnx_graph import OnnxGraph
 
 DEFAULT_RESTORER = Path(__file__).parent / "default_restorer" / "generator.safetensors"
-
-
-class ModelFileError(ValueError):
-    """A model file that cannot be used; the message names it and says why."""
 
 
 class Restorer:
@@ -127,7 +121,7 @@ def save_generator(
     """Writes a generator's weights with what is needed to rebuild it and to say where it comes from.
 
     ``embedded`` says whether it was trained on the rendered scenes of ``experiment``, whose scale is then noted, rather
-    than on a user's photographs.
+    than on a user's photographs. Raises ModelFileError for weights that are no finite numbers, and OSError.
     """
     about = {
         "version": orelib.__version__,
@@ -137,18 +131,18 @@ def save_generator(
         # Smallest and largest scale of the training scenes: what photographs should have, too.
         "px_per_mm": [experiment.px_per_mm, experiment.px_per_mm * experiment.zoom] if embedded else None,
     }
-    _write(path, weights, about)
+    write(path, weights, about)
 
 
 def publish(source: Path, target: Path) -> None:
     """Writes a copy of a model file with weights of half the precision, and so of half the size, to pass on.
 
     The copy says so itself. What it restored was seen to differ from what the original did by 1 of 255 grey values at
-    most. Raises FileNotFoundError and ModelFileError as :func:`load_restorer`.
+    most. Raises FileNotFoundError and ModelFileError as :func:`load_restorer`, and OSError.
     """
-    about, _, weights = _read(source)
-    halved = {name: value.half() if value.is_floating_point() else value for name, value in weights.items()}
-    _write(target, halved, about | {"precision": "float16"})
+    file = _open(source)
+    halved = {name: value.half() if value.is_floating_point() else value for name, value in file.weights().items()}
+    write(target, halved, file.about | {"precision": "float16"})
 
 
 def load_restorer(path: Path | None = None, device: torch.device | str = "cpu", engine: str = "torch") -> Restorer:
@@ -167,17 +161,26 @@ def load_restorer(path: Path | None = None, device: torch.device | str = "cpu", 
     ModelFileError
         When the file is damaged or not one of this kit's.
     EngineError
-        When the engine is not installed, or does not take the file.
+        When the engine is not installed, does not take the file, or fails.
+    MemoryError
+        When the network needs more memory than there is.
     """
     demand(engine)
     path = DEFAULT_RESTORER if path is None else Path(path)
     if path.suffix == ".onnx" and engine == "torch":
         raise EngineError(f"{shown(path)} is an ONNX file, which the engine torch does not take: choose another engine")
-    if engine == "torch":
-        generator, about = _load_generator(path)
-        return Restorer(generator.to(device), generator.stride, about)
-    graph, generator, about = _load_graph(path)
-    return Restorer(generator, generator.stride, about, ENGINES[engine](graph))
+    with memory_for(f"the network in {shown(path)}"):
+        if engine == "torch":
+            generator, about = _load_generator(path)
+            return Restorer(generator.to(device), generator.stride, about)
+        graph, generator, about = _load_graph(path)
+    try:
+        with running(engine):
+            return Restorer(generator, generator.stride, about, ENGINES[engine](graph))
+    except EngineError as error:
+        if path.suffix != ".onnx":
+            raise
+        raise unusable(path, f"is damaged, or no network of this kit: {error}") from error
 
 
 def export_onnx(path: Path, out: Path) -> None:
@@ -191,14 +194,18 @@ def export_onnx(path: Path, out: Path) -> None:
         As :func:`load_restorer`.
     ValueError
         When ``out`` does not end in .onnx, or exists.
+    OSError
+        When it cannot be written.
     """
     path, out = Path(path), Path(out)
+    _demand(path)
     if out.suffix != ".onnx":
         raise ValueError(f"{shown(out)} must end in .onnx")
     if out.exists():
         raise ValueError(f"{shown(out)} exists already: name another file")
-    graph, _, about = _load_graph(path)
-    graph.save(out, {"orelib": json.dumps(about)})
+    with memory_for(f"the network in {shown(path)}"):
+        graph, _, about = _load_graph(path)
+        graph.save(out, json.dumps(about))
 
 
 def read_about(path: Path) -> dict:
@@ -206,7 +213,8 @@ def read_about(path: Path) -> dict:
 
     Raises FileNotFoundError and ModelFileError as :func:`load_restorer`.
     """
-    return _read(path)[0]
+    _demand(Path(path))
+    return ModelFile(path).about
 
 
 def load_weights(generator: nn.Module, path: Path) -> dict:
@@ -215,33 +223,29 @@ def load_weights(generator: nn.Module, path: Path) -> dict:
     Raises FileNotFoundError and ModelFileError as :func:`load_restorer`, and ModelFileError when the file holds another
     network than this one.
     """
-    about, _, weights = _read(path)
-    held, wanted = ({name: value.shape for name, value in state.items()} for state in (weights, generator.state_dict()))
-    if held != wanted:
-        method = about["experiment"]["method"]
+    _demand(Path(path))
+    file = ModelFile(path)
+    if file.shapes != shapes_of(generator):
         raise ModelFileError(
-            f"{shown(path)} holds another network, of method {method!r}: choose method and widths alike"
+            f"{shown(path)} holds another network, of method {file.experiment.method!r}: choose method and widths alike"
         )
-    generator.load_state_dict(weights)
-    return about
-
-
-def _write(path: Path, weights: dict[str, Tensor], about: dict) -> None:
-    # One key only: safetensors writes several in an order that changes from file to file.
-    metadata = {"orelib": json.dumps(about)}
-    with appearing(path) as temporary:
-        save_file({name: value.contiguous() for name, value in weights.items()}, temporary, metadata)
+    generator.load_state_dict(file.weights())
+    return file.about
 
 
 def _load_generator(path: Path) -> tuple[nn.Module, dict]:
     """The generator in a model file, on the processor, and what the file says of itself."""
-    about, experiment, weights = _read(path)
-    try:
-        generator = METHOD_CLASSES[experiment.method].build_generator(experiment)
-        generator.load_state_dict(weights)
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise ModelFileError(f"{shown(path)} holds other weights than those of the network that it names") from error
-    return generator, about
+    file = _open(path)
+    weights = file.weights()
+    generator = METHOD_CLASSES[file.experiment.method].build_generator(file.experiment)
+    generator.load_state_dict(weights)
+    return generator, file.about
+
+
+def _without_weights(experiment: Experiment) -> nn.Module:
+    """The generator of an experiment on PyTorch's meta device, where even a giant one takes no memory."""
+    with torch.device("meta"):
+        return METHOD_CLASSES[experiment.method].build_generator(experiment)
 
 
 def _load_graph(path: Path) -> tuple[OnnxGraph, nn.Module, dict]:
@@ -253,50 +257,23 @@ def _load_graph(path: Path) -> tuple[OnnxGraph, nn.Module, dict]:
     if path.suffix != ".onnx":
         generator, about = _load_generator(path)
         return OnnxGraph.of(generator), generator.to("meta"), about
-    _demand_file(path)
-    try:
-        graph, metadata = OnnxGraph.read(path)
-    except ValueError as error:
-        raise ModelFileError(f"{shown(path)} is {error}") from error
-    about, experiment = _described(path, metadata)
-    return graph, METHOD_CLASSES[experiment.method].build_generator(experiment).to("meta"), about
+    _demand(path)
+    graph, text = OnnxGraph.read(path)
+    about, experiment = described(path, text)
+    return graph, _without_weights(experiment), about
 
 
-def _read(path: Path) -> tuple[dict, Experiment, dict[str, Tensor]]:
-    """What a model file says of itself, the experiment among it, and its weights."""
-    path = Path(path)
-    _demand_file(path)
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (a file, not a dict)
-    except (SafetensorError, OSError) as error:
-        raise ModelFileError(f"{shown(path)} is damaged or no safetensors file ({error})") from error
-    return *_described(path, metadata), weights
+def _open(path: Path) -> ModelFile:
+    """A model file whose weights are those of the network that it names, which is seen before memory is taken."""
+    _demand(Path(path))
+    file = ModelFile(path)
+    if file.shapes != shapes_of(_without_weights(file.experiment)):
+        raise unusable(path, "holds other weights than those of the network that it names")
+    return file
 
 
-def _demand_file(path: Path) -> None:
-    if path.is_dir():
-        raise ModelFileError(f"{shown(path)} is a folder: name the generator.safetensors itself")
-    if not path.exists():
-        cure = "train it with notebooks/03_training.ipynb first"
-        if path == DEFAULT_RESTORER:
-            cure = "this copy of the kit comes without a restorer; name a model file of your own"
-        raise FileNotFoundError(f"{shown(path)} is missing: {cure}")
-
-
-def _described(path: Path, metadata: dict[str, str]) -> tuple[dict, Experiment]:
-    """What the metadata of a model file say of it, and the experiment among it."""
-    if "orelib" not in metadata:
-        raise ModelFileError(f"{shown(path)} was not written by this kit: it does not say which network it holds")
-    try:
-        about = json.loads(metadata["orelib"])
-        experiment = Experiment.from_json(json.dumps(about["experiment"]))
-        about["experiment"] = json.loads(experiment.to_json())  # with fields that are newer than the file
-        step, checksum = about["step"], about["data_checksum"]
-        if not isinstance(step, int) or not isinstance(checksum, str):
-            raise TypeError(f"step {step!r} and data_checksum {checksum!r} must be a number and a text")
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise ModelFileError(f"{shown(path)} describes itself in a way that this kit cannot read ({reason})") from error
-    return about, experiment
+def _demand(path: Path) -> None:
+    cure = "train it with notebooks/03_training.ipynb first"
+    if path == DEFAULT_RESTORER:
+        cure = "this copy of the kit comes without a restorer; name a model file of your own"
+    demand_file(path, cure)

@@ -31,8 +31,9 @@ from torch.utils.data import DataLoader
 
 from orelib.checkpoint import read_checkpoint, write_checkpoint
 from orelib.checksums import DamagedFileError
-from orelib.config import Experiment, Folders, SettingsError, kit_root, shown
+from orelib.config import Experiment, Folders, SettingsError, kit_path, shown
 from orelib.files import write_text
+from orelib.memory import memory_for
 from orelib.methods import METHOD_CLASSES, Method
 from orelib.metrics import psnr, ssim
 from orelib.mosaic import MosaicSamples, to_network
@@ -96,7 +97,7 @@ def train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
     method = METHOD_CLASSES[experiment.method](experiment, device)
     origin = {}
     if experiment.start_from and not saved:
-        about = load_weights(method.generator, kit_root() / Path(experiment.start_from).expanduser())
+        about = load_weights(method.generator, kit_path("start_from", experiment.start_from))
         origin = {"started_from": {"data_checksum": about["data_checksum"], "step": about["step"]}}
     if not known:  # only now, so that weights that cannot be had leave no folder behind
         _claim(run, experiment, pairs)
@@ -106,7 +107,8 @@ def train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
     if saved:
         log.resume(saved)
     if log.step < experiment.steps:
-        _train_on(method, pairs, log)
+        with memory_for("training", f"choose a smaller batch_size, mosaic_size or width; {log.last_good_state}"):
+            _train_on(method, pairs, log)
     write_provenance(
         run, "history.csv", "validation.csv",
         training_seconds=round(log.seconds, 1), seconds_per_step=round(log.seconds / log.step, 4),
@@ -134,7 +136,12 @@ def refuse_other_images(folders: Folders, pairs: Pairs) -> None:
 
 
 def start_torch(experiment: Experiment) -> torch.device:
-    """Sets the process up for training and says where to train."""
+    """Sets the process up for training and says where to train.
+
+    Raises SettingsError where a GPU is asked for and PyTorch finds none.
+    """
+    if experiment.device == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("device='cuda': PyTorch finds no GPU here: choose auto or cpu")
     torch.set_num_threads(experiment.threads)
     # Adam's tiny second moments become denormal numbers, which a CPU multiplies ten times slower.
     torch.set_flush_denormal(True)

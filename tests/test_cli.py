@@ -1,11 +1,14 @@
 """The command line: what it prints, where, and with which exit code it ends."""
 
+import errno
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -334,3 +337,77 @@ def test_check_aligns_what_is_shifted(bad_folder, tmp_path, capsys):
 def test_check_of_a_missing_folder_is_one_line(tmp_path, capsys):
     assert run("check", tmp_path / "nowhere") == 2
     assert "nowhere" in one_line(capsys.readouterr().err)
+
+
+# ---- model files that are no good --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bad_models(model, tmp_path):
+    """Model files by what is wrong with them."""
+    whole, folder = model.read_bytes(), tmp_path / "bad"
+    folder.mkdir()
+    contents = {"empty": b"", "cut": whole[:5000], "flipped": whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:],
+                "text": b"a model", "giant_header": b"\xff" * 7 + b"\x00{}"}  # fmt: skip
+    for name, content in contents.items():
+        for suffix in ("safetensors", "onnx"):
+            (folder / f"{name}.{suffix}").write_bytes(content)
+    os.mkfifo(folder / "pipe.safetensors")
+    os.mkfifo(folder / "pipe.onnx")
+    (folder / "folder.safetensors").mkdir()
+    (folder / "loop.safetensors").symlink_to("loop.safetensors")
+    return [*sorted(folder.iterdir()), folder / "missing.safetensors"]
+
+
+def test_a_bad_model_is_one_line_that_names_it(bad_models, wet, tmp_path, capsys):
+    for path in bad_models:
+        for command in (["restore", wet, tmp_path / "out", "--model", path], ["export", path, tmp_path / "out.onnx"]):
+            assert run(*command) == 2
+            captured = capsys.readouterr()
+            assert path.name in one_line(captured.err)
+            assert captured.out == ""
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out.onnx").exists()
+
+
+def test_a_model_without_a_name_is_named(wet, capsys):
+    assert run("export", ".") == 2
+    assert "is a folder" in one_line(capsys.readouterr().err)
+
+
+@pytest.mark.skipif(not is_installed("onnx"), reason="orelib[onnx] is not installed")
+def test_an_export_to_a_full_disk_is_one_line_and_leaves_nothing(model, monkeypatch, capsys):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert run("export", model) == 2
+    assert "generator.onnx cannot be written (No space left" in one_line(capsys.readouterr().err)
+    assert names(model.parent) == ["generator.safetensors"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        MemoryError("Unable to allocate 3 GiB"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+    ],
+    ids=range(3),
+)
+def test_memory_that_runs_out_is_one_line(model, monkeypatch, capsys, error):
+    def too_much(*_):
+        raise error
+
+    monkeypatch.setattr(restore, "export_onnx", too_much)
+    assert run("export", model) == 2
+    assert "memory" in one_line(capsys.readouterr().err)
+
+
+def test_an_error_that_nobody_thought_of_is_shown_whole(model, monkeypatch):
+    def wrong(*_):
+        raise RuntimeError("a fault of the program")
+
+    monkeypatch.setattr(restore, "export_onnx", wrong)
+    with pytest.raises(RuntimeError, match="a fault of the program"):
+        run("export", model)

@@ -1,9 +1,10 @@
 """Every file that the kit writes and reads, damaged in every way: the same result again, or one error that names it."""
 
 import random
+import re
 import shutil
+from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from orelib import study
@@ -49,6 +50,19 @@ def result() -> dict:
     }
 
 
+def until(number, step):
+    """A training step that is interrupted when it is called for that time."""
+    calls = []
+
+    def stopping(self, x, y):
+        calls.append(1)
+        if len(calls) == number:
+            raise KeyboardInterrupt
+        return step(self, x, y)
+
+    return stopping
+
+
 @pytest.fixture(scope="module")
 def kit(tmp_path_factory):
     """A kit after a smoke run, with a training that was stopped on its way, and the result that it leads to."""
@@ -60,12 +74,9 @@ def kit(tmp_path_factory):
         render_dataset(FOLDERS.data, Experiment.from_profile("smoke"), workers=1)
         render_sizing(FOLDERS)
         study.size_unrestored(FOLDERS)
-        step, calls = METHOD_CLASSES["improved"].step, []
-        patch.setattr(METHOD_CLASSES["improved"], "step", lambda *a: calls.append(1) or (step(*a) if len(calls) < 6 else 1 / 0))
-        with pytest.raises(ZeroDivisionError):
-            train(Experiment.from_profile("smoke").replace(steps=6), load_pairs(FOLDERS), FOLDERS.results / STOPPED)
-        patch.undo()
-        patch.chdir(root)
+        with pytest.MonkeyPatch.context() as stopping, pytest.raises(KeyboardInterrupt):
+            stopping.setattr(METHOD_CLASSES["improved"], "step", until(6, METHOD_CLASSES["improved"].step))
+            train(Experiment.from_profile("smoke", steps=6), load_pairs(FOLDERS), FOLDERS.results / STOPPED)
         before = shutil.copytree(FOLDERS.results / STOPPED, root / "stopped")
         wanted = result()
         shutil.rmtree(FOLDERS.results / STOPPED)
@@ -82,7 +93,7 @@ FILES = [
     *(f"{RUN}/{name}" for name in ("config.json", "provenance.json", *LOGS, "generator.safetensors")),
     *(f"{RUN}/{name}" for name in ("metrics.csv", "baselines.csv", "sizing.csv", "sizes.csv")),
     *(f"{CUT}/{name}" for name in ("config.json", "provenance.json", *LOGS, "checkpoint.pt")),
-    *(f"results/smoke/{name}" for name in ("sizing.csv", "provenance.json")),
+    *(f"results/smoke/{name}" for name in ("sizing.csv", "provenance.json", "sizes.csv", "scenes.csv")),
     "results/smoke/pixels/*.rgb",
 ]
 
@@ -116,18 +127,14 @@ def test_damage_is_mended_or_named(kit, tmp_path, monkeypatch, name, damage):
     if content is not None:
         path.write_bytes(content)
     try:
-        found = result()
-    except (ValueError, OSError) as error:
-        assert path.name in str(error)
-        assert any(cure in str(error) for cure in ("delete", "put back", "run ", "again")), error
-    else:
-        assert found == wanted
+        found, error = result(), ""
+    except (ValueError, OSError) as raised:
+        found, error = None, str(raised)
+    assert found == wanted or path.name in error
+    assert found == wanted or any(cure in error.lower() for cure in ("delete", "put back", "run ", "again")), error
 
 
 def test_every_kind_of_file_is_tried(kit):
-    """Figures and what is made for people alone is not read again."""
     root, _ = kit
-    tried = {(path.parent.name, path.suffix) for name in FILES for path in root.glob(name)}
-    written = {(path.parent.name, path.suffix) for path in root.rglob("*.*") if path.is_file()}
-    tried = {kind for folder, kind in tried} 
-    assert {kind for folder, kind in written} <= tried
+    written = {re.sub(r"\d{4}|\w{64}", "*", path.name) for path in root.rglob("*.*") if path.is_file()}
+    assert written <= {re.sub(r"\d{4}", "*", Path(name).name) for name in FILES}

@@ -1,14 +1,18 @@
 """Losses: the paper's equations, agreement with scikit-image, and finite gradients."""
 
 import math
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from skimage.metrics import structural_similarity
+from torch import nn
 from torchvision.models.vgg import cfgs, make_layers
 
-from orelib import losses
+from orelib import losses, vgg19
+from orelib.model_file import ModelFileError
 
 
 @pytest.fixture
@@ -135,13 +139,16 @@ def test_wrong_input_is_refused(images):
 
 @pytest.fixture(scope="session")
 def vgg_file(tmp_path_factory):
-    """A VGG19 weight file as torchvision's, with random weights and, as there, more than the features."""
+    """A VGG19 weight file as torchvision's, with random weights and, as there, more than the features.
+
+    It lies where torchvision keeps its own, and its name holds the start of its checksum.
+    """
     torch.manual_seed(0)
     state = {f"features.{name}": value for name, value in make_layers(cfgs["E"]).state_dict().items()}
-    path = tmp_path_factory.mktemp("hub") / "checkpoints" / "vgg19-dcbb9e9d.pth"
+    path = tmp_path_factory.mktemp("hub") / "checkpoints" / "vgg19.pth"
     path.parent.mkdir()
     torch.save(state | {"classifier.6.bias": torch.zeros(1000)}, path)
-    return path
+    return path.rename(path.with_name(f"vgg19-{vgg19._sha256(path)[:8]}.pth"))
 
 
 def test_perceptual_loss_from_a_path(vgg_file):
@@ -165,11 +172,77 @@ def test_perceptual_loss_taps_the_last_activation_of_each_block(vgg_file):
 
 
 def test_perceptual_loss_from_torchvisions_cache(vgg_file, monkeypatch):
-    monkeypatch.setenv("TORCH_HOME", str(vgg_file.parent.parent))
-    monkeypatch.setattr(torch.hub, "_hub_dir", None)
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(vgg_file.parent.parent))
+    monkeypatch.setattr(vgg19, "_url", lambda: f"https://nowhere/{vgg_file.name}")
     cached, given = losses.PerceptualLoss(), losses.PerceptualLoss(vgg_file)
     assert torch.equal(cached.features[0].weight, given.features[0].weight)
+
+
+@pytest.fixture
+def few_layers(monkeypatch):
+    """VGG19 of one narrow layer, so that files are small."""
+    monkeypatch.setattr(vgg19, "_layers", lambda count: nn.Sequential(nn.Conv2d(3, 2, 3)))
+    layer = nn.Conv2d(3, 2, 3)
+    return {f"features.0.{name}": value for name, value in layer.state_dict().items()}
+
+
+@pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
+def test_damaged_weights_are_named(few_layers, tmp_path, legacy):
+    """The published file is of PyTorch's older format; its name tells damage that no reader would see."""
+    torch.save(few_layers, tmp_path / "whole", _use_new_zipfile_serialization=not legacy)
+    whole = (tmp_path / "whole").read_bytes()
+    cut, flipped = tmp_path / "cut.pth", tmp_path / f"vgg19-{vgg19._sha256(tmp_path / 'whole')[:8]}.pth"
+    flipped.write_bytes(whole)
+    vgg19.vgg19_features(1, flipped)
+    for end in range(0, len(whole) - 40, 61):
+        cut.write_bytes(whole[:end])
+        with pytest.raises(ModelFileError, match=r"cut\.pth is damaged.*lambda_perceptual=0"):
+            vgg19.vgg19_features(1, cut)
+    for place in range(0, len(whole), 61):
+        flipped.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(ModelFileError, match=f"{flipped.name} is damaged: its checksum"):
+            vgg19.vgg19_features(1, flipped)
+
+
+def test_weights_of_another_network_are_named(few_layers, tmp_path):
+    name, weight = "features.0.weight", few_layers["features.0.weight"]
+    others = [
+        [], "weights", {}, few_layers | {name: weight[None]}, few_layers | {name: weight.long()},
+        few_layers | {name: 3}, few_layers | {name: weight * float("nan")},
+    ]  # fmt: skip
+    for state in others:
+        torch.save(state, tmp_path / "other.pth")
+        with pytest.raises(ModelFileError, match=r"other\.pth does not hold the weights of VGG19"):
+            vgg19.vgg19_features(1, tmp_path / "other.pth")
+
+
+def test_code_in_a_weight_file_is_not_run(few_layers, tmp_path):
+    class Code:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "ran",)
+
+    torch.save(few_layers | {"code": Code()}, tmp_path / "code.pth")
+    with pytest.raises(ModelFileError, match=r"code\.pth is damaged or no file of weights \(UnpicklingError"):
+        vgg19.vgg19_features(1, tmp_path / "code.pth")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_download_that_is_damaged_is_named(tmp_path, monkeypatch):
+    def damaged(url, to, hash_prefix):
+        assert (Path(to).name, hash_prefix) == ("vgg19-dcbb9e9d.pth", "dcbb9e9d")
+        raise RuntimeError("invalid hash value")
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", damaged)
+    with pytest.raises(FileNotFoundError, match="invalid hash value"):
+        losses.PerceptualLoss()
+
+
+def test_weights_that_are_no_file_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.pth")
+    for path in (tmp_path / "pipe.pth", tmp_path):
+        with pytest.raises(FileNotFoundError, match="is no file"):
+            losses.PerceptualLoss(path)
 
 
 def test_missing_weights_say_what_to_do(tmp_path, monkeypatch):

@@ -112,6 +112,8 @@ def test_two_files_of_one_stem_are_refused(folder):
 
 
 def test_missing_data_says_what_to_do(tmp_path, monkeypatch):
+    for name in ("notebooks", "orelib"):
+        (tmp_path / name).mkdir()  # an empty kit
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match="01_dataset"):
         load_pairs(Folders("quick"))
@@ -126,6 +128,8 @@ def test_real_core_photographs_pass(real_core):
 
 def test_pairs_say_whether_they_are_the_kits_own(pairs, tmp_path, monkeypatch):
     assert not pairs.embedded
+    for name in ("notebooks", "orelib"):
+        (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path)
     render_dataset(tmp_path / "data" / "smoke", Experiment.from_profile("smoke"), workers=1)
     assert load_pairs(Folders("smoke")).embedded

@@ -1,7 +1,11 @@
 """Restoring photographs of any size, and the model file."""
 
+import errno
 import json
+import os
+import socket
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +15,8 @@ from safetensors.torch import load_file, save_file
 
 from orelib import restore
 from orelib.config import Experiment
-from orelib.methods import METHOD_CLASSES, Pix2Pix
+from orelib.methods import METHOD_CLASSES, Pix2Pix, Slim
+from orelib.model_file import checksum
 from orelib.networks import count_multiply_adds
 from orelib.restore import (
     DEFAULT_RESTORER,
@@ -181,12 +186,21 @@ def test_without_a_path_the_restorer_of_the_kit_is_loaded(saved, monkeypatch):
     assert load_restorer().about["data_checksum"] == "abc"
 
 
-def rewritten(path, target, change):
-    """A copy whose metadata ``change`` has edited, given as the decoded text or to be written as it is."""
+def rewritten(path, target, change, weights=None):
+    """A copy as an older version wrote it, without a checksum, whose metadata ``change`` has edited.
+
+    ``change`` is given the metadata, and may return a text that is written instead.
+    """
     with safe_open(path, framework="pt") as file:
         about = json.loads(file.metadata()["orelib"])
+    del about["sha256"]
     about = change(about) or about
-    save_file(load_file(path), target, {"orelib": about if isinstance(about, str) else json.dumps(about)})
+    text = about if isinstance(about, str) else json.dumps(about)
+    save_file(load_file(path) if weights is None else weights, target, {"orelib": text})
+
+
+def deep(about):
+    return json.dumps(about)[:-1] + ', "more": ' + "[" * 100_000 + "]" * 100_000 + "}"
 
 
 METADATA = {
@@ -202,14 +216,143 @@ METADATA = {
     "another_width": lambda about: about["experiment"].update(base_width=8),
     "width_as_text": lambda about: about["experiment"].update(base_width="wide"),
     "negative_width": lambda about: about["experiment"].update(base_width=-4),
+    "giant_width": lambda about: about["experiment"].update(base_width=10**9),
+    "giant_depth": lambda about: about["experiment"].update(unet_depth=10**6),
+    "giant_number": lambda about: json.dumps(about).replace('"unet_depth": 5', '"unet_depth": ' + "5" * 5000),
+    "no_number": lambda about: about["experiment"].update(learning_rate=float("nan")),
+    "experiment_as_list": lambda about: about.update(experiment=[1]),
+    "experiment_as_text": lambda about: about.update(experiment="improved"),
+    "method_as_list": lambda about: about["experiment"].update(method=["pix2pix"]),
+    "profile_as_object": lambda about: about["experiment"].update(profile={}),
+    "step_as_bool": lambda about: about.update(step=True),
+    "negative_step": lambda about: about.update(step=-1),
+    "checksum_for_the_terminal": lambda about: about.update(data_checksum="\x1b[2J"),
+    "scale_as_text": lambda about: about.update(px_per_mm="wide"),
+    "scale_of_one": lambda about: about.update(px_per_mm=[1.0]),
+    "scale_no_number": lambda about: about.update(px_per_mm=[float("nan"), 1]),
+    "endless_scale": lambda about: about.update(px_per_mm=[1, float("inf")]),
+    "deep": deep,
+    "null": lambda about: "null",
+    "empty": lambda about: " ",
 }
 
 
 @pytest.mark.parametrize("name", METADATA)
 def test_metadata_that_is_wrong_is_one_error(saved, tmp_path, name):
     rewritten(saved[0], tmp_path / f"{name}.safetensors", METADATA[name])
-    with pytest.raises(ModelFileError, match=rf"{name}\.safetensors"):
+    with pytest.raises(ModelFileError, match=rf"{name}\.safetensors.*(?s:.*)(Copy it again|choose)") as error:
         load_restorer(tmp_path / f"{name}.safetensors")
+    assert len(str(error.value)) < 1000
+    assert "\x1b" not in str(error.value)
+
+
+def test_a_header_that_claims_a_giant_network_takes_no_memory(saved, tmp_path, monkeypatch):
+    """Networks are compared by their shapes before any is built; one of this width has a thousand million weights."""
+    path, build = tmp_path / "giant.safetensors", Pix2Pix.build_generator
+    rewritten(saved[0], path, lambda about: about["experiment"].update(base_width=1024, unet_depth=8, mosaic_size=256))
+
+    def watched(experiment):
+        assert torch.get_default_device().type == "meta"
+        return build(experiment)
+
+    monkeypatch.setattr(Pix2Pix, "build_generator", staticmethod(watched))
+    for use in (load_restorer, lambda path: publish(path, tmp_path / "copy.safetensors")):
+        with pytest.raises(ModelFileError, match=r"giant\.safetensors holds other weights"):
+            use(path)
+
+
+def test_weights_of_another_kind_or_shape_are_refused(saved, tmp_path):
+    weights = load_file(saved[0])
+    first = next(iter(weights))
+    others = {
+        "integers": weights | {first: weights[first].to(torch.int32)},
+        "missing": {name: value for name, value in weights.items() if name != first},
+        "more": weights | {"more": torch.zeros(1)},
+        "turned": weights | {first: weights[first][None]},
+    }
+    for name, changed in others.items():
+        rewritten(saved[0], tmp_path / f"{name}.safetensors", lambda about: None, changed)
+        with pytest.raises(ModelFileError, match=rf"{name}\.safetensors holds other weights"):
+            load_restorer(tmp_path / f"{name}.safetensors")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_weights_that_are_no_numbers_are_neither_written_nor_read(saved, tmp_path, experiment, value):
+    """They would restore every photograph to black."""
+    weights = load_file(saved[0])
+    weights[next(iter(weights))].view(-1)[0] = value
+    rewritten(saved[0], tmp_path / "old.safetensors", lambda about: None, weights)
+    with pytest.raises(ModelFileError, match=r"old\.safetensors holds weights that are no finite numbers"):
+        load_restorer(tmp_path / "old.safetensors")
+    with pytest.raises(ModelFileError, match=r"new\.safetensors holds weights that are no finite numbers"):
+        save_generator(tmp_path / "new.safetensors", weights, experiment, "abc", 12)
+    assert not (tmp_path / "new.safetensors").exists()
+
+
+def test_what_half_precision_cannot_hold_is_not_published(saved, tmp_path):
+    weights = load_file(saved[0])
+    weights[next(iter(weights))].view(-1)[0] = 1e6
+    rewritten(saved[0], tmp_path / "old.safetensors", lambda about: None, weights)
+    load_restorer(tmp_path / "old.safetensors")
+    with pytest.raises(ModelFileError, match=r"copy\.safetensors holds weights that are no finite numbers"):
+        publish(tmp_path / "old.safetensors", tmp_path / "copy.safetensors")
+
+
+# ---- the checksum in it ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """The smallest file that there is, whose restorer has batch norms, floats and integers."""
+    experiment = Experiment.from_profile("smoke", "slim", slim_width=1, unet_depth=2)
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("tiny") / "generator.safetensors"
+    save_generator(path, Slim.build_generator(experiment).state_dict(), experiment, "abc", 12)
+    return path
+
+
+def test_a_file_with_flipped_bytes_restores_the_same_pixels_or_is_refused(tiny, tmp_path, noise):
+    wet = values(noise, 8, 8, 8, 3)
+    whole, restored, refused = tiny.read_bytes(), load_restorer(tiny).restore(wet), 0
+    path = tmp_path / "flipped.safetensors"
+    for place in range(0, len(whole), 17):
+        for flip in (0x01, 0x80):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ flip]) + whole[place + 1 :])
+            try:
+                assert np.array_equal(load_restorer(path).restore(wet), restored)
+            except ModelFileError:
+                refused += 1
+    assert refused > 0.9 * 2 * len(range(0, len(whole), 17))
+
+
+def test_a_file_that_is_cut_or_longer_is_refused(tiny, tmp_path):
+    whole = tiny.read_bytes()
+    path = tmp_path / "cut.safetensors"
+    for content in (*(whole[:end] for end in range(0, len(whole), 97)), whole[:-1], whole + b"\0", whole + whole):
+        path.write_bytes(content)
+        with pytest.raises(ModelFileError, match=r"cut\.safetensors is damaged"):
+            load_restorer(path)
+
+
+def test_the_checksum_covers_names_kinds_shapes_and_bytes():
+    about, weight = {"step": 1}, torch.arange(4.0)
+    all_of_them = [
+        (about, {"a": weight}), ({"step": 2}, {"a": weight}), (about, {"b": weight}), (about, {"a": weight + 1e-7}),
+        (about, {"a": weight.view(2, 2)}), (about, {"a": weight.to(torch.int32)}), (about, {}),
+        (about, {"a": weight.view(torch.int32)}), (about, {"a": weight, "c": torch.tensor(1)}),
+    ]  # fmt: skip
+    assert len({checksum(*one) for one in all_of_them}) == len(all_of_them)
+    assert checksum(about, {"a": weight, "b": weight}) == checksum(about, {"b": weight, "a": weight.clone()})
+    assert checksum(about, {"a": weight.view(2, 2).T}) == checksum(about, {"a": weight.view(2, 2).T.contiguous()})
+
+
+def test_the_same_generator_gives_the_same_bytes(saved, tmp_path, experiment):
+    for name in ("one", "other"):
+        save_generator(tmp_path / name, saved[1].state_dict(), experiment.replace(method="pix2pix"), "abc", 12)
+        publish(tmp_path / name, tmp_path / f"{name}_half")
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes() == saved[0].read_bytes()
+    assert (tmp_path / "one_half").read_bytes() == (tmp_path / "other_half").read_bytes()
+    assert "sha256" not in load_restorer(saved[0]).about
 
 
 def test_a_file_older_than_the_scale_still_loads(saved, tmp_path):
@@ -220,7 +363,7 @@ def test_a_file_older_than_the_scale_still_loads(saved, tmp_path):
 def test_files_that_are_no_model_are_named(saved, tmp_path):
     whole = saved[0].read_bytes()
     contents = {"rubbish": b"rubbish", "empty": b"", "cut": whole[: len(whole) // 2], "head": whole[:100],
-                "pickle": b"\x80\x04K\x01."}  # fmt: skip
+                "pickle": b"\x80\x04K\x01.", "giant_head": b"\xff" * 8 + b"{}"}  # fmt: skip
     for name, content in contents.items():
         (tmp_path / f"{name}.safetensors").write_bytes(content)
     save_file({"weight": torch.zeros(1)}, tmp_path / "other.safetensors")
@@ -228,6 +371,56 @@ def test_files_that_are_no_model_are_named(saved, tmp_path):
     for name in (*contents, "other", "folder"):
         with pytest.raises(ModelFileError, match=rf"{name}\.safetensors"):
             load_restorer(tmp_path / f"{name}.safetensors")
+
+
+def test_what_is_no_file_is_named_at_once(tmp_path, monkeypatch):
+    """A pipe would be waited for without end."""
+    monkeypatch.chdir(tmp_path)  # a socket's path may not be long
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind("socket")
+    listening.close()
+    places = {name: tmp_path / name for name in ("pipe", "folder", "loop", "socket")}
+    for name, path in {**places, "null": Path("/dev/null"), "n" * 20: tmp_path / ("n" * 300)}.items():
+        for use in (load_restorer, lambda path: publish(path, tmp_path / "out"), lambda path: load_weights(None, path)):
+            with pytest.raises(ModelFileError, match=name):
+                use(path)
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(FileNotFoundError, match="missing"):
+        load_restorer(tmp_path / "pipe" / "deeper")
+
+
+def test_a_full_disk_leaves_what_was_there(saved, tmp_path, monkeypatch, experiment):
+    def full(path, content):
+        with open(path, "wb") as file:
+            file.write(content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    before = saved[0].read_bytes()
+    with pytest.raises(OSError, match=r"generator\.safetensors cannot be written \(No space left.*make room"):
+        save_generator(saved[0], saved[1].state_dict(), experiment, "abc", 13)
+    with pytest.raises(OSError, match=r"copy\.safetensors cannot be written \(No space left"):
+        publish(saved[0], tmp_path / "copy.safetensors")
+    assert [path.name for path in tmp_path.iterdir()] == [saved[0].name]
+    assert saved[0].read_bytes() == before
+
+
+def test_memory_that_runs_out_is_one_error(saved, monkeypatch, noise):
+    """PyTorch says so by a RuntimeError."""
+
+    def too_much(*_):
+        return torch.empty(10**15)
+
+    restorer = load_restorer(saved[0])
+    monkeypatch.setattr(restorer.generator, "forward", too_much)
+    with pytest.raises(MemoryError, match="memory ran out: a tile of the photograph"):
+        restorer.restore(values(noise, 8, 8, 8, 3))
+    monkeypatch.setattr(torch.nn.Module, "load_state_dict", too_much)
+    with pytest.raises(MemoryError, match=r"memory ran out: the network in .*generator\.safetensors"):
+        load_restorer(saved[0])
 
 
 def test_weights_go_into_a_network_of_the_same_shape_alone(saved, experiment):

@@ -1,0 +1,26 @@
+"""Memory that runs out, which every library says in an error of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+PHRASES = ("not enough memory", "out of memory", "allocate memory", "bad allocation", "bad_alloc")
+
+
+def memory_ran_out(error: BaseException) -> bool:
+    """Whether an error says so: Python's and NumPy's MemoryError, PyTorch's RuntimeError, and those of engines."""
+    if isinstance(error, OSError | ValueError):
+        return False  # these are about files, whose names may hold any words
+    return isinstance(error, MemoryError) or any(phrase in str(error).lower() for phrase in PHRASES)
+
+
+@contextmanager
+def memory_for(what: str, cure: str = "close other programs, or take a larger machine") -> Iterator[None]:
+    """Turns every error that says so into a MemoryError, which names ``what`` memory is needed for, and a cure."""
+    try:
+        yield
+    except Exception as error:
+        if not memory_ran_out(error):
+            raise
+        raise MemoryError(f"memory ran out: {what} needs more; {cure}") from error
