@@ -17,6 +17,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from orelib import figures
+from orelib.command import run_command
 from orelib.compare import page
 from orelib.config import METHODS, Experiment, Folders, shown
 from orelib.files import write_text
@@ -153,4 +154,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from orelib.command import run_command
 from orelib.config import METHODS, Experiment, Folders, parse_changes
 from orelib.dataset import render_dataset
 from orelib.files import appearing
@@ -193,4 +194,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

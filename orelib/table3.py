@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from orelib.baselines import BASELINES
+from orelib.command import run_command
 from orelib.config import METHODS, Experiment, Folders, shown
 from orelib.metrics import column, mean_interval
 from orelib.provenance import read_provenance
@@ -188,4 +189,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

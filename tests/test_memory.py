@@ -10,7 +10,7 @@ from orelib.memory import memory_for, memory_ran_out
 @pytest.mark.parametrize("ask", [lambda: np.empty(10**15), lambda: torch.empty(10**15), lambda: bytearray(10**15)])
 def test_whoever_says_so_it_is_one_error(ask):
     with (
-        pytest.raises(MemoryError, match=r"memory ran out: the work needs more\. Close other programs"),
+        pytest.raises(MemoryError, match=r"memory ran out: the work needs more; close other programs"),
         memory_for("the work"),
     ):
         ask()
