@@ -13,6 +13,8 @@ import json
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+from orelib.names import printable
+
 
 class SettingsError(ValueError):
     """A setting that cannot be: the message names the field and the values it may take."""
@@ -229,11 +231,13 @@ def kit_root() -> Path:
 
 
 def shown(path: Path) -> str:
-    """A path as a reader should see it: relative to the kit's root where it lies inside."""
+    """A path as a reader should see it, in one line: relative to the kit's root where it lies inside."""
+    path = Path(path)
     try:
-        return str(Path(path).resolve().relative_to(kit_root().resolve()))
-    except ValueError:
-        return str(path)
+        place = path.parent.resolve() / path.name  # the name of a link, not of what it leads to
+        return printable(str(place.relative_to(kit_root().resolve())))
+    except (ValueError, OSError, RuntimeError):  # elsewhere, or below a link that leads to itself
+        return printable(str(path))
 
 
 @dataclass(frozen=True)
