@@ -97,6 +97,21 @@ def test_empty_and_missing_folders_are_named(folder):
     assert "wet: the folder is missing" in str(error.value)
 
 
+def test_a_folder_that_cannot_be_read_is_listed(folder, monkeypatch):
+    whole = Path.iterdir
+
+    def away(path):
+        if path.name == "dry":
+            raise OSError(5, "Input/output error")
+        return whole(path)
+
+    monkeypatch.setattr(Path, "iterdir", away)
+    problems = []
+    assert find_pairs(folder, problems) == []
+    assert len(problems) == 2
+    assert all("dry: the folder cannot be read (Input/output error)" in problem for problem in problems)
+
+
 def test_what_file_managers_leave_behind_is_passed_over(folder, pairs):
     for name in (".DS_Store", "Thumbs.db", "ehthumbs.db", "Icon\r", "._belt_0.png", "belt_0.png:Zone.Identifier"):
         (folder / "train" / "wet" / name).write_bytes(b"x")
