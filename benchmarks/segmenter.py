@@ -19,6 +19,7 @@ import pandas as pd
 from PIL import Image
 
 from orelib.evaluation import write_csv
+from orelib.names import is_left_behind
 from orelib.segmentation import Segmenter, load_segmenter
 from orelib.sizing import match, particles
 
@@ -44,7 +45,7 @@ def main() -> None:
 
 def quality(segmenter: Segmenter, folder: Path, factor: int) -> dict[str, float]:
     """Means over all outlined particles of a folder."""
-    images = sorted((folder / "images").glob("*.*"))
+    images = sorted(path for path in (folder / "images").glob("*.*") if not is_left_behind(path.name))
     found_of, sizes, count = [], [], 0
     for path in images:
         image = Image.open(path).convert("RGB")

@@ -24,6 +24,7 @@ from orelib.baselines import Restore, fit_baselines
 from orelib.config import Folders
 from orelib.evaluation import write_csv
 from orelib.metrics import psnr, score, ssim
+from orelib.names import is_left_behind
 from orelib.pairs import Pair, load_pairs
 from orelib.photographs import SUFFIXES, read_image
 from orelib.restore import Restorer, load_restorer
@@ -82,7 +83,7 @@ def harm(restorer: Restorer, folder: Path) -> dict[str, float]:
     """How much a restorer changes the photographs of a folder, which are dry already."""
     rows = []
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in SUFFIXES:
+        if path.suffix.lower() in SUFFIXES and not is_left_behind(path.name):
             dry = read_image(path)
             restored = restorer.restore(dry)
             rows.append((psnr(restored, dry), ssim(restored, dry)))

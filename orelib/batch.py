@@ -6,18 +6,20 @@ and depth (:mod:`orelib.photographs`); it appears whole or not at all, so that a
 
 from __future__ import annotations
 
+import errno
 import os
-import re
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from orelib.config import shown
-from orelib.photographs import NOT_PHOTOGRAPHS, SUFFIXES, PhotographError, read_image, read_photograph, write_photograph
+from orelib.files import remove_leftovers
+from orelib.names import composed, is_left_behind, one_name, printable
+from orelib.photographs import SUFFIXES, PhotographError, read_image, read_photograph, write_photograph
 from orelib.progress import Progress
 
 if TYPE_CHECKING:  # no more than its name is needed, and torch takes seconds to load
@@ -25,6 +27,7 @@ if TYPE_CHECKING:  # no more than its name is needed, and torch takes seconds to
 
 # file (its name), status ("restored" or "failed"), seconds, width and height (None: failed), error ("": restored)
 Row = dict[str, str | float | int | None]
+LONGEST_PAUSE = 64  # looks at a watched folder, after which what failed for a reason of the moment is tried again
 
 
 def restore_folder(
@@ -37,7 +40,8 @@ def restore_folder(
     """Restores every photograph of a folder into another folder, under the same names.
 
     A file that cannot be restored does not stop the others. Subfolders and files that are no photographs by their
-    suffix are passed over and named; hidden files, and what file managers leave behind, are not looked at.
+    suffix are passed over and named; hidden files, and what file managers leave behind, are not looked at. Several
+    processes may write into one folder: whose copy is finished second has failed, and overwrites nothing.
 
     Parameters
     ----------
@@ -57,6 +61,8 @@ def restore_folder(
     ------
     FileNotFoundError
         When there is nothing at ``photographs``.
+    OSError
+        When a folder cannot be listed.
     ValueError
         When there are no photographs, when ``out`` is where they are, or is a file where a folder is needed.
     """
@@ -72,12 +78,12 @@ def restore_folder(
         targets = {source: out / source.name for source in sources}
     folder = next(iter(targets.values())).parent
     folder.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(folder, [target.name for target in targets.values()])
+    remove_leftovers(folder, [target.name for target in targets.values()])
     taken = {} if replace_copies else _names(folder)
     progress = Progress(len(targets), f"restoring {shown(photographs)}")
     rows = []
     for source, target in targets.items():
-        rows.append(_restore_file(restorer, source, target, taken))
+        rows.append(_restore_file(restorer, source, target, taken, replace_copies)[0])
         progress.advance()
         if report is not None:
             report(rows[-1])
@@ -90,64 +96,136 @@ def watch_folder(restorer: Restorer, photographs: Path, out: Path, interval: flo
 
     A photograph is restored when its size and time of change have stayed the same for ``interval`` seconds, so one that
     is still being written is waited for. One whose copy exists is done, whoever made it: the process may be killed at
-    any moment and started again. One that cannot be restored is reported once, and tried again when it changes.
+    any moment and started again. One whose content cannot be restored is reported once, and tried again when it
+    changes. What fails for a reason of the moment, such as a full disk, too little memory or a share that is away, is
+    reported once, and tried again after 1, 2, 4 ... up to 64 looks. A folder that cannot be listed is said once, and
+    waited for.
 
-    Raises FileNotFoundError when one of the folders is missing or vanishes, and ValueError when they are the same.
+    Raises FileNotFoundError when one of the folders is missing at the beginning, and ValueError when they are the same.
     """
     photographs, out = Path(photographs), Path(out)
     if photographs.is_file():
         raise ValueError(f"{shown(photographs)} is a file: only a folder can be watched")
     _check_folders(photographs, out)
     out.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(out, [source.name for source in _look(photographs)[0]])
+    remove_leftovers(out, [source.name for source in _look(photographs)[0]])
     return _watch(restorer, photographs, out, interval)
+
+
+@dataclass
+class _Failure:
+    """A photograph that could not be restored in this state; for ``pause`` looks (None: for good) it is left alone."""
+
+    state: tuple
+    error: str
+    pause: int | None
+    looks: int = 0
+
+    def is_left_alone(self, state: tuple) -> bool:
+        """Whether the photograph, now in ``state``, is left alone at this look."""
+        self.looks += 1
+        return state == self.state and (self.pause is None or self.looks <= self.pause)
 
 
 def _watch(restorer: Restorer, photographs: Path, out: Path, interval: float) -> Iterator[Row]:
     named: set[str] = set()
-    failed: dict[str, tuple] = {}  # the state in which a file could not be restored
+    away = ""  # why a folder cannot be listed
+    failures: dict[str, _Failure] = {}
     earlier: dict[str, tuple] = {}  # the state of each unfinished file when the folder was last looked at
     # Looking again and again, because belts write to network shares, where no event tells of a file that arrives.
     while True:
-        sources, passed_over = _look(photographs)
+        try:
+            (sources, passed_over), taken, problem = _look(photographs), _names(out), ""
+        except OSError as error:
+            sources, passed_over, taken, problem = [], [], {}, str(error)
+        if problem not in ("", away):
+            print(f"{problem}; waiting for it", flush=True)
+        away = problem
         _name([name for name in passed_over if name not in named])
         named.update(passed_over)
-        taken = _names(out)
-        now = {}
-        for source in sources:
-            name = source.name
-            if taken.get(name.casefold()) == name or (state := _state(source)) in (None, failed.get(name)):
+        now = {source.name: _state(source) for source in _without_copy(sources, taken)}
+        for name, state in now.items():
+            failure = failures.get(name)
+            if state is None or earlier.get(name) != state or (failure and failure.is_left_alone(state)):
                 continue
-            now[name] = state
-            if earlier.get(name) == state:
-                row = _restore_file(restorer, source, out / name, taken)
-                if row["status"] == "failed":
-                    failed[name] = state
-                yield row
-        earlier = now
+            row, lasting = _restore_file(restorer, photographs / name, out / name, taken)
+            if row["status"] == "restored":
+                failures.pop(name, None)
+            elif os.path.lexists(out / name) or _state(photographs / name) is None:
+                continue  # another process was faster, or the photograph was taken away
+            else:
+                before = failure if failure and failure.state == state else None
+                pause = min(2 * before.pause, LONGEST_PAUSE) if before else 1
+                failures[name] = _Failure(state, row["error"], None if lasting else pause)
+                if before and before.error == row["error"]:
+                    continue  # it was said before
+            yield row
+        earlier = earlier if away else now
         time.sleep(interval)
 
 
-def _restore_file(restorer: Restorer, source: Path, target: Path, taken: dict[str, str]) -> Row:
-    """Restores one photograph; its row. ``taken`` are the names in the target's folder, of which it becomes one."""
+def _without_copy(sources: list[Path], taken: dict[str, set[str]]) -> list[Path]:
+    """The photographs that have no copy yet; a copy has its photograph's name, whichever way accents are written."""
+    names = {source.name for source in sources}
+
+    def has_copy(name: str) -> bool:
+        there = taken.get(one_name(name), set())
+        return name in there or any(composed(copy) == composed(name) for copy in there - names)
+
+    return [source for source in sources if not has_copy(source.name)]
+
+
+def _restore_file(
+    restorer: Restorer, source: Path, target: Path, taken: dict[str, set[str]], replace_copies: bool = False
+) -> tuple[Row, bool]:
+    """Restores one photograph; its row, and whether it would fail again unless it changes.
+
+    ``taken`` are the names in the target's folder, of which it becomes one.
+    """
     row = {"file": source.name, "status": "restored", "seconds": None, "width": None, "height": None, "error": ""}
+    lasting = False
     began = time.perf_counter()
+    # Names that differ in case or accents alone are taken, too: network shares and Macs hold one file under both.
+    there = taken.setdefault(one_name(target.name), set())
     try:
-        # A name that differs in case alone is taken, too: network shares and Macs hold one file under both.
-        if there := taken.get(target.name.casefold()):
-            raise PhotographError(
-                f"{shown(target.with_name(there))} exists already: choose another folder, or ask to replace it"
-            )
-        wet = read_photograph(source)
-        write_photograph(target, replace(wet, pixels=restorer.restore(wet.pixels)))
-        taken[target.name.casefold()] = target.name
-        row["height"], row["width"] = wet.pixels.shape[:2]
-    except PhotographError as error:
-        row |= {"status": "failed", "error": str(error)}
-    except Exception as error:  # a full disk or too little memory: whatever it is, the others get their turn
-        row |= {"status": "failed", "error": f"{shown(source)}: {type(error).__name__}: {error}"}
+        if there or (not replace_copies and os.path.lexists(target)):
+            raise FileExistsError
+        photograph = read_photograph(source)
+        photograph = replace(photograph, pixels=restorer.restore(photograph.pixels))
+        if not target.parent.is_dir():  # or it would be made anew, in the place of a share that is away
+            raise FileNotFoundError(f"{shown(target.parent)} is gone")
+        write_photograph(target, photograph, only_new=not replace_copies)
+        there.add(target.name)
+        row["height"], row["width"] = photograph.pixels.shape[:2]
+    except FileExistsError:
+        copy = target.with_name(min(there, default=target.name))
+        row |= {
+            "status": "failed",
+            "error": f"{shown(copy)} exists already: choose another folder, or ask to replace it",
+        }
+    except Exception as error:  # whatever it is, the others get their turn
+        row |= {"status": "failed", "error": _reason(error, source)}
+        lasting = isinstance(error, ValueError) and not _is_of_the_moment(error.__cause__)
     row["seconds"] = round(time.perf_counter() - began, 3)
-    return row
+    return row, lasting
+
+
+def _reason(error: Exception, source: Path) -> str:
+    if isinstance(error, PhotographError):
+        return str(error)
+    if isinstance(error, OSError):  # without the temporary name, which is another one at each try
+        return f"{shown(source)}: {printable(error.strerror or str(error))}"
+    return f"{shown(source)}: {type(error).__name__}: {error}"
+
+
+def _is_of_the_moment(cause: BaseException | None) -> bool:
+    """Whether a photograph may be read another time that could not be read for this cause.
+
+    Over damaged files, decoders raise OSError of their own, and that of a seek to a place before the file (EINVAL).
+    """
+    if isinstance(cause, OSError):
+        return cause.errno not in (None, errno.EINVAL)
+    return isinstance(cause, MemoryError)
 
 
 def _check_folders(photographs: Path, out: Path) -> None:
@@ -173,49 +251,51 @@ def _look(folder: Path) -> tuple[list[Path], list[str]]:
     """The photographs of a folder in order of their names, and the names of what else is there."""
     sources, passed_over = [], []
     for entry in sorted(_entries(folder), key=lambda entry: entry.name):
-        if entry.name[0] == "." or entry.name.lower() in NOT_PHOTOGRAPHS:
+        if is_left_behind(entry.name):
             continue
-        if entry.is_file() and Path(entry.name).suffix.lower() in SUFFIXES:
+        if Path(entry.name).suffix.lower() in SUFFIXES and _is_file(entry):
             sources.append(folder / entry.name)
         else:
-            passed_over.append(entry.name + "/" * entry.is_dir())
+            passed_over.append(entry.name + "/" * os.path.isdir(entry.path))
     return sources, passed_over
+
+
+def _is_file(entry: os.DirEntry) -> bool:
+    """Whether this is a file, or a link that leads nowhere or to itself: reading it tells the user so."""
+    try:
+        return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))
+    except OSError:
+        return True
 
 
 def _name(passed_over: list[str]) -> None:
     if passed_over:
-        print(f"passed over, being no photographs: {', '.join(passed_over)}", flush=True)
+        print(f"passed over, being no photographs: {', '.join(map(printable, passed_over))}", flush=True)
 
 
-def _names(folder: Path) -> dict[str, str]:
-    """The names in a folder, by themselves without regard to case."""
-    return {entry.name.casefold(): entry.name for entry in _entries(folder)}
+def _names(folder: Path) -> dict[str, set[str]]:
+    """The names in a folder, by what a share or a Mac takes for the same."""
+    names: dict[str, set[str]] = {}
+    for entry in _entries(folder):
+        names.setdefault(one_name(entry.name), set()).add(entry.name)
+    return names
 
 
 def _entries(folder: Path) -> list[os.DirEntry]:
     try:
         with os.scandir(folder) as entries:
             return list(entries)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise FileNotFoundError(f"{shown(folder)} is gone: make it available again and start anew") from error
+    except OSError as error:
+        raise OSError(f"{shown(folder)} cannot be listed ({error.strerror})") from error
 
 
 def _state(path: Path) -> tuple[int, int] | None:
     """What changes while a file is written; None when it is gone."""
     try:
         facts = path.stat()
-    except FileNotFoundError:
-        return None
+    except OSError as error:  # a link that leads nowhere, a share that is away
+        return (-1, error.errno) if os.path.lexists(path) else None
     return facts.st_size, facts.st_mtime_ns
-
-
-def _remove_leftovers(folder: Path, names: Iterable[str]) -> None:
-    """Removes the beginnings of these files that :func:`~orelib.files.appearing` leaves when the process is killed."""
-    expected = set(names)
-    for entry in _entries(folder):
-        parts = re.fullmatch(r"\.(.+)\.\d+(\.\w+)", entry.name)
-        if parts and parts[1] + parts[2] in expected:
-            (folder / entry.name).unlink(missing_ok=True)
 
 
 def restored_examples(table: pd.DataFrame, photographs: Path, out: Path, count: int) -> list[tuple]:

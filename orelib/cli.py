@@ -15,6 +15,8 @@ from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
+from orelib.names import printable
+
 # What the commands work with is imported in them, so that --help does not wait for torch.
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,11 +80,14 @@ class _Parser(argparse.ArgumentParser):
     """Wrong usage is one line, as any other error is."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"orelib: {message}; see {self.prog} --help\n")
+        self.exit(2, f"orelib: {printable(message)}; see {self.prog} --help\n")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs a command, ``argv`` or that of the process; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):  # a letter of a name that the terminal lacks is no reason to end
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
         chosen = _parser().parse_args(argv)
         return chosen.run(chosen)
@@ -101,8 +106,13 @@ def main(argv: list[str] | None = None) -> int:
         return _complain(message, 2)
 
 
+def _shown(path: Path) -> str:
+    """A path as it was given, in one line."""
+    return printable(str(path))
+
+
 def _complain(message: str, code: int) -> int:
-    print(f"orelib: {' '.join(message.split())}", file=sys.stderr)
+    print(f"orelib: {printable(' '.join(message.split()))}", file=sys.stderr)
     return code
 
 
@@ -182,7 +192,7 @@ def _restore(chosen: argparse.Namespace) -> int:
         print(f"{restorer.describe()} Engine: {engine}.", flush=True)
         if chosen.watch:
             rows = watch_folder(restorer, chosen.photographs, chosen.out)
-            print(f"watching {chosen.photographs}; Ctrl-C ends it", flush=True)
+            print(f"watching {_shown(chosen.photographs)}; Ctrl-C ends it", flush=True)
             try:
                 for row in rows:
                     report(row)
@@ -190,7 +200,7 @@ def _restore(chosen: argparse.Namespace) -> int:
                 pass  # the way to end it
         else:
             restore_folder(restorer, chosen.photographs, chosen.out, report, chosen.replace)
-        print(f"{counts['restored']} restored, {counts['failed']} failed; see {chosen.out}", flush=True)
+        print(f"{counts['restored']} restored, {counts['failed']} failed; see {_shown(chosen.out)}", flush=True)
     return 1 if counts["failed"] and not chosen.watch else 0
 
 
@@ -224,10 +234,10 @@ def _reporter(results: TextIO, counts: Counter, as_json: bool, every: bool) -> C
         if as_json:
             print(json.dumps(row, allow_nan=False), file=results, flush=True)
         elif row["status"] == "failed":
-            print(f"failed: {row['error']}", file=results, flush=True)
+            print(f"failed: {printable(row['error'])}", file=results, flush=True)
         elif every:
             size = f"{row['width']} x {row['height']} px"
-            print(f"restored: {row['file']}, {size}, {row['seconds']:.1f} s", file=results, flush=True)
+            print(f"restored: {printable(row['file'])}, {size}, {row['seconds']:.1f} s", file=results, flush=True)
 
     return report
 
@@ -240,7 +250,7 @@ def _export(chosen: argparse.Namespace) -> int:
 
     out = chosen.out or chosen.model.parent / f"{chosen.model.stem}.{chosen.format}"
     export_onnx(chosen.model, out)
-    print(f"written to {out}")
+    print(f"written to {_shown(out)}")
     return 0
 
 
@@ -254,22 +264,27 @@ def _check(chosen: argparse.Namespace) -> int:
     largest_shift = LARGEST_SHIFT if chosen.largest_shift is None else chosen.largest_shift
     check = check_folder(chosen.folder, largest_shift)
     if not chosen.json:
-        print(check.pairs.drop(columns=["problem", "remark"]).to_string(index=False, float_format="%.2f"))
+        print(_in_lines(check.pairs.drop(columns=["problem", "remark"])))
         for split, stem, remark in check.pairs.query("remark != ''")[["split", "stem", "remark"]].itertuples(False):
-            print(f"remark: {split}/{stem}: {remark}")
+            print(printable(f"remark: {split}/{stem}: {remark}"))
         for file, problem in check.problems[["file", "problem"]].itertuples(False):
-            print(f"problem: {file}: {problem}")
+            print(printable(f"problem: {file}: {problem}"))
         print(f"{len(check.pairs)} pairs, {len(check.problems)} problem(s)")
     document = {"ok": check.ok, "pairs": _records(check.pairs), "problems": _records(check.problems)}
     if chosen.align:
         aligned = align_folder(chosen.folder, chosen.align, largest_shift)
         document["aligned"] = _records(aligned)
         if not chosen.json:
-            print(aligned.to_string(index=False, float_format="%.2f"))
-            print(f"written to {chosen.align}")
+            print(_in_lines(aligned))
+            print(f"written to {_shown(chosen.align)}")
     if chosen.json:
         print(json.dumps(document, allow_nan=False))
     return 0 if check.ok else 1
+
+
+def _in_lines(table: pd.DataFrame) -> str:
+    """A table for the terminal, a line a row."""
+    return table.assign(stem=table["stem"].map(printable)).to_string(index=False, float_format="%.2f")
 
 
 def _records(table: pd.DataFrame) -> list[dict]:

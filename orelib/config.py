@@ -17,6 +17,7 @@ from pathlib import Path
 
 import orelib
 from orelib.allowed import FIELDS, SettingsError, brief, checked, parameter, path_text
+from orelib.names import printable
 
 METHODS = ("pix2pix", "cyclegan", "improved", "nafnet", "slim")  # the last two are not in the paper, see methods.py
 
@@ -274,12 +275,14 @@ def kit_path(name: str, folder: str | os.PathLike) -> Path:
 
 
 def shown(path: Path) -> str:
-    """A path as a reader should see it: relative to the kit that the reader is in, where it lies inside."""
+    """A path as a reader should see it, in one line: relative to the kit that the reader is in, if it lies there."""
+    path = Path(path)
+    # The name of a link, not of what it leads to. realpath, because Path.resolve raises an error for a link to itself.
+    place = Path(os.path.realpath(path.parent), path.name)
     try:
-        # realpath, because Path.resolve raises an error for a link to itself.
-        return str(Path(os.path.realpath(path)).relative_to(os.path.realpath(_kit_around(Path.cwd()) or Path.cwd())))
+        return printable(str(place.relative_to(os.path.realpath(_kit_around(Path.cwd()) or Path.cwd()))))
     except ValueError:
-        return str(path)
+        return printable(str(path))
 
 
 @dataclass(frozen=True)

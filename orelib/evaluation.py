@@ -14,6 +14,7 @@ from orelib.checksums import DamagedFileError
 from orelib.config import shown
 from orelib.files import appearing
 from orelib.metrics import mean_interval, score
+from orelib.names import FROM_NAMES, csv_cell
 from orelib.pairs import Pairs
 from orelib.progress import Progress
 from orelib.provenance import is_whole, read_experiment, read_provenance, write_provenance
@@ -118,6 +119,12 @@ def summary(run: Path) -> pd.DataFrame:
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Writes a table in one piece; six significant decimals, so that the bytes do not depend on printing habits."""
+    """Writes a table in one piece; six significant decimals, so that the bytes do not depend on printing habits.
+
+    What may hold a photograph's name is written so that no spreadsheet takes it for a formula
+    (:func:`~orelib.names.csv_cell`).
+    """
+    for column in FROM_NAMES & set(table.columns):
+        table = table.assign(**{column: [csv_cell(cell) if isinstance(cell, str) else cell for cell in table[column]]})
     with appearing(path) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6f")

@@ -1,7 +1,7 @@
 """Folders of wet/dry photographs: match and check.
 
 A data folder holds ``train``, ``test`` and, if wanted, ``val``; each holds ``wet`` and ``dry``; the same stem in both
-is the same place::
+is the same place, whichever way its accents are written::
 
     <data_dir>/train/wet/belt_017.jpg      <data_dir>/train/dry/belt_017.png
 
@@ -11,10 +11,13 @@ Everything is checked before anything is trained, and one error lists every file
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
+import os
+from collections import defaultdict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +25,8 @@ import pandas as pd
 
 from orelib.config import Folders, shown
 from orelib.dataset import demand_whole_scenes
-from orelib.photographs import NOT_PHOTOGRAPHS, SUFFIXES, PhotographError, read_image
+from orelib.names import composed, fits_a_table, is_left_behind, printable
+from orelib.photographs import SUFFIXES, PhotographError, read_image
 
 SPLITS = ("train", "val", "test")
 SMALLEST_SIDE = 16  # the 11 x 11 window of SSIM must fit, with some image around it
@@ -44,6 +48,15 @@ class Pair:
     def load(self) -> tuple[np.ndarray, np.ndarray]:
         """The wet and the dry image, uint8 (H, W, 3) RGB."""
         return read_image(self.wet), read_image(self.dry)
+
+
+def read_side(path: Path) -> np.ndarray:
+    """Reads one image of a pair, uint8 (H, W, 3) RGB; whatever speaks against it becomes a PhotographError."""
+    try:
+        return read_image(path)
+    except (OSError, MemoryError) as error:  # a link that leads nowhere, a file that may not be read
+        reason = getattr(error, "strerror", None) or str(error) or "it does not fit into memory"
+        raise PhotographError(f"{shown(path)}: cannot be read ({reason})") from error
 
 
 @dataclass(frozen=True)
@@ -114,15 +127,22 @@ def find_pairs(root: Path, problems: list[str]) -> list[Pair]:
 def folder_state(root: Path) -> str:
     """SHA-256 of names, sizes and times of change of all that a data folder holds of pairs: what a change would alter.
 
-    Empty for a folder that is missing.
+    What cannot be looked at is left out; whoever reads the pairs names it.
     """
     state = hashlib.sha256()
-    for side in sorted(Path(root).glob("*/*/")):
-        for path in sorted(side.iterdir()):
-            if path.name[0] != "." and path.name.lower() not in NOT_PHOTOGRAPHS:
-                facts = path.stat()
-                state.update(repr((path.relative_to(root).parts, facts.st_size, facts.st_mtime_ns)).encode())
+    for split, side in product(SPLITS, ("wet", "dry")):
+        with suppress(OSError):
+            for name in sorted(os.listdir(Path(root) / split / side)):
+                if not is_left_behind(name):
+                    state.update(repr((split, side, name, _facts(Path(root) / split / side / name))).encode())
     return state.hexdigest()
+
+
+def _facts(path: Path) -> tuple[int, int] | None:
+    try:
+        return path.stat().st_size, path.stat().st_mtime_ns
+    except OSError:  # a link that leads nowhere
+        return None
 
 
 def hold_out(root: Path, pairs: list[Pair], problems: list[str]) -> list[Pair]:
@@ -140,26 +160,7 @@ def hold_out(root: Path, pairs: list[Pair], problems: list[str]) -> list[Pair]:
 
 def _match(folder: Path, split: str, problems: list[str]) -> list[Pair]:
     """Pairs of one split, by stem, in order of the stems; what does not match goes into ``problems``."""
-    found: dict[str, dict[str, Path]] = {}
-    for side in ("wet", "dry"):
-        side_folder = folder / side
-        if not side_folder.is_dir():
-            problems.append(f"{shown(side_folder)}: the folder is missing; put the photographs there")
-            found[side] = {}
-            continue
-        files = [p for p in sorted(side_folder.iterdir()) if p.name[0] != "." and p.name.lower() not in NOT_PHOTOGRAPHS]
-        images = [path for path in files if path.suffix.lower() in SUFFIXES]
-        problems += [
-            f"{shown(path)}: not an image this kit reads ({', '.join(SUFFIXES)}); move it elsewhere"
-            for path in files
-            if path not in images
-        ]
-        repeated = [stem for stem, count in Counter(path.stem for path in images).items() if count > 1]
-        problems += [f"{shown(side_folder)}: more than one file is named {stem}.*; keep one" for stem in repeated]
-        if not images:
-            problems.append(f"{shown(side_folder)}: the folder holds no images; put the photographs there")
-        found[side] = {path.stem: path for path in images}
-    wet, dry = found["wet"], found["dry"]
+    wet, dry = (_images(folder / side, problems) for side in ("wet", "dry"))
     for side, other, partner in ((wet, dry, "dry"), (dry, wet, "wet")):
         if other:  # a missing or empty folder was named already
             problems += [
@@ -169,12 +170,40 @@ def _match(folder: Path, split: str, problems: list[str]) -> list[Pair]:
     return [Pair(split, stem, wet[stem], dry[stem]) for stem in sorted(set(wet) & set(dry))]
 
 
+def _images(folder: Path, problems: list[str]) -> dict[str, Path]:
+    """The images of a folder by stem, accents composed; what is none goes into ``problems``."""
+    if not os.path.isdir(folder):  # unlike Path.is_dir, also where it may not be looked at
+        problems.append(f"{shown(folder)}: the folder is missing; put the photographs there")
+        return {}
+    try:
+        files = [path for path in sorted(folder.iterdir()) if not is_left_behind(path.name)]
+    except OSError as error:
+        problems.append(f"{shown(folder)}: the folder cannot be read ({error.strerror}); make it readable")
+        return {}
+    images: dict[str, list[Path]] = defaultdict(list)
+    for path in files:
+        if not fits_a_table(path.name):
+            problems.append(f"{shown(path)}: its name is no text that a table can hold; rename it")
+        elif path.suffix.lower() in SUFFIXES and not os.path.isdir(path):
+            images[composed(path.stem)].append(path)
+        else:
+            problems.append(f"{shown(path)}: not an image this kit reads ({', '.join(SUFFIXES)}); move it elsewhere")
+    problems += [
+        f"{shown(folder)}: more than one file is named {printable(stem)}.*; keep one"
+        for stem, paths in images.items()
+        if len(paths) > 1
+    ]
+    if not images:
+        problems.append(f"{shown(folder)}: the folder holds no images; put the photographs there")
+    return {stem: paths[-1] for stem, paths in images.items()}
+
+
 def _inspect(pairs: list[Pair], problems: list[str]) -> list[dict]:
     """Reads every image once; a row a readable pair with its size and pixel checksums."""
 
     def look(path: Path) -> tuple[tuple[int, int], str] | str:
         try:
-            pixels = read_image(path)
+            pixels = read_side(path)
         except PhotographError as error:
             return str(error)
         if min(pixels.shape[:2]) < SMALLEST_SIDE:

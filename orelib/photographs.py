@@ -24,7 +24,6 @@ from orelib.config import shown
 from orelib.files import appearing
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
-NOT_PHOTOGRAPHS = {"thumbs.db", "desktop.ini"}  # what file managers leave behind; hidden files are passed over too
 
 _Decoded = tuple[np.ndarray, int, bytes | None, bytes | None]  # samples, orientation, EXIF, ICC profile
 
@@ -197,7 +196,7 @@ def _on_black(samples: np.ndarray) -> np.ndarray:
 # ---- writing -----------------------------------------------------------------------------------------------------
 
 
-def write_photograph(path: Path, photograph: Photograph) -> None:
+def write_photograph(path: Path, photograph: Photograph, only_new: bool = False) -> None:
     """Writes a photograph in the format that the suffix names, in one piece (:func:`~orelib.files.appearing`).
 
     PNG holds everything, TIFF everything but EXIF, which is left out. The others hold 8 bits, so 16 become 8. JPEG and
@@ -205,7 +204,8 @@ def write_photograph(path: Path, photograph: Photograph) -> None:
     and WebP lose a little: they are written at quality 95, JPEG with its colours at full resolution.
 
     Raises ValueError for a suffix that is not one of :data:`SUFFIXES`, and OSError or ValueError for what the format
-    cannot hold, such as a JPEG of more than 65,500 px a side.
+    cannot hold, such as a JPEG of more than 65,500 px a side. With ``only_new``, FileExistsError when there is
+    something at ``path``, which is left as it is.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -217,7 +217,7 @@ def write_photograph(path: Path, photograph: Photograph) -> None:
     if suffix in (".jpg", ".jpeg", ".bmp"):
         samples = _on_black(samples)
     about = {"exif": photograph.exif, "icc_profile": photograph.icc_profile}
-    with appearing(path) as temporary:
+    with appearing(path, only_new) as temporary:
         if suffix in (".tif", ".tiff"):
             tifffile.imwrite(  # by metadata and software it would add notes of its own
                 temporary, samples, photometric="rgb", extrasamples=["unassalpha"] * (samples.shape[2] - 3),

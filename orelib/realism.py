@@ -15,6 +15,7 @@ import pandas as pd
 
 from orelib import metrics
 from orelib.config import Folders
+from orelib.names import is_left_behind
 from orelib.pairs import Pair, load_pairs
 from orelib.photographs import read_image
 
@@ -114,7 +115,7 @@ def measure_photographs(folder: Path) -> dict[tuple[str, str], float]:
     core = load_pairs(Folders("", str(folder / "core_wetdry")))
     means = {"core_wetdry": describe_pairs((*core.train, *core.val)).mean()}
     for name in ("ore_belt", "gravel"):
-        paths = sorted((folder / name / "images").iterdir())
+        paths = sorted(path for path in (folder / name / "images").iterdir() if not is_left_behind(path.name))
         means[name] = describe_images(read_image(path) for path in paths).mean()
     return {(name, statistic): float(means[name][statistic]) for name, statistic in PHOTOGRAPHS}
 

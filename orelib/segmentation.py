@@ -32,6 +32,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from orelib.files import appearing
 from orelib.methods import one_cycle
 from orelib.mosaic import to_network
+from orelib.names import is_left_behind
 from orelib.networks import UNet
 from orelib.progress import Progress
 
@@ -156,6 +157,7 @@ def _other_exposure(dry: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def read_labelled(folder: Path, split: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Dry photographs uint8 (H, W, 3) and particle numbers int32 (H, W) of a split of a rendered data set."""
-    for path in sorted((Path(folder) / split / "dry").glob("*.png")):
+    paths = (Path(folder) / split / "dry").glob("*.png")
+    for path in sorted(path for path in paths if not is_left_behind(path.name)):
         labels = np.asarray(Image.open(path.parent.parent / "labels" / path.name), dtype=np.int32)
         yield np.asarray(Image.open(path)), labels

@@ -1,12 +1,15 @@
 """Shifts are measured to a fraction of a pixel whatever the water does, and folders are aligned without loss."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image
 from scipy import ndimage
 
-from orelib.alignment import ORIENTATIONS, align_folder, find_orientation, measure_shift, overlap
+from orelib import alignment
+from orelib.alignment import ORIENTATIONS, align_folder, find_orientation, measure_shift, needed_trust, overlap
 from orelib.pairs import PairError
 from orelib.photographs import read_image
 from orelib.scenes import render_pair
@@ -92,6 +95,57 @@ def test_tiny_and_narrow_images_are_no_error(noise, size):
     image = noise.integers(0, 256, (*size, 3)).astype(np.uint8)
     found = measure_shift(image, image)
     assert not found.measured or found.length == 0
+
+
+@cache
+def small_scene(seed):
+    return render_pair(seed, (112, 112), px_per_mm=2 + seed % 4)
+
+
+def crops(noise, side, count):
+    """Windows of pairs of scenes at random places, each with a dry window of another scene: (wet, dry, other)."""
+    for seed in range(count):
+        one, other = small_scene(100 + seed), small_scene(1100 + seed)
+        top, left = noise.integers(0, 113 - side, 2)
+        cut = np.s_[top : top + side, left : left + side]
+        yield one.wet[cut], one.dry[cut], other.dry[cut]
+
+
+@pytest.mark.parametrize("side", [16, 20, 24, 27])
+def test_in_tiny_images_nothing_is_measured_and_nothing_turned(noise, side):
+    for wet, dry, other in crops(noise, side, 12):
+        for partner in (dry, other, np.rot90(dry), dry[:, ::-1]):
+            assert not measure_shift(wet, partner).measured
+            assert find_orientation(wet, partner) is None
+
+
+@pytest.mark.parametrize("side", [28, 32, 40, 64, 90])
+def test_small_images_are_measured_where_chance_is_no_explanation(noise, side):
+    measured, turned = [], []
+    for wet, dry, other in crops(noise, side, 25):
+        assert not measure_shift(wet, other).measured
+        assert find_orientation(wet, other) is None
+        assert measure_shift(wet, dry).measured or find_orientation(wet, dry) is None
+        measured.append(measure_shift(wet, dry).measured)
+        turned.append(find_orientation(wet, np.rot90(dry)) == "turned by 90 degrees anticlockwise")
+    assert np.mean(measured) > 0.7
+    assert np.mean(turned) > (0.7 if side > 30 else 0.5)
+
+
+def test_the_trust_that_is_needed_falls_with_size_to_a_tenth():
+    sides = [needed_trust((side, side)) for side in (16, 28, 40, 64, 100, 1000)]
+    assert sides == sorted(sides, reverse=True)
+    assert sides[0] == np.inf
+    assert sides[-2:] == [0.1, 0.1]
+    assert needed_trust((28, 1000)) == 0.1
+
+
+def test_a_pair_without_a_shift_is_measured_once(scene, monkeypatch):
+    calls = []
+    whole = alignment.edges
+    monkeypatch.setattr(alignment, "edges", lambda image: calls.append(image.shape) or whole(image))
+    assert measure_shift(scene.wet[:90, :90], scene.dry[:90, :90]).measured
+    assert calls == [(90, 90)] * 2
 
 
 def test_a_turned_camera_shows_in_the_spread(scene):
@@ -196,6 +250,28 @@ def test_what_cannot_be_aligned_is_listed_before_anything_is_written(folder, tmp
                   "c.png: cannot be read"):  # fmt: skip
         assert named in message
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_not_finished_is_not_there(folder, tmp_path, monkeypatch):
+    """Interrupted after the first pair; and killed, as the next call finds it."""
+    whole, written = alignment._write_aligned, []
+
+    def interrupted(*arguments):
+        if written:
+            raise OSError(28, "No space left on device")
+        written.append(arguments)
+        return whole(*arguments)
+
+    monkeypatch.setattr(alignment, "_write_aligned", interrupted)
+    with pytest.raises(OSError, match=r"out cannot be written \(No space left on device\): choose .* Nothing was kept"):
+        align_folder(folder, tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine"]
+    monkeypatch.undo()
+    half = tmp_path / ".out.unfinished-4242" / "train" / "wet"
+    half.mkdir(parents=True)
+    (half / "a.png").write_bytes(b"half")
+    assert len(align_folder(folder, tmp_path / "out")) == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "out"]
 
 
 def test_only_a_new_or_empty_folder_is_written_to(folder, tmp_path):

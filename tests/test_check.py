@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
+from orelib import check
 from orelib.check import check_folder
 from orelib.config import Folders
 from orelib.figures import check_figure
@@ -104,6 +105,23 @@ def test_everything_that_training_refuses_is_a_problem(folder):
     assert "belt_1" not in check_folder(folder).pairs["stem"].tolist()
 
 
+def test_what_cannot_be_read_now_is_a_problem_and_the_rest_goes_on(folder):
+    wet = folder / "train" / "wet"
+    for name, target in (("loop.png", "loop.png"), ("nowhere.png", "gone.png")):
+        (wet / name).symlink_to(target)
+        shutil.copy(folder / "train" / "dry" / "belt_0.png", folder / "train" / "dry" / name)
+    shutil.copy(wet / "belt_0.png", wet / "bytes\udcff.png")
+    (wet / "folder\x1b.png").mkdir()
+    found = dict(problems(folder))
+    assert "cannot be read (No such file or directory)" in found["train/wet/nowhere.png"]
+    assert "cannot be read (Too many levels of symbolic links)" in found["train/wet/loop.png"]
+    assert "rename it" in found["train/wet/bytes\\udcff.png"]
+    assert "not an image" in found["train/wet/folder\\x1b.png"]
+    assert len(check_folder(folder).pairs) == 8
+    with pytest.raises(PairError, match=r"nowhere\.png: cannot be read"):
+        load_pairs(Folders("smoke", data_dir=str(folder)))
+
+
 def test_training_may_demand_a_folder_without_problems(good_folder, folder):
     check_folder(good_folder).demand()
     (folder / "train" / "dry" / "belt_0.png").unlink()
@@ -157,6 +175,23 @@ def test_another_place_is_a_remark_and_has_no_shift(folder):
     row = check.pairs.set_index("stem").loc["other"]
     assert row["remark"].startswith("shift not measurable")
     assert np.isnan([row["shift"], row["shift_down"], row["shift_right"]]).all()
+
+
+@pytest.mark.parametrize("side", [16, 20, 24])
+def test_correct_tiny_pairs_are_not_measurable_and_no_problem(tmp_path, side):
+    for seed in range(24):
+        scene = render_pair(seed, (32, 32), px_per_mm=1.5)
+        save(
+            tmp_path / "mine",
+            "test" if seed % 4 else "train",
+            f"{seed}",
+            scene.wet[:side, :side],
+            scene.dry[:side, :side],
+        )
+    found = check_folder(tmp_path / "mine")
+    assert found.ok
+    assert found.pairs["remark"].str.contains("not measurable in an image under 28 px a side").all()
+    assert found.pairs["shift"].isna().all()
 
 
 def test_a_turned_camera_is_a_remark(folder):
@@ -225,6 +260,44 @@ def test_a_changed_copy_in_another_split_is_a_problem(folder, change):
     for side, (_, problem) in zip(("wet", "dry"), found, strict=True):
         assert "shows the same place as" in problem
         assert f"train/{side}/belt_0.png (train): keep both in one split" in problem
+
+
+@pytest.fixture
+def many(tmp_path):
+    """48 pairs of 64 px, 36 of them in train, none alike."""
+    for seed in range(3):
+        scene = render_pair(40 + seed, (256, 256), px_per_mm=4)
+        for number in range(16):
+            row, column = divmod(number, 4)
+            cut = np.s_[64 * row :, 64 * column :]
+            wet, dry = (getattr(scene, side)[cut][:64, :64] for side in ("wet", "dry"))
+            save(tmp_path / "mine", "test" if number > 11 else "train", f"{seed}_{number}", wet, dry)
+    return tmp_path / "mine"
+
+
+def test_a_changed_copy_is_found_among_many(many):
+    assert not problems(many)
+    scene = render_pair(40, (256, 256), px_per_mm=4)
+    for side in ("wet", "dry"):
+        test = many / "test" / side
+        Image.open(many / "train" / side / "1_5.png").save(test / "recompressed.jpg", quality=60)
+        Image.open(many / "train" / side / "2_7.png").reduce(2).save(test / "reduced.png")
+        Image.open(many / "train" / side / "0_3.png").point(lambda value: min(255, value * 1.2)).save(
+            test / "bright.png"
+        )
+        Image.fromarray(getattr(scene, side)[70:134, 58:122]).save(test / "moved.png")
+    found = {(file, problem.split("/")[-1].split(".")[0]) for file, problem in problems(many)}
+    copies = {"recompressed.jpg": "1_5", "reduced.png": "2_7", "bright.png": "0_3", "moved.png": "0_5"}
+    assert found == {(f"test/{side}/{copy}", one) for copy, one in copies.items() for side in ("wet", "dry")}
+
+
+def test_each_image_is_compared_with_a_few_others_however_many_there_are(many, monkeypatch):
+    compared = []
+    monkeypatch.setattr(check, "_margins", lambda ones, other: compared.append(len(ones)) or np.zeros(len(ones)))
+    check_folder(many)
+    tests, validations = 12, 4
+    assert len(compared) == 2 * (2 * tests + validations)  # sides; test with train and val, val with train
+    assert max(compared) == check.MOST_ALIKE < 30
 
 
 def test_machinery_that_a_fixed_camera_always_sees_is_no_place(folder):

@@ -1,6 +1,7 @@
 """The command line: what it prints, where, and with which exit code it ends."""
 
 import errno
+import io
 import json
 import os
 import shutil
@@ -244,6 +245,45 @@ def test_a_watched_folder_in_json(wet, model, tmp_path, capsys, monkeypatch):
     assert said.err.splitlines()[-1].startswith("3 restored, 0 failed")
 
 
+HARMFUL = "\x1b[31mred\n\u202e.png"
+
+
+def test_no_name_reaches_the_terminal_as_it_is(wet, model, tmp_path, capsys):
+    (wet / "belt_1.png").rename(wet / HARMFUL)
+    (wet / f"x{HARMFUL}").write_bytes(b"rubbish")
+    (wet / "\x1b.txt").touch()
+    out = tmp_path / "dry\x1b"
+    assert run("restore", wet, out, "--model", model) == 1
+    said = capsys.readouterr().out
+    assert r"\x1b.txt" in said
+    assert r"x\x1b[31mred\n\u202e.png: cannot be read" in said
+    assert said.replace("\n", "").isprintable()
+    assert HARMFUL in names(out)
+    assert run("restore", wet, out, "--model", model, "--json") == 1
+    said = capsys.readouterr()
+    assert HARMFUL in [json.loads(line)["file"] for line in said.out.splitlines()]
+    assert (said.out + said.err).replace("\n", "").isprintable()
+    for arguments in (
+        ("restore", "nowhere\x1b", out),
+        ("fly\x1b",),
+        ("restore", wet, out, "--model", "\x1b.safetensors"),
+    ):
+        assert run(*arguments) == 2
+        assert one_line(capsys.readouterr().err)[:-1].isprintable()
+
+
+def test_a_terminal_that_lacks_a_letter_is_no_reason_to_end(wet, model, tmp_path, monkeypatch):
+    (wet / "belt_1.png").rename(wet / "岩\udcff.png")
+    (wet / "石.txt").touch()
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert run("restore", wet, tmp_path / "dry", "--model", model) == 0
+    terminal.flush()
+    said = terminal.buffer.getvalue().decode()
+    assert r"passed over, being no photographs: \u77f3.txt" in said
+    assert "3 restored, 0 failed" in said
+
+
 # ---- export ------------------------------------------------------------------------------------------------------
 
 
@@ -310,6 +350,18 @@ def test_check_names_every_problem(bad_folder, capsys):
     assert "6.0 px further left" in said
     assert run("check", bad_folder, "--largest-shift", "10") == 1
     assert "further left" not in capsys.readouterr().out
+
+
+def test_check_prints_no_name_as_it_is(good_folder, tmp_path, capsys):
+    folder = shutil.copytree(good_folder, tmp_path / "harm\x1bful")
+    for side in ("wet", "dry"):
+        (folder / "train" / side / "belt_0.png").rename(folder / "train" / side / HARMFUL)
+    (folder / "test" / "wet" / f"x{HARMFUL}").write_bytes(b"rubbish")
+    assert run("check", folder) == 1
+    said = capsys.readouterr().out
+    assert r"\x1b[31mred\n\u202e" in said
+    assert said.replace("\n", "").isprintable()
+    assert "\n.png" not in said
 
 
 def test_check_in_json_is_one_document(bad_folder, good_folder, capsys):

@@ -1,6 +1,7 @@
 """Folders of pairs: what is matched, and one error for everything that is wrong."""
 
 import shutil
+from pathlib import Path, PurePath
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from PIL import Image
 from orelib.checksums import DamagedFileError
 from orelib.config import Experiment, Folders
 from orelib.dataset import render_dataset
-from orelib.pairs import PairError, load_pairs, pixel_counts
+from orelib.pairs import PairError, find_pairs, load_pairs, pixel_counts
 from orelib.photographs import read_image
 
 
@@ -98,10 +99,63 @@ def test_empty_and_missing_folders_are_named(folder):
     assert "wet: the folder is missing" in str(error.value)
 
 
+def test_a_folder_that_cannot_be_read_is_listed(folder, monkeypatch):
+    whole = Path.iterdir
+
+    def away(path):
+        if path.name == "dry":
+            raise OSError(5, "Input/output error")
+        return whole(path)
+
+    monkeypatch.setattr(Path, "iterdir", away)
+    problems = []
+    assert find_pairs(folder, problems) == []
+    assert len(problems) == 2
+    assert all("dry: the folder cannot be read (Input/output error)" in problem for problem in problems)
+
+
 def test_what_file_managers_leave_behind_is_passed_over(folder, pairs):
-    (folder / "train" / "wet" / ".DS_Store").write_bytes(b"x")
-    (folder / "train" / "wet" / "Thumbs.db").write_bytes(b"x")
+    for name in (".DS_Store", "Thumbs.db", "ehthumbs.db", "Icon\r", "._belt_0.png", "belt_0.png:Zone.Identifier"):
+        (folder / "train" / "wet" / name).write_bytes(b"x")
+    for name in ("@eaDir", "#recycle", "$RECYCLE.BIN", "lost+found"):
+        shutil.copytree(folder / "test", folder / "train" / "dry" / name)
+        shutil.copytree(folder / "test", folder / name)
     assert load(folder).checksum == pairs.checksum
+
+
+def test_accents_written_either_way_are_one_stem(folder, pairs):
+    spellings = {"wet": "belt_\u00e9.png", "dry": "belt_e\u0301.png"}
+    for side, name in spellings.items():
+        (folder / "train" / side / "belt_0.png").rename(folder / "train" / side / name)
+    loaded = load(folder)
+    assert loaded.manifest["stem"].tolist() == [*(f"belt_{k}" for k in range(1, 6)), "belt_\u00e9", "belt_6", "belt_7"]
+    (folder / "train" / "wet" / spellings["wet"]).rename(folder / "train" / "wet" / spellings["dry"])
+    assert load(folder).checksum == loaded.checksum  # as after a copy by way of a Mac
+
+
+def test_a_name_that_no_table_can_hold_is_listed(folder):
+    for name in ("bytes\udcff.png", "carriage\rreturn.png"):
+        shutil.copy(folder / "train" / "wet" / "belt_0.png", folder / "train" / "wet" / name)
+    with pytest.raises(PairError) as error:
+        load(folder)
+    assert str(error.value).startswith("2 problem(s)")
+    assert r"bytes\udcff.png: its name is no text" in str(error.value)
+    assert r"carriage\rreturn.png: its name is no text" in str(error.value)
+
+
+def test_finding_pairs_takes_as_many_steps_as_there_are_files(tmp_path, monkeypatch):
+    compared = []
+    equal = Path.__eq__
+    monkeypatch.setattr(PurePath, "__eq__", lambda self, other: compared.append(1) or equal(self, other))
+    for split in ("train", "test"):
+        for side in ("wet", "dry"):
+            (tmp_path / split / side).mkdir(parents=True)
+            for number in range(150):
+                (tmp_path / split / side / f"{number}.png").touch()
+    problems = []
+    assert len(find_pairs(tmp_path, problems)) == 300
+    assert not problems
+    assert len(compared) < 20 * 600
 
 
 def test_two_files_of_one_stem_are_refused(folder):

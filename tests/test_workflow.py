@@ -31,7 +31,7 @@ def snakemake(*arguments, check=True):
     return subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True, check=check, timeout=300)
 
 
-@pytest.mark.parametrize(("data", "results"), zip(NAMES[::2], NAMES[1::2], strict=True))
+@pytest.mark.parametrize(("data", "results"), list(zip(NAMES[::2], NAMES[1::2], strict=True)))
 def test_make_hands_names_on_as_they_are(tmp_path, data, results):
     dump = tmp_path / "dump.py"
     dump.write_text(

@@ -1,0 +1,76 @@
+"""Names of files as people and other programs leave them: what is no one's photograph, which two are one, how to show
+a name without harm. Needs nothing beyond Python itself.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+# What file managers, NAS and archives put beside photographs, in lower case. Hidden files are passed over as well.
+LEFT_BEHIND = {
+    "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini",  # Windows
+    "$recycle.bin", "system volume information",
+    "icon\r", "icon\uf00d", "__macosx", "network trash folder", "temporary items",  # Mac; the second as shares show it
+    "@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "~snapshot", "lost+found",  # NAS and Linux
+}  # fmt: skip
+LEFT_BESIDE = (":zone.identifier", "@synoeastream", "@synoresource")  # ends of what they put beside each file
+
+UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, direction and other invisible marks, what is not UTF-8, line ends
+
+FROM_NAMES = {"file", "image", "stem", "error", "problem", "remark"}  # columns of tables that hold names of files
+FORMULA = frozenset("=+-@\t\n")  # a spreadsheet takes a cell that begins so for a formula, or looks behind it
+
+
+def is_left_behind(name: str) -> bool:
+    """Whether a file or folder of this name is passed over without a word, because no user put it there.
+
+    These are hidden files and folders, and those of file managers, NAS and archives.
+    """
+    low = name.lower()
+    return low.startswith(".") or low in LEFT_BEHIND or low.endswith(LEFT_BESIDE)
+
+
+def fits_a_table(name: str) -> bool:
+    """Whether a table can hold the name: bytes that are no UTF-8 cannot be written, carriage returns not read back."""
+    return not any(sign == "\r" or "\ud800" <= sign <= "\udfff" for sign in name)
+
+
+def composed(name: str) -> str:
+    """The one spelling of a name: Macs write accents as characters of their own (NFD), others do not (NFC)."""
+    return unicodedata.normalize("NFC", name)
+
+
+def one_name(name: str) -> str:
+    """What two names have in common when a Mac, or a network share, takes them for the same: case and accents."""
+    return composed(composed(name).casefold())
+
+
+def printable(text: str) -> str:
+    r"""A text for one line of a terminal: what cannot be seen in it, such as ESC or a line end, is written as ``\x1b``.
+
+    Escapes control characters, marks that change the direction of writing, and bytes that are no UTF-8.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        sign.encode("unicode_escape").decode() if unicodedata.category(sign) in UNSEEN else sign for sign in text
+    )
+
+
+def csv_cell(text: str) -> str:
+    """A text for a table: an apostrophe stands before one that a spreadsheet would take for a formula.
+
+    :func:`text_of_cell` gives the text back, except that what does not fit (:func:`fits_a_table`) stays escaped.
+    """
+    text = text.encode(errors="backslashreplace").decode().replace("\r", "\\r")
+    return f"'{text}" if _looks_like_a_formula(text) else text
+
+
+def text_of_cell(cell: str) -> str:
+    """The text that :func:`csv_cell` made this cell of."""
+    return cell[1:] if cell[:1] == "'" and _looks_like_a_formula(cell) else cell
+
+
+def _looks_like_a_formula(text: str) -> bool:
+    # Behind apostrophes of the text's own, too, so that those of csv_cell can be told from them.
+    return text.lstrip("'")[:1] in FORMULA and len(text.lstrip("'")) > 1
