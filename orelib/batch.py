@@ -138,10 +138,13 @@ def _restore_file(restorer: Restorer, source: Path, target: Path, taken: dict[st
             raise PhotographError(
                 f"{shown(target.with_name(there))} exists already: choose another folder, or ask to replace it"
             )
-        wet = read_photograph(source)
-        write_photograph(target, replace(wet, pixels=restorer.restore(wet.pixels)))
+        photograph = read_photograph(source)
+        for remark in photograph.remarks:
+            print(f"{shown(source)}: {remark}", flush=True)
+        photograph = replace(photograph, pixels=restorer.restore(photograph.pixels))  # the wet pixels are let go
+        write_photograph(target, photograph)
         taken[target.name.casefold()] = target.name
-        row["height"], row["width"] = wet.pixels.shape[:2]
+        row["height"], row["width"] = photograph.pixels.shape[:2]
     except PhotographError as error:
         row |= {"status": "failed", "error": str(error)}
     except Exception as error:  # a full disk or too little memory: whatever it is, the others get their turn
