@@ -98,7 +98,8 @@ def _wanted_and_held(image: Image.Image, head: bytes, size: int) -> tuple[int, i
         bits = head[24] * _PNG_CHANNELS[head[25]]
         return (math.ceil(width * bits / 8) + 1) * height, size * _DEFLATE
     if image.format == "BMP":
-        bits, packed = int.from_bytes(head[28:30], "little"), head[30] in (1, 2)
+        old = head[14] == 12  # the header of OS/2 is shorter
+        bits, packed = int.from_bytes(head[24:26] if old else head[28:30], "little"), not old and head[30] in (1, 2)
         return (width * height * 3, size * _RUNS) if packed else (width * height * bits // 8, size)
     return width * height * 3, size * _JPEG
 

@@ -6,11 +6,15 @@ tifffile gives as they are. Both fill what is missing with black: :mod:`orelib.t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 import tifffile
+from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 from tifffile import EXTRASAMPLE, PHOTOMETRIC, TiffFile, TiffPage
 
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _GREY = (PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK)
 _ALPHA = (EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA)
+_LIMIT = Lock()
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType
 _NEW_KIND, _OLD_KIND, _MAX_VALUE, _WHITE, _PRIMARIES = 254, 255, 281, 318, 319  # tags
 
@@ -68,9 +73,8 @@ def _picture(tiff: TiffFile) -> tuple[TiffPage, int | None, list[str]]:
 
     It is the largest that is not marked as a preview or mask, the first of several; previews are often not marked.
     """
-    below = {number: list(page.pages or ()) for number, page in enumerate(tiff.pages)}
-    entries = [(page, number) for number, page in enumerate(tiff.pages)]
-    entries += [(page, None) for pages in below.values() for page in pages]
+    entries: list[tuple[TiffPage, int | None]] = [(page, number) for number, page in enumerate(tiff.pages)]
+    entries += [(below, None) for page, _ in entries for below in page.pages or ()]
     full = [entry for entry in entries if not _kind(entry[0]) & (_REDUCED | _MASK)] or entries
     page, number = max(full, key=lambda entry: entry[0].imagewidth * entry[0].imagelength)
     count = sum(number is not None for _, number in full)
@@ -162,8 +166,20 @@ def _converted(path: Path, number: int) -> np.ndarray:
     with open(path, "rb") as file:  # a TIFF that Pillow opens by name has its sides swapped before they are turned
         image = TiffImageFile(file)
         image.seek(number)
-        image.load()
+        with _pillow_of_any_size():
+            image.load()
         return samples_of(image)
+
+
+@contextmanager
+def _pillow_of_any_size() -> Iterator[None]:
+    """Lifts the limit on pixels that Pillow has for the whole process; memory was looked at already."""
+    with _LIMIT:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
 
 
 # ---- beside the pixels -------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from orelib import stored
+from orelib.cli import _is_small
 from orelib.photographs import Photograph, PhotographError, read_photograph, write_photograph
 
 SUFFIXES = [".png", ".jpg", ".bmp", ".webp", ".tif"]
@@ -67,6 +68,17 @@ def test_a_header_that_claims_too_much_costs_no_memory(tmp_path, name, monkeypat
         read_photograph(tmp_path / name)
 
 
+def test_a_bmp_of_os2_is_read(tmp_path, noise):
+    pixels = noise.integers(0, 256, (20, 32, 3)).astype(np.uint8)
+    header = struct.pack("<IHHI", 26 + pixels.size, 0, 0, 26) + struct.pack("<IHHHH", 12, 32, 20, 1, 24)
+    (tmp_path / "a.bmp").write_bytes(b"BM" + header + pixels[::-1, :, ::-1].tobytes())
+    assert np.array_equal(read_photograph(tmp_path / "a.bmp").pixels, pixels)
+    struct.pack_into("<HH", content := bytearray((tmp_path / "a.bmp").read_bytes()), 18, 60_000, 60_000)
+    (tmp_path / "a.bmp").write_bytes(content)
+    with pytest.raises(PhotographError, match="more than the file can hold"):
+        read_photograph(tmp_path / "a.bmp")
+
+
 def test_a_webp_without_pixels_is_refused(tmp_path):
     for content in (webp(b"EXIF", b"x"), webp(b"VP8L", b""), webp(b"VP8 ", bytes(40))[:34]):
         (tmp_path / "a.webp").write_bytes(content)
@@ -83,7 +95,20 @@ def test_pillows_limit_is_neither_met_nor_changed(tmp_path, noise, suffix, monke
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert read_photograph(tmp_path / f"a{suffix}").pixels.shape == pixels.shape
+        if suffix != ".webp":
+            Image.fromarray(pixels).convert("P" if suffix != ".jpg" else "CMYK").save(tmp_path / f"b{suffix}")
+            assert read_photograph(tmp_path / f"b{suffix}").pixels.shape == pixels.shape
     assert Image.MAX_IMAGE_PIXELS == 500
+
+
+def test_the_command_asks_for_a_size_without_meeting_that_limit(tmp_path, monkeypatch):
+    """It chooses the engine by it: what is huge is not small, and no warning is given."""
+    write_photograph(tmp_path / "a.png", Photograph(np.zeros((40, 50, 3), np.uint8)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for limit, small in ((5000, True), (1500, False), (500, False)):
+            monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+            assert _is_small(tmp_path / "a.png") is small
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
