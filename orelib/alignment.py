@@ -28,7 +28,7 @@ from scipy.signal.windows import tukey
 from orelib.config import shown
 from orelib.files import appearing_folder, demand_new_folder
 from orelib.pairs import Pair, PairError, find_pairs, read_side
-from orelib.photographs import Photograph, PhotographError, read_image, read_photograph, write_photograph
+from orelib.photographs import Photograph, PhotographError, in_8_bits, read_image, read_photograph, write_photograph
 
 # px. A perfect restoration of rendered ore that lies 2 px off scores 23 dB and SSIM 0.5, one that lies 1 px off 26 dB
 # and 0.7: with more, loss and table see the shift rather than the restoring, and aligning costs nothing.
@@ -318,7 +318,7 @@ def align_folder(folder: Path, out: Path, largest_shift: float = LARGEST_SHIFT) 
 def _shift_of(pair: Pair) -> Shift | str:
     """The shift of a pair, or why it cannot be aligned."""
     try:
-        wet, dry = read_side(pair.wet), read_side(pair.dry)
+        wet, dry = (in_8_bits(read_side(path)) for path in (pair.wet, pair.dry))
     except PhotographError as error:
         return str(error)
     shift = measure_shift(wet, dry)

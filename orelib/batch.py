@@ -6,7 +6,6 @@ and depth (:mod:`orelib.photographs`); it appears whole or not at all, so that a
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +18,14 @@ import pandas as pd
 from orelib.config import shown
 from orelib.files import remove_leftovers
 from orelib.names import composed, is_left_behind, one_name, printable
-from orelib.photographs import SUFFIXES, PhotographError, read_image, read_photograph, write_photograph
+from orelib.photographs import (
+    SUFFIXES,
+    PhotographError,
+    PhotographUnavailable,
+    read_image,
+    read_photograph,
+    write_photograph,
+)
 from orelib.progress import Progress
 
 if TYPE_CHECKING:  # no more than its name is needed, and torch takes seconds to load
@@ -191,7 +197,9 @@ def _restore_file(
         if there or (not replace_copies and os.path.lexists(target)):
             raise FileExistsError
         photograph = read_photograph(source)
-        photograph = replace(photograph, pixels=restorer.restore(photograph.pixels))
+        for remark in photograph.remarks:
+            print(f"{shown(source)}: {printable(remark)}", flush=True)
+        photograph = replace(photograph, pixels=restorer.restore(photograph.pixels))  # the wet pixels are let go
         if not target.parent.is_dir():  # or it would be made anew, in the place of a share that is away
             raise FileNotFoundError(f"{shown(target.parent)} is gone")
         write_photograph(target, photograph, only_new=not replace_copies)
@@ -205,7 +213,7 @@ def _restore_file(
         }
     except Exception as error:  # whatever it is, the others get their turn
         row |= {"status": "failed", "error": _reason(error, source)}
-        lasting = isinstance(error, ValueError) and not _is_of_the_moment(error.__cause__)
+        lasting = isinstance(error, ValueError) and not isinstance(error, PhotographUnavailable)
     row["seconds"] = round(time.perf_counter() - began, 3)
     return row, lasting
 
@@ -216,16 +224,6 @@ def _reason(error: Exception, source: Path) -> str:
     if isinstance(error, OSError):  # without the temporary name, which is another one at each try
         return f"{shown(source)}: {printable(error.strerror or str(error))}"
     return f"{shown(source)}: {type(error).__name__}: {error}"
-
-
-def _is_of_the_moment(cause: BaseException | None) -> bool:
-    """Whether a photograph may be read another time that could not be read for this cause.
-
-    Over damaged files, decoders raise OSError of their own, and that of a seek to a place before the file (EINVAL).
-    """
-    if isinstance(cause, OSError):
-        return cause.errno not in (None, errno.EINVAL)
-    return isinstance(cause, MemoryError)
 
 
 def _check_folders(photographs: Path, out: Path) -> None:

@@ -34,7 +34,7 @@ from orelib.alignment import (
 )
 from orelib.config import shown
 from orelib.pairs import SMALLEST_SIDE, Pair, PairError, find_pairs, hold_out, read_side
-from orelib.photographs import PhotographError
+from orelib.photographs import PhotographError, in_8_bits, profile_name
 
 SIDES = ("wet", "dry")
 THUMBNAIL = 64  # px a side; large enough to tell places apart, small enough to compare many
@@ -129,14 +129,17 @@ def check_folder(folder: Path, largest_shift: float = LARGEST_SHIFT) -> Check:
 
 def _look(pair: Pair, largest_shift: float) -> _Seen | list[str]:
     """A pair read and measured, or what is wrong with its files."""
-    images, unusable = {}, []
+    images, unusable, remarks, profiles = {}, [], [], []
     for side in SIDES:
         path = getattr(pair, side)
         try:
-            images[side] = read_side(path)
+            photograph = read_side(path)
         except PhotographError as error:
             unusable.append(f"{error}; export it anew or take the pair away")
             continue
+        images[side] = in_8_bits(photograph)
+        remarks += [f"{side}: {remark}" for remark in photograph.remarks]
+        profiles.append(profile_name(photograph))
         height, width = images[side].shape[:2]
         if min(height, width) < SMALLEST_SIDE:
             unusable.append(
@@ -150,7 +153,9 @@ def _look(pair: Pair, largest_shift: float) -> _Seen | list[str]:
     shift = measure_shift(wet, dry)
     pixels = {side: f"{image.shape} {sha256(image).hexdigest()}" for side, image in images.items()}
     thumbnails = {side: _thumbnail(image) for side, image in images.items()}
-    seen = _Seen(pair, wet.shape[:2], exposure, shift, pixels, thumbnails)
+    if profiles[0] != profiles[1]:
+        remarks.append("the colour profile of wet is {}, that of dry {}: convert both to one".format(*profiles))
+    seen = _Seen(pair, wet.shape[:2], exposure, shift, pixels, thumbnails, remarks=remarks)
     if shift.measured:
         _judge_shift(seen, largest_shift)
     elif text := misfit(wet, dry):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext, redirect_stdout
@@ -220,9 +221,11 @@ def _is_small(photographs: Path) -> bool:
     if not photographs.is_file():
         return False
     try:
-        with Image.open(photographs) as image:
-            return image.width * image.height < SMALL
-    except OSError:  # not for Pillow, but perhaps for tifffile
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(photographs) as image:
+                return image.width * image.height < SMALL
+    except Exception:  # huge, or not for Pillow but perhaps for tifffile, or damaged, which is said when it is read
         return False
 
 

@@ -26,7 +26,7 @@ import pandas as pd
 from orelib.config import Folders, shown
 from orelib.dataset import demand_whole_scenes
 from orelib.names import composed, fits_a_table, is_left_behind, printable
-from orelib.photographs import SUFFIXES, PhotographError, read_image
+from orelib.photographs import SUFFIXES, Photograph, PhotographError, in_8_bits, read_image, read_photograph
 
 SPLITS = ("train", "val", "test")
 SMALLEST_SIDE = 16  # the 11 x 11 window of SSIM must fit, with some image around it
@@ -50,10 +50,10 @@ class Pair:
         return read_image(self.wet), read_image(self.dry)
 
 
-def read_side(path: Path) -> np.ndarray:
-    """Reads one image of a pair, uint8 (H, W, 3) RGB; whatever speaks against it becomes a PhotographError."""
+def read_side(path: Path) -> Photograph:
+    """Reads one photograph of a pair; whatever speaks against it becomes a PhotographError."""
     try:
-        return read_image(path)
+        return read_photograph(path)
     except (OSError, MemoryError) as error:  # a link that leads nowhere, a file that may not be read
         reason = getattr(error, "strerror", None) or str(error) or "it does not fit into memory"
         raise PhotographError(f"{shown(path)}: cannot be read ({reason})") from error
@@ -203,7 +203,7 @@ def _inspect(pairs: list[Pair], problems: list[str]) -> list[dict]:
 
     def look(path: Path) -> tuple[tuple[int, int], str] | str:
         try:
-            pixels = read_side(path)
+            pixels = in_8_bits(read_side(path))
         except PhotographError as error:
             return str(error)
         if min(pixels.shape[:2]) < SMALLEST_SIDE:

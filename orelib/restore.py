@@ -71,7 +71,8 @@ class Restorer:
         """The dry image of a wet one.
 
         The photograph is restored at its own scale, a large one in overlapping tiles (:mod:`orelib.tiles`);
-        mirrored margins fill it up to the stride and are cut off again. Dropout is off, so the same photograph gives
+        mirrored margins fill it up to the stride and are cut off again. Besides ``wet`` and the result, one tile and
+        a few rows are held. Dropout is off, so the same photograph gives
         the same result. Each tile becomes floating-point by itself, so 16 bits stay 16 bits, and memory small.
 
         Parameters
@@ -95,12 +96,8 @@ class Restorer:
             )
         if wet.ndim == 2:
             wet = np.repeat(wet[..., None], 3, axis=2)
-        height, width = wet.shape[:2]
-        margins = (0, -height % self.stride), (0, -width % self.stride), (0, 0)
-        padded = np.pad(wet, margins, mode="symmetric")
         tile = max(self.stride, TILE - TILE % self.stride)
-        restored = by_tiles(self._restore_tile, padded, tile, min(OVERLAP, tile // 2), self.stride, progress)
-        return np.ascontiguousarray(restored[:height, :width])
+        return by_tiles(self._restore_tile, wet, tile, min(OVERLAP, tile // 2), self.stride, progress)
 
     def _restore_tile(self, tile: np.ndarray) -> np.ndarray:
         """One tile through the engine, to floats in the range of its dtype."""

@@ -28,40 +28,52 @@ def by_tiles(
     Where tiles overlap, one fades out while the other fades in, so that neighbours which differ, as they do when a
     network normalises over the whole image, leave no seam. The fading is slowest at the border of a tile, where it
     lacks what lies beyond. An image of no more than one tile is restored whole. Besides the image and the result, only
-    one row of tiles is held.
+    one tile and the rows that two rows of tiles share are held.
 
     Parameters
     ----------
     restore : maps a tile of the image, (h, w, C), to floats of the same shape and range. All tiles have one shape.
     image : (H, W, C), of an integer dtype, as the result is; values are rounded, and clipped to the range of the dtype.
-        Its sides are multiples of ``stride``.
     tile : smallest side of a tile in pixels; a side of the image that is shorter is taken whole. See
         :func:`tile_shape`.
     overlap : pixels that neighbouring tiles share at least, less than ``tile``.
     stride : sides of tiles are multiples of it, as ``tile`` is. So are the places where they start, or of its common
-        divisor with ``overlap``, so that a pixel meets strided convolutions in the same phase in any tile.
+        divisor with ``overlap``, so that a pixel meets strided convolutions in the same phase in any tile. Sides of the
+        image that are no multiples are filled up with its mirror image, which is cut off again.
     progress : called with the number of finished tiles and that of all of them after each tile.
     """
-    height, width = image.shape[:2]
+    down_the_image, across_the_image = (_filled_up(side, stride) for side in image.shape[:2])
+    height, width, channels = len(down_the_image), len(across_the_image), image.shape[2]
     tall, wide = tile_shape(height, width, tile, overlap, stride)
     tops, lefts = tile_starts(height, tall, overlap, stride), tile_starts(width, wide, overlap, stride)
     columns = [weights[:, None] for weights in _weights(lefts, wide, overlap)]
     rows = [weights[:, None, None] for weights in _weights(tops, tall, overlap)]
     blended = np.empty_like(image)
     largest = np.iinfo(image.dtype).max
-    # The image's rows from ``top`` on, as far as they are known; in memory channel by channel, as networks answer.
-    band = np.moveaxis(np.zeros((image.shape[2], tall, width), np.float32), 0, 2)
-    for down, top in enumerate(tops):
-        for right, left in enumerate(lefts):
-            restored = restore(image[top : top + tall, left : left + wide])
-            band[:, left : left + wide] += rows[down] * columns[right] * restored
+    above = np.zeros((0, width, channels), np.float32)  # sums of the rows that the last row of tiles shares with this
+    for down, (top, below) in enumerate(itertools.pairwise([*tops, height])):
+        shared = np.zeros((top + tall - below, width, channels), np.float32)
+        left_over = np.zeros((tall, 0, channels), np.float32)  # of the columns that the last tile shares with this
+        for right, (left, beyond) in enumerate(itertools.pairwise([*lefts, width])):
+            part = np.ix_(down_the_image[top : top + tall], across_the_image[left : left + wide])
+            # In memory channel by channel, as networks answer.
+            sums = np.moveaxis(np.zeros((channels, tall, wide), np.float32), 0, 2)
+            sums[: len(above)] = above[:, left : left + wide]
+            sums[:, : left_over.shape[1]] = left_over
+            sums += rows[down] * columns[right] * restore(image[part])
+            known = blended[top:below, left:beyond]
+            known[...] = np.rint(sums[: len(known), : known.shape[1]]).clip(0, largest)
+            shared[:, left:beyond] = sums[below - top :, : beyond - left]
+            left_over = sums[:, beyond - left :].copy()
             if progress is not None:
                 progress(down * len(lefts) + right + 1, len(tops) * len(lefts))
-        known = [*tops, height][down + 1] - top  # rows that no further tile reaches
-        blended[top : top + known] = np.rint(band[:known]).clip(0, largest)
-        band[: tall - known] = band[known:].copy()
-        band[tall - known :] = 0
+        above = shared
     return blended
+
+
+def _filled_up(length: int, stride: int) -> np.ndarray:
+    """The places of ``length`` pixels, mirrored at their end up to a multiple of ``stride``."""
+    return np.pad(np.arange(length), (0, -length % stride), mode="symmetric")
 
 
 def tile_shape(height: int, width: int, tile: int, overlap: int, stride: int = 1) -> tuple[int, int]:

@@ -548,10 +548,10 @@ def test_an_error_of_the_disk_that_a_decoder_meets_is_none_of_the_photograph(
     wet = plain_photographs(tmp_path / "wet", 1, noise)
     whole, causes = Image.open, [cause]
 
-    def failing(file):
+    def failing(*arguments, **options):
         if causes:
             raise causes.pop()
-        return whole(file)
+        return whole(*arguments, **options)
 
     monkeypatch.setattr(Image, "open", failing)
     looked += [nothing] * 4

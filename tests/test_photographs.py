@@ -1,11 +1,29 @@
 """Photographs: read by stated rules, and written as they were read."""
 
+import errno
+import shutil
+import struct
+from dataclasses import replace
+from types import SimpleNamespace
+
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image, ImageCms
 
-from orelib.photographs import Photograph, PhotographError, read_image, read_photograph, write_photograph
+from orelib import photographs
+from orelib.batch import restore_folder
+from orelib.check import check_folder
+from orelib.photographs import (
+    Photograph,
+    PhotographError,
+    PhotographUnavailable,
+    profile_name,
+    read_image,
+    read_photograph,
+    write_photograph,
+)
 
 MAKE, ORIENTATION, EXIF, EXPOSURE, GPS, LATITUDE = 0x010F, 0x0112, 0x8769, 0x829A, 0x8825, 2
 
@@ -130,11 +148,73 @@ def test_floating_point_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("read", [read_image, read_photograph])
+@pytest.mark.parametrize("largest", [1, 255, 1023, 4095, 16383])
+@pytest.mark.parametrize("name", ["raw.png", "grey.png", "raw.tif", "negative.tif", "alpha.tif"])
+def test_raw_camera_values_in_16_bits_are_refused(tmp_path, name, largest, read):
+    """Values of 8 to 14 bits would come out black, or at most a quarter as bright; opaque alpha does not hide them."""
+    raw = np.full((16, 16, 3), largest, np.uint16)
+    if name == "raw.png":
+        (tmp_path / name).write_bytes(imagecodecs.png_encode(raw))
+    elif name == "grey.png":
+        Image.fromarray(raw[..., 0].copy()).save(tmp_path / name)
+    elif name == "negative.tif":
+        tifffile.imwrite(tmp_path / name, raw[..., 0], photometric="miniswhite")
+    elif name == "alpha.tif":
+        opaque = np.dstack([raw, np.full((16, 16), 65535, np.uint16)])
+        tifffile.imwrite(tmp_path / name, opaque, photometric="rgb", extrasamples=["unassalpha"])
+    else:
+        tifffile.imwrite(tmp_path / name, raw, photometric="rgb")
+    with pytest.raises(PhotographError, match=rf"{name}: its 16-bit values end at {largest}, .* scale them"):
+        read(tmp_path / name)
+
+
+@pytest.mark.parametrize("value", [0, 1, 1000])
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_raw_camera_values_in_16_bits_are_refused(tmp_path, suffix, read):
-    write_photograph(tmp_path / f"raw{suffix}", Photograph(np.full((16, 16, 3), 1023, np.uint16)))
-    with pytest.raises(PhotographError, match="end at 1023"):
-        read(tmp_path / f"raw{suffix}")
+def test_a_dark_photograph_that_states_its_depth_is_dark(tmp_path, suffix, value):
+    """As copies do that the kit writes; black is black at any depth."""
+    pixels = np.full((16, 16, 3), value, np.uint16)
+    write_photograph(tmp_path / f"a{suffix}", Photograph(pixels))
+    assert np.array_equal(read_photograph(tmp_path / f"a{suffix}").pixels, pixels)
+
+
+def test_black_in_16_bits_is_black_without_a_word(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((16, 16), np.uint16))
+    assert not read_photograph(tmp_path / "a.tif").pixels.any()
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("int8", 100),
+        ("int16", 32767),
+        ("int32", 70_000),
+        ("uint32", 70_000),
+        ("int64", -1),
+        ("float16", 1),
+        ("float64", 1),
+    ],
+)
+def test_values_of_other_kinds_are_refused(tmp_path, kind, value):
+    tifffile.imwrite(tmp_path / "a.tif", np.full((16, 16), value, kind))
+    with pytest.raises(PhotographError, match=f"holds {kind} values; save it with 8 or 16 bits"):
+        read_photograph(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("kind", ["int32", "uint32", "int64", "uint64"])
+def test_wider_integers_are_read_as_16_bits_where_they_are(tmp_path, kind):
+    tifffile.imwrite(tmp_path / "a.tif", np.full((16, 16), 40_000, kind))
+    assert (read_photograph(tmp_path / "a.tif").pixels == np.uint16(40_000)).all()
+    tifffile.imwrite(tmp_path / "b.tif", np.full((16, 16), 255, kind))
+    with pytest.raises(PhotographError, match="end at 255"):
+        read_photograph(tmp_path / "b.tif")
+
+
+def test_what_is_no_photograph_by_its_content_is_refused(tmp_path):
+    """Whatever its name; some of the formats that Pillow knows start other programs."""
+    for kind in ("GIF", "EPS", "PPM"):
+        Image.new("RGB", (16, 16)).save(tmp_path / "a.png", kind)
+        with pytest.raises(PhotographError, match="no PNG, JPEG, TIFF, BMP or WebP"):
+            read_photograph(tmp_path / "a.png")
 
 
 def test_deep_cmyk_is_refused_rather_than_taken_for_rgb(tmp_path, noise):
@@ -270,6 +350,82 @@ def test_transparency_of_one_colour_is_alpha(tmp_path):
     assert set(np.unique(read_photograph(tmp_path / "palette.png").alpha)) == {0, 255}
 
 
+def bitmap(pixels, header, alpha_mask):
+    """A BMP of 32 bits a pixel with a header of 40 (V1) to 124 bytes (V5); an alpha_mask of 0 names no alpha."""
+    height, width = pixels.shape[:2]
+    stored = pixels[::-1, :, [2, 1, 0, 3]].tobytes()
+    masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, alpha_mask)
+    info = struct.pack("<IiiHHIIiiII", header, width, height, 1, 32, 3, len(stored), 10_000, 5_000, 0, 0)
+    info = info + masks[:12] if header == 40 else (info + masks).ljust(header, b"\0")
+    return b"BM" + struct.pack("<IHHI", 14 + len(info) + len(stored), 0, 0, 14 + len(info)) + info + stored
+
+
+@pytest.mark.parametrize("header", [40, 56, 108, 124])
+@pytest.mark.parametrize("alpha_mask", [0, 0xFF000000])
+def test_a_bmp_whose_fourth_channel_is_0_is_opaque(tmp_path, noise, header, alpha_mask):
+    pixels = values(noise, 8, 20, 30, 4)
+    pixels[..., 3] = 0
+    (tmp_path / "a.bmp").write_bytes(bitmap(pixels, header, alpha_mask))
+    photograph = read_photograph(tmp_path / "a.bmp")
+    assert photograph.alpha is None
+    assert np.array_equal(photograph.pixels, pixels[..., :3])
+    assert photograph.resolution == pytest.approx((254, 127))
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
+def test_alpha_that_is_0_everywhere_is_none(tmp_path, noise, suffix, depth):
+    pixels, alpha = values(noise, depth, 20, 30, 3), np.zeros((20, 30), f"uint{depth}")
+    if suffix == ".webp":
+        stored = np.dstack([pixels, alpha]).astype(np.uint8)
+        Image.fromarray(stored).save(tmp_path / "a.webp", lossless=True, exact=True)
+        pixels = stored[..., :3]
+    else:
+        write_photograph(tmp_path / f"a{suffix}", Photograph(pixels, alpha))
+    photograph = read_photograph(tmp_path / f"a{suffix}")
+    assert photograph.alpha is None
+    assert np.array_equal(photograph.pixels, pixels)
+    alpha[3, 4] = 1
+    write_photograph(tmp_path / f"b{suffix}", Photograph(pixels, alpha.astype(pixels.dtype)))
+    assert np.array_equal(read_photograph(tmp_path / f"b{suffix}").alpha, alpha)
+
+
+def test_frames_that_are_left_out_are_remarked(tmp_path, noise):
+    frames = [Image.fromarray(values(noise, 8, 16, 16, 3)) for _ in range(2)]
+    for suffix in (".png", ".webp"):
+        path = tmp_path / f"a{suffix}"
+        frames[0].save(path, save_all=True, append_images=frames[1:], lossless=True)
+        photograph = read_photograph(path)
+        assert np.array_equal(photograph.pixels, np.asarray(frames[0]))
+        assert len(photograph.remarks) == 1
+        assert "only the first" in photograph.remarks[0]
+
+
+def test_errors_of_the_moment_are_told_from_those_of_the_content(tmp_path, monkeypatch):
+    write_photograph(tmp_path / "a.png", Photograph(np.zeros((16, 16, 3), np.uint8)))
+    for error in (PermissionError(errno.EACCES, "denied"), OSError(errno.EIO, "I/O error"), MemoryError()):
+        monkeypatch.setattr(photographs, "read_bitmap", lambda path, error=error: (_ for _ in ()).throw(error))
+        with pytest.raises(PhotographUnavailable, match=r"a\.png: cannot be read"):
+            read_photograph(tmp_path / "a.png")
+    for error in (OSError("image file is truncated"), OSError(errno.EINVAL, "invalid seek"), KeyError("IHDR")):
+        monkeypatch.setattr(photographs, "read_bitmap", lambda path, error=error: (_ for _ in ()).throw(error))
+        with pytest.raises(PhotographError) as caught:
+            read_photograph(tmp_path / "a.png")
+        assert not isinstance(caught.value, PhotographUnavailable)
+
+
+def test_a_profile_has_a_name_whenever_it_was_made():
+    made = profile()
+    later = made[:24] + bytes(12) + made[36:84] + bytes(16) + made[100:]  # date and identifier
+    other = made[:-1] + bytes([made[-1] ^ 1])
+    nothing = np.zeros((1, 1, 3), np.uint8)
+    names = [profile_name(Photograph(nothing, icc_profile=icc)) for icc in (made, later, other, None, b"x" * 200)]
+    assert names[0] == names[1] != names[2]
+    assert "sRGB" in names[0]
+    assert names[3] == "none"
+    assert names[4].startswith("damaged")
+
+
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
 def test_a_profile_of_other_colours_is_not_written_beside_rgb(tmp_path, mode):
     """A viewer would apply it to the wrong numbers."""
@@ -315,3 +471,29 @@ def test_other_suffixes_are_refused_and_nothing_is_left(tmp_path):
     with pytest.raises((OSError, ValueError)):
         write_photograph(tmp_path / "wide.jpg", Photograph(np.zeros((1, 70_000, 3), np.uint8)))
     assert not list(tmp_path.iterdir())
+
+
+# ---- what the user is told ---------------------------------------------------------------------------------------
+
+
+def test_remarks_are_said_when_a_photograph_is_restored(tmp_path, noise, capsys):
+    tifffile.imwrite(tmp_path / "a.tif", values(noise, 8, 2, 20, 30, 3), photometric="rgb")
+    same = SimpleNamespace(restore=lambda pixels: pixels)
+    rows = restore_folder(same, tmp_path / "a.tif", tmp_path / "out")
+    assert rows["status"].tolist() == ["restored"]
+    assert "a.tif: of its 2 pages or channels only page 1 is read\n" in capsys.readouterr().out
+
+
+def test_a_pair_with_two_profiles_or_pages_that_are_left_out_is_remarked(pair_folder, tmp_path):
+    folder = shutil.copytree(pair_folder, tmp_path / "pairs")
+    wet, dry = (folder / "train" / side / "belt_0" for side in ("wet", "dry"))
+    shown = {side: read_photograph(path.with_suffix(".png")) for side, path in (("wet", wet), ("dry", dry))}
+    write_photograph(wet.with_suffix(".png"), replace(shown["wet"], icc_profile=profile()))
+    dry.with_suffix(".png").unlink()
+    tifffile.imwrite(dry.with_suffix(".tif"), np.stack([shown["dry"].pixels] * 2), photometric="rgb")
+    pairs = check_folder(folder).pairs.set_index(["split", "stem"])
+    said = pairs.loc[("train", "belt_0"), "remark"]
+    assert "dry: of its 2 pages" in said
+    assert "the colour profile of wet is sRGB" in said
+    assert "that of dry none" in said
+    assert not pairs.drop(("train", "belt_0"))["remark"].str.contains("profile|pages").any()

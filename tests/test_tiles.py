@@ -1,5 +1,6 @@
 """Tiles: they cover the image, agree with the whole where they can, and leave no seam where they cannot."""
 
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -71,6 +72,33 @@ def test_an_image_of_one_tile_is_restored_whole():
     seen = []
     by_tiles(lambda part: seen.append(part.shape) or part, image_of(32, 24), 32, 8)
     assert seen == [(32, 24, 3)]
+
+
+@pytest.mark.parametrize("size", [(50, 90), (33, 7), (5, 130), (65, 64)])
+@pytest.mark.parametrize("stride", [8, 32])
+def test_sides_are_filled_up_with_the_mirror_image(size, stride):
+    image = image_of(*size)
+    margins = [(0, -side % stride) for side in size]
+    filled = np.pad(image, (*margins, (0, 0)), mode="symmetric")
+
+    def blur(part):
+        return (part + np.roll(part.astype(float), -1, axis=0) + np.roll(part, -1, axis=1)) / 3
+
+    whole = by_tiles(blur, filled, 32, 8, stride)[: size[0], : size[1]]
+    assert np.array_equal(by_tiles(blur, image, 32, 8, stride), whole)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_memory_grows_with_the_result_alone(turned):
+    """Along rows of tiles as well as across them."""
+    image = np.zeros((6000, 92, 3) if turned else (92, 6000, 3), np.uint8)
+    by_tiles(lambda part: part, image[:92, :92], 32, 2)
+    tracemalloc.start()
+    try:
+        by_tiles(lambda part: part, image, 32, 2)
+        assert tracemalloc.get_traced_memory()[1] < 1.25 * image.nbytes
+    finally:
+        tracemalloc.stop()
 
 
 def test_every_tile_is_counted():

@@ -1,0 +1,277 @@
+"""TIFF: the page that is the picture, its channels and depth; nothing that is missing is made up."""
+
+import struct
+
+import imagecodecs
+import numpy as np
+import pytest
+import tifffile
+
+from orelib.photographs import Photograph, PhotographError, read_photograph, write_photograph
+
+
+@pytest.fixture
+def picture(noise):
+    """24 x 36 px, 8 bits."""
+    return noise.integers(0, 256, (24, 36, 3)).astype(np.uint8)
+
+
+def read(path, stored, **options):
+    tifffile.imwrite(path, stored, **{"photometric": "rgb", "metadata": None} | options)
+    return read_photograph(path)
+
+
+# ---- depth -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("depth", range(9, 16))
+@pytest.mark.parametrize("stated", ["BitsPerSample", "MaxSampleValue"])
+def test_bits_that_are_stated_are_scaled(tmp_path, noise, depth, stated):
+    values = noise.integers(0, 2**depth, (24, 36, 3)).astype(np.uint16)
+    values[0, 0] = 2**depth - 1
+    if stated == "BitsPerSample":
+        options = {"bitspersample": depth}
+    else:
+        options = {"extratags": [(281, "H", 3, [2**depth - 1] * 3, True)]}
+    pixels = read(tmp_path / "a.tif", values, **options).pixels
+    assert pixels.dtype == np.uint16
+    assert np.array_equal(pixels, np.rint(values / (2**depth - 1) * 65535))
+
+
+def test_a_largest_value_that_is_a_statistic_states_no_depth(tmp_path):
+    values = np.full((24, 36, 3), 1000, np.uint16)
+    for largest in (1000, 1023):  # the second is one of 10 bits, but brighter samples show that it is wrong
+        values[0, 0] = 50_000 if largest == 1023 else 1000
+        tag = (281, "H", 3, [largest] * 3, True)
+        if largest == 1023:
+            assert np.array_equal(read(tmp_path / "a.tif", values, extratags=[tag]).pixels, values)
+        else:
+            with pytest.raises(PhotographError, match="end at 1000"):
+                read(tmp_path / "a.tif", values, extratags=[tag])
+
+
+# ---- channels ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("white", ["minisblack", "miniswhite"])
+@pytest.mark.parametrize("kind", ["unspecified", "unassalpha"])
+def test_grey_with_a_further_channel(tmp_path, noise, white, kind, dtype, planes):
+    """An unspecified one is no alpha; zero as white turns the grey, not the alpha."""
+    largest = np.iinfo(dtype).max
+    stored = noise.integers(0, largest, (2, 24, 36), endpoint=True).astype(dtype)
+    in_file = stored if planes == "separate" else np.moveaxis(stored, 0, 2)
+    photograph = read(tmp_path / "a.tif", in_file, photometric=white, planarconfig=planes, extrasamples=[kind])
+    grey = stored[0] if white == "minisblack" else largest - stored[0]
+    assert np.array_equal(photograph.pixels, np.repeat(grey[..., None], 3, axis=2))
+    if kind == "unassalpha":
+        assert np.array_equal(photograph.alpha, stored[1])
+        assert not photograph.remarks
+    else:
+        assert photograph.alpha is None
+        assert "neither colour nor alpha" in photograph.remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "alpha"),
+    [(["unspecified"], None), (["unspecified"] * 3, None), (["unspecified", "unassalpha"], 4), (["unassalpha", 0], 3)],
+)
+def test_colour_with_further_channels(tmp_path, noise, kinds, alpha):
+    stored = noise.integers(0, 256, (24, 36, 3 + len(kinds))).astype(np.uint8)
+    photograph = read(tmp_path / "a.tif", stored, extrasamples=kinds)
+    assert np.array_equal(photograph.pixels, stored[..., :3])
+    assert (photograph.alpha is None) if alpha is None else np.array_equal(photograph.alpha, stored[..., alpha])
+    assert len(photograph.remarks) == 1
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_colours_that_were_multiplied_by_alpha_are_divided(tmp_path, picture, dtype):
+    largest = np.iinfo(dtype).max
+    colour = picture.astype(dtype) * (largest // 255)
+    alpha = np.full(colour.shape[:2], largest // 2, dtype)
+    alpha[:4] = largest
+    stored = np.dstack([(colour * (alpha / largest)[..., None]).round().astype(dtype), alpha])
+    photograph = read(tmp_path / "a.tif", stored, extrasamples=["assocalpha"])
+    assert np.array_equal(photograph.alpha, alpha)
+    assert np.abs(photograph.pixels.astype(int) - colour).max() <= 2
+    stored[..., 3] = 0
+    photograph = read(tmp_path / "b.tif", stored, extrasamples=["assocalpha"])
+    assert photograph.alpha is None
+    assert np.array_equal(photograph.pixels, stored[..., :3])
+
+
+def test_channels_that_are_called_grey(tmp_path, picture):
+    """Three are taken for colour, with a word; more are not guessed."""
+    photograph = read(tmp_path / "a.tif", picture, photometric="minisblack", planarconfig="contig")
+    assert np.array_equal(photograph.pixels, picture)
+    assert "three channels grey" in photograph.remarks[0]
+    with pytest.raises(PhotographError, match="has 4 channels"):
+        read(
+            tmp_path / "b.tif", np.dstack([picture, picture[..., :1]]), photometric="minisblack", planarconfig="contig"
+        )
+
+
+# ---- pages -------------------------------------------------------------------------------------------------------
+
+
+def write_pages(path, *pages):
+    """Each page is (samples, options of tifffile)."""
+    with tifffile.TiffWriter(path) as tiff:
+        for samples, options in pages:
+            tiff.write(samples, **{"photometric": "rgb", "metadata": None} | options)
+
+
+PREVIEW, BELOW = {"subfiletype": 1}, {"subifds": 1}
+OLD_PREVIEW = {"extratags": [(255, "H", 1, 2, True)]}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "remarks"),
+    [
+        (PREVIEW, {}, 0),
+        (OLD_PREVIEW, {}, 0),
+        ({}, {}, 1),
+        (PREVIEW | BELOW, {}, 0),
+        (BELOW, {}, 0),
+        (PREVIEW, PREVIEW, 1),
+    ],
+)
+def test_the_picture_is_read_and_not_its_preview(tmp_path, picture, first, second, remarks):
+    """Before it, behind it, above or below it, marked or not."""
+    small = picture[::4, ::4].copy()
+    write_pages(tmp_path / "a.tif", (small, first), (picture, second))
+    if "subifds" not in first:
+        write_pages(tmp_path / "b.tif", (picture, second), (small, first))
+    else:
+        write_pages(tmp_path / "b.tif", (picture, BELOW), (small, {}))
+    for name in ("a.tif", "b.tif"):
+        photograph = read_photograph(tmp_path / name)
+        assert np.array_equal(photograph.pixels, picture)
+        assert len(photograph.remarks) == remarks
+
+
+def test_a_picture_in_other_colours_is_found_behind_its_preview(tmp_path):
+    red, small = (np.tile(np.uint8([0, 255, 255, 0]), (*size, 1)) for size in ((24, 36), (6, 9)))
+    write_pages(
+        tmp_path / "a.tif", (small, PREVIEW | {"photometric": "separated"}), (red, {"photometric": "separated"})
+    )
+    pixels = read_photograph(tmp_path / "a.tif").pixels
+    assert pixels.shape == (24, 36, 3)
+    assert pixels[0, 0].tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize("program", ["pages", "ome", "imagej"])
+def test_pages_that_are_left_out_are_remarked(tmp_path, picture, program):
+    channels = np.moveaxis(picture, 2, 0).copy()
+    options = {"pages": {}, "ome": {"ome": True, "metadata": {"axes": "CYX"}}, "imagej": {"imagej": True}}[program]
+    tifffile.imwrite(tmp_path / "a.tif", channels, photometric="minisblack", **options)
+    photograph = read_photograph(tmp_path / "a.tif")
+    assert np.array_equal(photograph.pixels, np.repeat(channels[0][..., None], 3, axis=2))
+    assert photograph.remarks == ("of its 3 pages or channels only page 1 is read",)
+
+
+# ---- nothing is made up ------------------------------------------------------------------------------------------
+
+
+LAYOUTS = {"one": {"rowsperstrip": 24}, "strips": {"rowsperstrip": 10}, "tiles": {"tile": (16, 16)}}
+COMPRESSIONS = [None, "packbits", "lzw", "zlib", "zstd", "lzma", "jpeg"]
+
+
+def damage(path, name, value):
+    """Overwrites the value of a tag that holds one number."""
+    content = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as tiff:
+        tag = tiff.pages[0].tags[name]
+    kind = {3: "<H", 4: "<I"}[int(tag.dtype)]
+    struct.pack_into(kind, content, tag.valueoffset, value)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("side", "length"), [("ImageWidth", 36), ("ImageLength", 24)])
+def test_a_damaged_size_is_refused(tmp_path, picture, compression, layout, side, length):
+    """One more or less may lie in the margin of a tile, where nothing tells."""
+    path = tmp_path / "a.tif"
+    for value in {1, length // 2, length - 1, length + 1, 2 * length, 60_000} - (
+        {length - 1, length + 1} if layout == "tiles" else set()
+    ):
+        tifffile.imwrite(path, picture, photometric="rgb", compression=compression, metadata=None, **LAYOUTS[layout])
+        read_photograph(path)
+        damage(path, side, value)
+        with pytest.raises(PhotographError, match=r"a\.tif: (cannot be read|its header claims)"):
+            read_photograph(path)
+
+
+@pytest.mark.parametrize("compression", [None, "lzw"])
+def test_a_damaged_size_of_packed_bits_is_refused(tmp_path, noise, compression):
+    """Of 12 bits; tifffile writes them without compression alone."""
+    values = noise.integers(0, 4096, (24, 36)).astype(np.uint16)
+    path = tmp_path / "a.tif"
+    for width in (36, 34, 38):
+        tifffile.imwrite(path, values, bitspersample=12, metadata=None, rowsperstrip=24)
+        if compression:
+            recompress(path)
+        damage(path, "ImageWidth", width)
+        if width == 36:
+            assert np.array_equal(read_photograph(path).pixels[..., 0], np.rint(values / 4095 * 65535))
+        else:
+            with pytest.raises(PhotographError, match=r"cannot be read|its header claims"):
+                read_photograph(path)
+
+
+def recompress(path):
+    """Puts the only strip of a TIFF to its end, with LZW."""
+    with tifffile.TiffFile(path) as tiff:
+        page = tiff.pages[0]
+        offset, count = page.dataoffsets[0], page.databytecounts[0]
+    content = path.read_bytes()
+    encoded = imagecodecs.lzw_encode(content[offset : offset + count])
+    path.write_bytes(content + encoded)
+    for name, value in (("Compression", 5), ("StripOffsets", len(content)), ("StripByteCounts", len(encoded))):
+        damage(path, name, value)
+
+
+def test_parts_that_are_missing_are_refused(tmp_path, picture):
+    """Empty tiles are common in maps, and black in a photograph."""
+    path = tmp_path / "a.tif"
+    for tag in ("TileOffsets", "TileByteCounts"):
+        tifffile.imwrite(path, picture, photometric="rgb", tile=(16, 16), metadata=None, compression="zlib")
+        damage(path, tag, 0)  # of the first tile
+        with pytest.raises(PhotographError, match="parts of it are missing"):
+            read_photograph(path)
+
+
+def test_a_jpeg_inside_that_was_cut_is_refused(tmp_path, picture):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, picture, photometric="rgb", compression="jpeg", metadata=None)
+    with tifffile.TiffFile(path) as tiff:
+        count = tiff.pages[0].databytecounts[0]
+    damage(path, "StripByteCounts", count // 2)
+    with pytest.raises(PhotographError, match="cannot be read"):
+        read_photograph(path)
+
+
+def test_more_pixels_than_there_is_room_for_are_refused_at_once(tmp_path):
+    """11 kB that claim gigabytes; without a look at the size, each row is made up."""
+    for layout in LAYOUTS.values():
+        tifffile.imwrite(tmp_path / "a.tif", np.zeros((24, 70_000), np.uint8), compression="zlib", **layout)
+        damage(tmp_path / "a.tif", "ImageWidth", 2**31 - 1)
+        with pytest.raises(PhotographError, match=r"missing|more than the file can hold"):
+            read_photograph(tmp_path / "a.tif")
+
+
+def test_a_volume_is_refused(tmp_path, noise):
+    stored = noise.integers(0, 256, (4, 32, 32, 3)).astype(np.uint8)
+    with pytest.raises(PhotographError, match="volume"):
+        read(tmp_path / "a.tif", stored, volumetric=True, tile=(2, 16, 16))
+
+
+def test_what_is_written_is_whole(tmp_path, noise):
+    """Whatever the size, the strips that tifffile chooses pass."""
+    for size in ((1, 1), (1, 5000), (5000, 1), (257, 1021)):
+        for dtype in (np.uint8, np.uint16):
+            pixels = noise.integers(0, np.iinfo(dtype).max, (*size, 3), endpoint=True).astype(dtype)
+            write_photograph(tmp_path / "a.tif", Photograph(pixels))
+            assert np.array_equal(read_photograph(tmp_path / "a.tif").pixels, pixels)
