@@ -18,7 +18,7 @@ import torch
 from conftest import ROOT
 from PIL import Image
 
-from orelib import batch
+from orelib import batch, photographs
 from orelib.batch import demand_all, restore_folder, restored_examples, watch_folder
 from orelib.methods import Pix2Pix
 from orelib.photographs import Photograph, PhotographError, read_photograph, write_photograph
@@ -546,14 +546,14 @@ def test_an_error_of_the_disk_that_a_decoder_meets_is_none_of_the_photograph(
     tmp_path, identity, noise, looked, monkeypatch, cause
 ):
     wet = plain_photographs(tmp_path / "wet", 1, noise)
-    whole, causes = Image.open, [cause]
+    whole, causes = photographs._decode, [cause]
 
-    def failing(*arguments, **options):
+    def failing(path):
         if causes:
             raise causes.pop()
-        return whole(*arguments, **options)
+        return whole(path)
 
-    monkeypatch.setattr(Image, "open", failing)
+    monkeypatch.setattr(photographs, "_decode", failing)
     looked += [nothing] * 4
     rows = take(watch_folder(identity, wet, tmp_path / "dry"), 2)
     assert [row["status"] for row in rows] == ["failed", "restored"]
