@@ -23,7 +23,7 @@ from orelib.files import write_text
 from orelib.gallery import Gallery
 from orelib.pairs import Pairs, load_pairs
 from orelib.provenance import read_provenance
-from orelib.table3 import CLAIM, build_table3, differences, readable, readable_costs
+from orelib.table3 import CLAIM, build_table3, differences, readable, readable_costs, remarks
 from orelib.training import read_log
 
 SLIDER_IMAGES = 5  # test images: the worst, the best, and between; a few MB of lossless images
@@ -56,6 +56,7 @@ def write_report(folders: Folders, pairs: Pairs, seed: int = 0) -> Path:
         "<h2>Table 3: the paper beside what was measured</h2>",
         _text("The paper's numbers come from other photographs, so compare differences between methods, not levels."),
         _table(readable(table)),
+        _text(remarks(table)),
         _figure(figures.table3_figure(table), "Table 3 as a figure: measured means with 95 % intervals"),
         _text(CLAIM),
         "<h3>Method against method, image by image</h3>",
@@ -125,7 +126,7 @@ def _provenance(runs: dict[str, Path]) -> pd.DataFrame:
 
 
 def _text(text: str) -> str:
-    return f"<p>{html.escape(text)}</p>"
+    return f"<p>{html.escape(text)}</p>" if text else ""
 
 
 def _table(table: pd.DataFrame) -> str:

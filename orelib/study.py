@@ -21,6 +21,7 @@ from orelib.config import METHODS, Experiment, Folders, parse_changes
 from orelib.dataset import render_dataset
 from orelib.files import appearing
 from orelib.pairs import load_pairs
+from orelib.tables import read_table
 
 SEEDS = {"smoke": 2, "cpu": 5}  # trainings of every method; the other profiles have one
 ABLATION_SEEDS = {"smoke": 2, "cpu": 3}
@@ -94,7 +95,7 @@ def keep(results: Path, reference: Path) -> None:
             if (run / name).exists():
                 _copy(run / name, reference / run.name / name)
         if "+" not in run.name:
-            history = pd.read_csv(run / "history.csv", usecols=lambda column: column in LOSSES)
+            history = read_table(run / "history.csv").filter(LOSSES)
             with appearing(reference / run.name / "history.csv") as temporary:
                 history.to_csv(temporary, index=False, float_format="%.4g")
     for path in (baselines(results), *(results / name for name in ("sizing.csv", "sizes.csv", "scenes.csv"))):
