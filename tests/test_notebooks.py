@@ -247,5 +247,5 @@ def test_papermill_works_as_the_readme_types_it(tmp_path, pair_folder):
     command = [sys.executable, "-m", "papermill", "notebooks/02_mosaic.ipynb", str(tmp_path / "out.ipynb")]
     for name, value in (("profile", "smoke"), ("data_dir", pair_folder), ("results_dir", tmp_path)):
         command += ["-p", name, str(value)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=600)
     assert (tmp_path / "smoke" / "figures" / "mosaic.png").exists()
