@@ -23,6 +23,7 @@ from orelib.metrics import score
 from orelib.pairs import Pairs, load_pairs
 from orelib.restore import load_restorer
 from orelib.statistics import UNTRAINED, difference, estimate
+from orelib.tables import read_table
 from orelib.training import train
 
 METHODS = ("pix2pix", "improved", "nafnet", "slim")
@@ -43,7 +44,7 @@ def main() -> None:
     for method in METHODS:
         for name, tables in trainings(method, pairs, chosen.rendered, chosen.seeds, chosen.steps).items():
             scores[method, name] = tables
-    baselines = pd.read_csv(next(Folders("", results_dir="results/real").results.glob("*/baselines.csv")))
+    baselines = read_table(next(Folders("", results_dir="results/real").results.glob("*/baselines.csv")))
     for name in BASELINES:
         scores[name, "photographs"] = [baselines[baselines["method"] == name]]
     usual = scores["linear_colour", "photographs"]

@@ -229,7 +229,7 @@ class TestCommitted:
         assert sum(cell.cell_type == "markdown" for cell in cells) >= 0.4 * len(cells)
 
     def test_names_no_place_of_one_machine_and_stays_small(self, path):
-        text = path.read_text()
+        text = path.read_text("utf-8")
         assert not re.search(r"(?<![\w.:/])/(home|root|tmp|work|Users|mnt)/", text)
         assert path.stat().st_size < 2_000_000
         assert "papermill" not in json.loads(text)["metadata"]
