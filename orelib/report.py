@@ -150,7 +150,10 @@ def main() -> None:
     parser.add_argument("--data-dir", default="")
     chosen = parser.parse_args()
     folders = Folders(chosen.profile, chosen.data_dir or None, chosen.results_dir)
-    print(shown(write_report(folders, load_pairs(folders), chosen.seed)))
+    try:
+        print(shown(write_report(folders, load_pairs(folders), chosen.seed)))
+    except (FileNotFoundError, ValueError) as error:  # something is missing or damaged, which the error names
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

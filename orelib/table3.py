@@ -205,7 +205,10 @@ def main() -> None:
     path = results / "table3.csv"
     if not path.exists():
         parser.error(f"{shown(path)} is missing: run notebooks/05_table3.ipynb first")
-    table = read_table3(path)
+    try:
+        table = read_table3(path)
+    except ValueError as error:  # damaged, or of an earlier version
+        parser.error(str(error))
     print(f"\nTable 3, {results.name} profile: mean over the test images [95 % interval]\n")
     print(to_markdown(readable(table), remarks(table)))
     print(f"\n{CLAIM}")

@@ -203,6 +203,15 @@ def test_what_is_left_out_stands_below_the_printed_table(folders, monkeypatch, c
     assert f"{to_markdown(readable(table))}\n\n{remarks(table)}\n\n{CLAIM}" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("content", ["", "method,parameters\npix2pix,1\n", "method,psnr\na,1\nb,2,3\n"])
+def test_a_damaged_or_older_table_is_one_error(tmp_path, monkeypatch, capsys, content):
+    (tmp_path / "table3.csv").write_text(content)
+    monkeypatch.setattr("sys.argv", ["table3", str(tmp_path)])
+    with pytest.raises(SystemExit):
+        main()
+    assert "table3.csv" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_printing_before_there_is_a_table_says_what_to_run(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["table3", str(tmp_path)])
     with pytest.raises(SystemExit):
