@@ -21,8 +21,10 @@ from orelib.config import Experiment, Folders
 from orelib.evaluation import evaluate, write_csv
 from orelib.metrics import score
 from orelib.pairs import Pairs, load_pairs
+from orelib.provenance import read_experiment
 from orelib.restore import load_restorer
 from orelib.statistics import UNTRAINED, difference, estimate
+from orelib.tables import read_table
 from orelib.training import train
 
 METHODS = ("pix2pix", "improved", "nafnet", "slim")
@@ -43,7 +45,7 @@ def main() -> None:
     for method in METHODS:
         for name, tables in trainings(method, pairs, chosen.rendered, chosen.seeds, chosen.steps).items():
             scores[method, name] = tables
-    baselines = pd.read_csv(next(Folders("", results_dir="results/real").results.glob("*/baselines.csv")))
+    baselines = read_table(next(Folders("", results_dir="results/real").results.glob("*/baselines.csv")))
     for name in BASELINES:
         scores[name, "photographs"] = [baselines[baselines["method"] == name]]
     usual = scores["linear_colour", "photographs"]
@@ -62,7 +64,7 @@ def trainings(method: str, pairs: Pairs, rendered: Path, seeds: int, steps: int)
         restorer = load_restorer(start)
         rows = [score(wet, restorer.restore(wet), dry) for wet, dry in (pair.load() for pair in pairs.test)]
         scores["rendered scenes"].append(pd.DataFrame(rows))
-        profile = Experiment.from_json((start.parent / "config.json").read_text()).profile
+        profile = read_experiment(start.parent).profile
         for name, start_from in (("photographs", None), ("rendered scenes, then photographs", str(start.resolve()))):
             changes = {"steps": steps, "validate_every": max(1, steps // 10), "start_from": start_from}
             experiment = Experiment.from_profile(profile, method, seed, **changes)

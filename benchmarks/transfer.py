@@ -23,7 +23,7 @@ import pandas as pd
 from orelib.baselines import Restore, fit_baselines
 from orelib.config import Folders
 from orelib.evaluation import write_csv
-from orelib.metrics import psnr, score, ssim
+from orelib.metrics import finite, mean_interval, psnr, score, ssim
 from orelib.names import is_left_behind
 from orelib.pairs import Pair, load_pairs
 from orelib.photographs import SUFFIXES, read_image
@@ -80,7 +80,10 @@ def scores(pairs: Sequence[Pair], restorers: Mapping[str, Restore]) -> pd.DataFr
 
 
 def harm(restorer: Restorer, folder: Path) -> dict[str, float]:
-    """How much a restorer changes the photographs of a folder, which are dry already."""
+    """How much a restorer changes the photographs of a folder, which are dry already.
+
+    A photograph that it does not change at all is left out of the mean PSNR.
+    """
     rows = []
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in SUFFIXES and not is_left_behind(path.name):
@@ -89,7 +92,7 @@ def harm(restorer: Restorer, folder: Path) -> dict[str, float]:
             rows.append((psnr(restored, dry), ssim(restored, dry)))
     decibels, likeness = np.array(rows).T
     return {
-        "photographs": len(rows), "psnr": decibels.mean(), "least_psnr": decibels.min(),
+        "photographs": len(rows), "psnr": mean_interval(decibels)[0], "least_psnr": finite(decibels.min()),
         "at_30_dB": np.mean(decibels >= 30), "ssim": likeness.mean(),
     }  # fmt: skip
 

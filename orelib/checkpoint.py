@@ -1,10 +1,11 @@
-"""``checkpoint.pt``: all that a training needs to go on, in one file that is whole or refused.
+"""``checkpoint.pt``: all that a training needs to go on, its logs among it, in one file that is whole or refused.
 
 PyTorch writes a zip archive with a CRC-32 of every tensor, but does not compare them when it reads one.
 """
 
 from __future__ import annotations
 
+import math
 import zipfile
 from pathlib import Path
 
@@ -12,9 +13,14 @@ import torch
 
 from orelib.checksums import DamagedFileError
 from orelib.config import shown
-from orelib.files import appearing
+from orelib.files import appearing, write_text
+from orelib.methods import Method
 
 CURE = "put back a copy of it, or delete the folder to train anew"
+
+
+class TrainingError(RuntimeError):
+    """Training that cannot go on; the message says where it stopped and what to try."""
 
 
 def write_checkpoint(path: Path, state: dict) -> None:
@@ -49,3 +55,76 @@ def read_checkpoint(path: Path) -> dict:
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+class RunLog:
+    """What a run has written down so far, and how it is saved and found again.
+
+    The checkpoint holds all of it. The CSV files are copies for readers, written after it.
+    """
+
+    def __init__(self, run: Path, method: Method, data_checksum: str):
+        self.run, self.method, self.data_checksum = run, method, data_checksum
+        self.step = self.saved_step = 0
+        self.seconds = 0.0
+        self.history: list[str] = []
+        self.validation: list[str] = ["step,psnr,ssim"]
+        self.best: dict = {"psnr": -math.inf, "step": 0, "generator": {}}
+        self.random_state = None
+
+    def resume(self, saved: dict) -> None:
+        """Takes up what :meth:`save` put into a checkpoint."""
+        self.method.load_state_dict(saved["method"])
+        self.step = self.saved_step = saved["step"]
+        self.seconds, self.best, self.random_state = saved["seconds"], saved["best"], saved["random_state"]
+        self.history, self.validation = saved["history"].splitlines(), saved["validation"].splitlines()
+        self._write_tables()  # which may be older, newer or damaged
+        print(f"going on from step {self.step} of {shown(self.run)}")
+
+    @property
+    def last_good_state(self) -> str:
+        if not self.saved_step:
+            return "nothing was saved before"
+        return f"the last good state is checkpoint.pt at step {self.saved_step}"
+
+    def restore_random_state(self) -> None:
+        if self.random_state is not None:
+            torch.set_rng_state(self.random_state["cpu"])
+            if torch.cuda.is_available():
+                torch.cuda.set_rng_state_all(self.random_state["cuda"])
+
+    def record(self, names: list[str], values: list[float], epoch: int) -> None:
+        if not self.history:
+            self.history.append(",".join(["step", "epoch", *names]))
+        self.history.append(",".join([str(self.step), str(epoch), *(f"{value:.6g}" for value in values)]))
+
+    def validated(self, scores: tuple[float, float]) -> None:
+        """Keeps the generator with the highest validation PSNR, as restoration papers do; ties keep the earlier."""
+        psnr, ssim = round(scores[0], 4), round(scores[1], 5)  # compared as they are written down
+        self.validation.append(f"{self.step},{psnr},{ssim}")
+        if psnr > self.best["psnr"]:
+            weights = {name: value.cpu().clone() for name, value in self.method.generator.state_dict().items()}
+            self.best = {"psnr": psnr, "step": self.step, "generator": weights}
+
+    def save(self) -> None:
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        state = {
+            "experiment": self.method.experiment.to_json(), "data_checksum": self.data_checksum,
+            "step": self.step, "seconds": self.seconds, "best": self.best,
+            "history": "\n".join(self.history), "validation": "\n".join(self.validation),
+            "random_state": {"cpu": torch.get_rng_state(), "cuda": cuda},
+            "method": self.method.state_dict(),
+        }  # fmt: skip
+        try:
+            write_checkpoint(self.run / "checkpoint.pt", state)
+            self.saved_step = self.step
+            self._write_tables()
+        except OSError as error:
+            raise TrainingError(
+                f"step {self.step} of {shown(self.run)}: {error}; {self.last_good_state}. Make room on the disk, and "
+                "start again: training goes on from there."
+            ) from error
+
+    def _write_tables(self) -> None:
+        write_text(self.run / "history.csv", "\n".join(self.history) + "\n")
+        write_text(self.run / "validation.csv", "\n".join(self.validation) + "\n")

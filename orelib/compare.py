@@ -2,7 +2,7 @@
 
 Both run ``orelib/slider/*.js`` in the browser and ask nobody for anything: the kernel is not needed to drag, zoom or
 choose, and the page needs no network. The images travel as lossless WebP, so that what the browser computes of the
-visible part is computed from the very pixels.
+visible part is computed from the very pixels. An image that is too long for WebP is reduced, and a note says so.
 """
 
 from __future__ import annotations
@@ -192,19 +192,25 @@ def _photograph(name: str, layers: Mapping[str, np.ndarray], note: str = "", sor
         if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             kind = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
             raise ValueError(f"{layer} image of {name}: uint8 (H, W, 3) is needed, not {kind}")
-        if not 0 < min(image.shape) <= max(image.shape) <= LARGEST_SIDE:
-            raise ValueError(f"{layer} image of {name} is {image.shape}: sides of 1 to {LARGEST_SIDE} px can be shown")
+        if not min(image.shape):
+            raise ValueError(f"{layer} image of {name} is {image.shape}: it has no pixels")
         if image.shape != wet.shape:
             raise ValueError(f"{layer} image of {name} is {image.shape}, the wet one {wet.shape}: one size is needed")
     height, width = wet.shape[:2]
-    encoded = [_layer(layer, image, dry) for layer, image in layers.items()]
+    factor = -(-max(height, width) // LARGEST_SIDE)
+    if factor > 1:
+        whole = f"reduced to 1/{factor} of {width} x {height} px, so scores of the visible part are not exact"
+        note = f"{note}; {whole}" if note else whole
+        height, width = (max(1, side // factor) for side in (height, width))
+    encoded = [_layer(layer, image, dry, (width, height)) for layer, image in layers.items()]
     return {"name": str(name), "note": note, "sort": sort or {}, "width": width, "height": height, "layers": encoded}
 
 
-def _layer(name: str, image: np.ndarray, dry: np.ndarray | None) -> dict:
-    """One image as slider.js takes it: encoded, and scored where there is a dry one."""
+def _layer(name: str, image: np.ndarray, dry: np.ndarray | None, size: tuple[int, int]) -> dict:
+    """One image as slider.js takes it: scored where there is a dry one, and encoded with a width and height."""
     score = "" if dry is None or name == "dry" else _score(image, dry)
-    return {"name": name, "title": SHORT.get(name, name), "image": _webp(image, _LOSSLESS), "score": score}
+    encoded = _webp(Image.fromarray(image).resize(size, Image.Resampling.BOX), _LOSSLESS)
+    return {"name": name, "title": SHORT.get(name, name), "image": encoded, "score": score}
 
 
 def _resolved(state: dict, strict: bool = True) -> dict:
@@ -242,9 +248,9 @@ def _score(image: np.ndarray, dry: np.ndarray) -> str:
     return f"{'∞' if np.isinf(decibels) else f'{decibels:.2f}'} dB, {likeness}"
 
 
-def _webp(image: np.ndarray, options: dict) -> bytes:
+def _webp(image: Image.Image, options: dict) -> bytes:
     buffer = BytesIO()
-    Image.fromarray(image).save(buffer, format="webp", **options)
+    image.save(buffer, format="webp", **options)
     return buffer.getvalue()
 
 
@@ -270,7 +276,7 @@ def _reduced(photograph: dict, factor: int) -> dict:
     layers = []
     for layer in photograph["layers"]:
         image = Image.open(BytesIO(layer["image"])).convert("RGB").resize((width, height), Image.Resampling.BOX)
-        layers.append(layer | {"image": _webp(np.asarray(image), _LOSSY)})
+        layers.append(layer | {"image": _webp(image, _LOSSY)})
     return photograph | {"width": width, "height": height, "layers": layers}
 
 

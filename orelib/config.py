@@ -15,7 +15,6 @@ import re
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
-import orelib
 from orelib.allowed import FIELDS, SettingsError, brief, checked, parameter, path_text
 from orelib.names import printable
 
@@ -246,7 +245,7 @@ def kit_root() -> Path:
     the same result from the kit's root and from ``notebooks/``. Outside a kit, the kit that this package was installed
     from in place; else the current folder.
     """
-    package = Path(orelib.__file__).resolve().parent.parent
+    package = Path(__file__).resolve().parent.parent
     installed_in_place = (package / "notebooks").is_dir() and (package / "pyproject.toml").is_file()
     return _kit_around(Path.cwd()) or (package if installed_in_place else Path.cwd())
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from orelib.config import shown
-from orelib.statistics import UNTRAINED, Estimate, contrast, difference, estimate, paired, wins
+from orelib.metrics import LIMITS
+from orelib.statistics import ANY, UNTRAINED, Estimate, contrast, difference, estimate, paired, wins
 from orelib.study import ablation, baselines, methods, study
 from orelib.table3 import BASELINES, PAPER, TITLES
+from orelib.tables import read_table, with_interval
 
 # The columns of metrics.csv that are compared, as tables call them.
 METRICS = {
@@ -34,17 +37,19 @@ PLAIN, WHOLE = "pix2pix", "improved"
 def scores(results: Path, name: str, metric: str, file: str = "metrics.csv") -> pd.DataFrame:
     """A metric of a method or variant: a row a seed, a column a test image. A baseline has one row.
 
+    NaN where an image has no finite value.
+
     Raises FileNotFoundError when there is no such run, with the command that makes it.
     """
     if name in BASELINES or name == "dry":
         path = baselines(results) if file == "metrics.csv" else Path(results) / file
         _demand(path, Path(results).name)
-        table = pd.read_csv(path, dtype={"image": str})
+        table = read_table(path)
         return table[table["method"] == name].set_index("image")[[metric]].T.set_axis([UNTRAINED])
     runs = {int(path.parent.name.rpartition("-seed")[2]): path for path in Path(results).glob(f"{name}-seed*/{file}")}
     if not runs:
         _demand(Path(results) / f"{name}-seed0" / file, Path(results).name)
-    rows = {seed: pd.read_csv(runs[seed], dtype={"image": str}).set_index("image")[metric] for seed in sorted(runs)}
+    rows = {seed: read_table(runs[seed]).set_index("image")[metric] for seed in sorted(runs)}
     return pd.DataFrame(rows).T
 
 
@@ -83,11 +88,9 @@ def table3_of_seeds(results: Path, profile: str) -> pd.DataFrame:
             if values.isna().all(axis=None):
                 row[heading] = "-"  # one colour has no edges that could be invented
                 continue
-            found = estimate(values)
-            digits = 3 if metric in ("ssim", "invented_edges") else 2
-            row[heading] = f"{found.mean:.{digits}f}"
-            if metric in ("psnr", "ssim"):
-                row[heading] += f" [{found.low:.{digits}f}, {found.high:.{digits}f}]"
+            found = estimate(values, limits=LIMITS[metric])
+            spec = ".3f" if metric in ("ssim", "invented_edges") else ".2f"
+            row[heading] = found.text(spec) if metric in ("psnr", "ssim") else f"{found.mean:{spec}}"
         rows.append(row | {"seeds": str(found.seeds if name not in BASELINES else "-")})
     return pd.DataFrame(rows)
 
@@ -140,13 +143,14 @@ def by_wetness(results: Path, name: str, metric: str, other: str | None = None) 
 
     ``wetter - drier`` is the change from the one to the other.
     """
-    scenes = pd.read_csv(Path(results) / "scenes.csv", dtype={"stem": str}).set_index("stem")["wetness"].sort_values()
+    scenes = read_table(Path(results) / "scenes.csv").set_index("stem")["wetness"].sort_values()
     third = len(scenes) // 3
-    table = scores(results, name, metric)
+    table, limits = scores(results, name, metric), LIMITS[metric]
     if other is not None:
-        table = paired(table, scores(results, other, metric))
+        table, limits = paired(table, scores(results, other, metric)), ANY
     drier, wetter = table[scenes.index[:third]], table[scenes.index[-third:]]
-    return {"drier": estimate(drier), "wetter": estimate(wetter), "wetter - drier": contrast(wetter, drier)}
+    ends = {"drier": estimate(drier, limits=limits), "wetter": estimate(wetter, limits=limits)}
+    return ends | {"wetter - drier": contrast(wetter, drier)}
 
 
 SIZING_ERRORS = {"count": "count error, %", "p50": "P50 error, mm", "p80": "P80 error, mm"}
@@ -171,7 +175,7 @@ def share_gone(results: Path, name: str) -> dict[str, Estimate]:
     shares = {}
     for error in SIZING_ERRORS:
         baseline = wet[error].loc[UNTRAINED]
-        shares[error] = estimate((baseline - restored[error]) / baseline.mean())
+        shares[error] = estimate((baseline - restored[error]) / baseline.mean(), limits=(-np.inf, 1))
     return shares
 
 
@@ -183,15 +187,15 @@ def on_photographs(results: Path) -> pd.DataFrame:
     path = Path(results) / "real_pairs.csv"
     if not path.exists():
         return pd.DataFrame()
-    table = pd.read_csv(path)
+    table = read_table(path)
     methods = table["method"].replace({name: title.split(" (")[0] for name, title in TITLES.items()})
     readable = pd.DataFrame({"method": methods, "trained on": table["trained on"]})
     for metric, digits in (("psnr", 2), ("ssim", 3)):
         gains = table[[f"{metric}_gain", f"{metric}_gain_low", f"{metric}_gain_high"]].itertuples(index=False)
         readable[METRICS[metric]] = table[metric].map(f"{{:.{digits}f}}".format)
         readable[f"{metric.upper()} gained"] = [
-            f"{mean:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]".replace(" ", "\u00a0")  # stays on one line
-            for mean, low, high in gains
+            with_interval(*gain, f"+.{digits}f").replace(" ", "\u00a0")  # stays on one line
+            for gain in gains
         ]
     readable[METRICS["psnr_glare"]] = table["psnr_glare"].map("{:.2f}".format)
     readable["glare removed"] = table["glare_removed"].map("{:.2f}".format)

@@ -12,15 +12,14 @@ import pandas as pd
 from orelib.baselines import score_baselines
 from orelib.checksums import DamagedFileError
 from orelib.config import shown
-from orelib.files import appearing
-from orelib.metrics import mean_interval, score
-from orelib.names import FROM_NAMES, csv_cell
+from orelib.metrics import LIMITS, mean_interval, score
 from orelib.pairs import Pairs
 from orelib.progress import Progress
 from orelib.provenance import is_whole, read_experiment, read_provenance, write_provenance
 from orelib.restore import load_restorer
 from orelib.segmentation import load_segmenter
 from orelib.sizing import score_sizing
+from orelib.tables import TableError, read_table, write_csv
 from orelib.training import start_torch
 
 
@@ -59,7 +58,7 @@ def evaluate(run: Path, pairs: Pairs) -> pd.DataFrame:
             run, "metrics.csv", seconds_per_image=round(statistics.median(seconds), 4),
             parameters=restorer.parameters, multiply_adds=restorer.multiply_adds,
         )  # fmt: skip
-    return pd.read_csv(metrics, dtype={"image": str})
+    return read_table(metrics)
 
 
 def _is_finished(table: Path, pairs: Pairs) -> bool:
@@ -74,8 +73,8 @@ def _is_finished(table: Path, pairs: Pairs) -> bool:
 
 def _images(table: Path) -> set[str]:
     try:
-        return set(pd.read_csv(table, usecols=["image"], dtype=str)["image"])
-    except ValueError:  # of pandas, over what is no such table
+        return set(read_table(table)["image"])
+    except (TableError, KeyError):
         return set()
 
 
@@ -84,7 +83,7 @@ def _baselines_beside(run: Path, pairs: Pairs) -> pd.DataFrame | None:
         try:
             same = read_provenance(path.parent)["data_checksum"] == pairs.checksum
             if same and is_whole(path) and _images(path) == {pair.stem for pair in pairs.test}:
-                return pd.read_csv(path, dtype={"image": str})
+                return read_table(path)
         except (DamagedFileError, FileNotFoundError, KeyError):
             continue  # what is wrong there is said where that run is read
     return None
@@ -108,23 +107,11 @@ def evaluate_sizing(run: Path, scenes: Path) -> None:
 def summary(run: Path) -> pd.DataFrame:
     """Mean and 95 % interval of PSNR and SSIM over the test images: a row the run's method and each baseline."""
     run = Path(run)
-    scores = dict(iter(pd.read_csv(run / "baselines.csv").groupby("method", sort=False)))
-    scores[read_experiment(run).method] = pd.read_csv(run / "metrics.csv")
+    scores = dict(iter(read_table(run / "baselines.csv").groupby("method", sort=False)))
+    scores[read_experiment(run).method] = read_table(run / "metrics.csv")
     rows = {
-        name: [value for metric in ("psnr", "ssim") for value in mean_interval(table[metric])]
+        name: [value for metric in ("psnr", "ssim") for value in mean_interval(table[metric], limits=LIMITS[metric])]
         for name, table in scores.items()
     }
     columns = [f"{metric}{bound}" for metric in ("psnr", "ssim") for bound in ("", "_low", "_high")]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).round(4)
-
-
-def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Writes a table in one piece; six significant decimals, so that the bytes do not depend on printing habits.
-
-    What may hold a photograph's name is written so that no spreadsheet takes it for a formula
-    (:func:`~orelib.names.csv_cell`).
-    """
-    for column in FROM_NAMES & set(table.columns):
-        table = table.assign(**{column: [csv_cell(cell) if isinstance(cell, str) else cell for cell in table[column]]})
-    with appearing(path) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6f")

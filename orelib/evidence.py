@@ -14,6 +14,7 @@ import pandas as pd
 from orelib.effects import scores
 from orelib.statistics import NOT_RUN, Estimate, difference
 from orelib.study import ablation
+from orelib.tables import read_table
 
 Evidence = tuple[str, str]  # what was found, and the verdict
 
@@ -35,7 +36,7 @@ class Study:
     def logs(self, name: str, file: str) -> dict[int, pd.DataFrame]:
         """A log of every seed of a method."""
         paths = sorted(self.results.glob(f"{name}-seed*/{file}"))
-        return {int(path.parent.name.rpartition("-seed")[2]): pd.read_csv(path) for path in paths}
+        return {int(path.parent.name.rpartition("-seed")[2]): read_table(path) for path in paths}
 
 
 @dataclass(frozen=True)

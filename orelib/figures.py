@@ -14,6 +14,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from PIL import Image
 
 from orelib.check import HALF_A_STOP, Check
 from orelib.config import shown
@@ -32,6 +33,8 @@ COLOURS = {
 }
 SHORT = {"pix2pix": "Pix2Pix", "cyclegan": "CycleGAN", "improved": "Improved", "nafnet": "NAFNet", "slim": "Slim"}
 SPLIT_COLOURS = {"train": "#0072B2", "val": "#E69F00", "test": "#009E73"}
+LONGEST = 8  # times its shorter side is what a figure shows of a photograph; of more, nothing could be seen
+LARGEST_SIDE = 4096  # px; matplotlib copies what it draws several times
 INSET = 0.22  # side of the enlarged window of Fig. 8, as a share of the image's shorter side
 
 
@@ -51,12 +54,31 @@ def _images(rows: int, columns: int, height: float = 2.3, width: float = 2.3) ->
     return figure, axes
 
 
+def _show(axis: Axes, image: np.ndarray, centre: tuple[int, int] | None = None) -> None:
+    """Draws a photograph in its own pixel coordinates; a very long or large one cut or reduced, with a word below.
+
+    Cut around ``centre`` (row, column), by default its middle.
+    """
+    shape = image.shape[:2]
+    sides = [min(side, LONGEST * min(shape)) for side in shape]
+    middle = centre or (shape[0] // 2, shape[1] // 2)
+    top, left = (int(np.clip(m - s // 2, 0, whole - s)) for m, s, whole in zip(middle, sides, shape, strict=True))
+    part = image[top : top + sides[0], left : left + sides[1]]
+    factor = -(-max(sides) // LARGEST_SIDE)
+    if factor > 1:
+        part = np.asarray(Image.fromarray(part).reduce(factor))
+    axis.imshow(part, extent=(left - 0.5, left + sides[1] - 0.5, top + sides[0] - 0.5, top - 0.5))
+    if sides != list(shape) or factor > 1:
+        how = "reduced from" if sides == list(shape) else "part of"
+        axis.set_xlabel(f"{how} {shape[1]} x {shape[0]} px", fontsize=7)
+
+
 def pairs_figure(pairs: Sequence[tuple[str, np.ndarray, np.ndarray]], rows: tuple[str, str] = ("wet", "dry")) -> Figure:
     """Fig. 5: dry above wet, a column a pair; ``pairs`` are (title, lower, upper image), ``rows`` names them."""
     figure, axes = _images(2, len(pairs))
     for column, (title, lower, upper) in enumerate(pairs):
-        axes[0, column].imshow(upper)
-        axes[1, column].imshow(lower)
+        _show(axes[0, column], upper)
+        _show(axes[1, column], lower)
         axes[0, column].set_title(title, fontsize=9)
     for axis, name in zip(axes[::-1, 0], rows, strict=True):
         axis.set_ylabel(name)
@@ -205,7 +227,7 @@ def comparison_figure(examples: Sequence[Mapping[str, np.ndarray]]) -> Figure:
         whole, enlarged = axes[2 * number], axes[2 * number + 1]
         for column, title in enumerate(titles):
             image = example[title]
-            whole[column].imshow(image)
+            _show(whole[column], image, (top + side // 2, left + side // 2))
             frame = Rectangle((left - 0.5, top - 0.5), side, side, fill=False, edgecolor="#F0E442", linewidth=1.4)
             frame.set_clip_on(False)  # at the border of the image, too
             whole[column].add_patch(frame)
@@ -246,14 +268,14 @@ def contact_sheet_figure(photographs: Sequence[tuple[str, np.ndarray, np.ndarray
     columns = min(columns, len(photographs))
     rows = -(-len(photographs) // columns)
     slope = float(np.median([wet.shape[0] / wet.shape[1] for _, wet, _ in photographs]))
-    figure, axes = _images(2 * rows, columns, height=0.12 + 1.75 * min(slope, 3), width=1.75)
+    figure, axes = _images(2 * rows, columns, height=0.12 + 1.75 * np.clip(slope, 1 / LONGEST, 3), width=1.75)
     for axis in axes[-2:, len(photographs) - (rows - 1) * columns :].flat:
         axis.set_axis_off()  # places of the last row that stay empty
     for number, (title, wet, restored) in enumerate(photographs):
         row, column = divmod(number, columns)
         upper, lower = axes[2 * row, column], axes[2 * row + 1, column]
-        upper.imshow(wet)
-        lower.imshow(restored)
+        _show(upper, wet)
+        _show(lower, restored)
         upper.set_title(title, fontsize=7)
         if column == 0:
             upper.set_ylabel("wet")

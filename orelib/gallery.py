@@ -15,6 +15,7 @@ from orelib.config import METHODS, Folders
 from orelib.dataset import read_scenes
 from orelib.pairs import Pairs
 from orelib.restore import DEFAULT_RESTORER, load_restorer
+from orelib.tables import read_table
 
 FIGURE_8 = ("improved", *(method for method in METHODS if method != "improved"))  # the paper's own method first
 DEFAULT = "default restorer"
@@ -35,7 +36,8 @@ class Gallery:
     """Test images and restorers to choose from.
 
     ``models`` holds the model files by name: what was trained in the results folder, and the kit's default restorer.
-    ``scores`` has a row a test image: ``wetness`` (embedded scenes) and ``psnr_<run>`` of every run that was scored.
+    ``scores`` has a row a test image: ``wetness`` (embedded scenes) and ``psnr_<run>`` of every run that was scored,
+    NaN where it restored the very dry image.
     """
 
     def __init__(self, folders: Folders, pairs: Pairs):
@@ -51,7 +53,7 @@ class Gallery:
             self.scores["wetness"] = scenes["wetness"]
         for name, model in self.models.items():
             if (metrics := model.parent / "metrics.csv").exists():
-                self.scores[f"psnr_{name}"] = pd.read_csv(metrics, dtype={"image": str}).set_index("image")["psnr"]
+                self.scores[f"psnr_{name}"] = read_table(metrics).set_index("image")["psnr"]
         self._restorer = lru_cache(lambda name: load_restorer(self.models[name]))
         self.restored = lru_cache(maxsize=32)(self._restored)  # images of 12 MB under the paper profile
 

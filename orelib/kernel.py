@@ -4,11 +4,16 @@ Kernels that start side by side can pick the same port, and then both hang; and 
 to one. Local sockets have no ports, and lie in a folder that its owner alone may enter. papermill uses
 :class:`LocalKernelManager` by :mod:`orelib.headless`, and ``jupyter nbconvert --execute`` can be told to.
 
-ipykernel listens on a loopback port for what forked processes print, even where all else goes over local sockets.
-``python -m orelib.kernel`` takes the place of ``python -m ipykernel_launcher`` and has a local socket for that, too.
+ipykernel listens on a loopback port for what forked processes print, even where all else goes over local sockets. This
+file, run by its path, takes the place of ``python -m ipykernel_launcher`` and has a local socket for that, too.
 """
 
 from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__":
+    del sys.path[0]  # this folder, whose modules are no top-level ones; ipykernel adds that of the notebook
 
 import os
 import tempfile
@@ -25,7 +30,7 @@ LONGEST = 107 - len("/orelib-12345678/kernel-1-pipe")  # bytes of a folder: a so
 
 
 class LocalKernelManager(AsyncKernelManager):
-    """Starts Python kernels as :mod:`orelib.kernel`, each with sockets in a folder of its own.
+    """Starts Python kernels by this file, each with sockets in a folder of its own.
 
     Jupyter's default is one socket name for all kernels of a folder.
     """
@@ -43,7 +48,10 @@ class LocalKernelManager(AsyncKernelManager):
 
     def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
         command = super().format_kernel_cmd(extra_arguments)
-        return ["orelib.kernel" if part == "ipykernel_launcher" else part for part in command]
+        if "ipykernel_launcher" in command:  # no other language's kernel
+            at = command.index("ipykernel_launcher")
+            command[at - 1 : at + 1] = [__file__]  # behind -m
+        return command
 
     def cleanup_connection_file(self) -> None:
         super().cleanup_connection_file()

@@ -10,7 +10,8 @@ Published values of the same restoration differ by more than one dB through the 
 ============  ========================================================================================================
 
 All take uint8 images and a data range of 255. A table's value is the mean of the images' values, never the value of
-a mean error.
+a mean error. An image that equals its dry partner has an infinite PSNR, and a mean that holds it would be infinite,
+too: tables keep no infinite value, so such an image is left out of the mean, and Table 3 says how many were.
 
 PSNR and SSIM tell neither blur from a wrong colour nor glare from rock, of which the paper speaks. So each image also
 has: colour error, sharpness, invented edges, seams around the glare, PSNR inside the glare and outside, and how much of
@@ -33,6 +34,18 @@ from orelib import losses
 
 DATA_RANGE = 255
 PROTOCOLS = ("rgb", "luma", "library")
+# Between which bounds a metric lies whatever the images are, and so its mean.
+LIMITS = {
+    "psnr": (0.0, np.inf),
+    "ssim": (-1.0, 1.0),
+    "colour_error": (0.0, np.inf),
+    "sharpness": (0.0, np.inf),
+    "invented_edges": (0.0, 1.0),
+    "psnr_glare": (0.0, np.inf),
+    "psnr_rock": (0.0, np.inf),
+    "glare_removed": (-np.inf, 1.0),
+    "seams": (0.0, np.inf),
+}
 
 
 def column(metric: str, protocol: str) -> str:
@@ -49,6 +62,9 @@ def psnr(restored: np.ndarray, dry: np.ndarray, protocol: str = "rgb") -> float:
 
 
 def _decibel(error: np.ndarray) -> float:
+    """PSNR of an error of any shape: infinite for no error, NaN for no pixels."""
+    if not error.size:
+        return float("nan")
     with np.errstate(divide="ignore"):
         return float(10 * np.log10(DATA_RANGE**2 / np.mean(np.square(error), dtype=np.float64)))
 
@@ -62,7 +78,7 @@ def ssim(restored: np.ndarray, dry: np.ndarray, protocol: str = "rgb") -> float:
     if protocol == "library":
         return float(structural_similarity(restored, dry, data_range=DATA_RANGE, channel_axis=2))
     x, y = (torch.from_numpy(image).permute(2, 0, 1)[None].contiguous() for image in (restored, dry))
-    return losses.ssim(x, y, DATA_RANGE).item()
+    return min(losses.ssim(x, y, DATA_RANGE).item(), 1.0)  # rounding may lead beyond
 
 
 def _prepared(restored: np.ndarray, dry: np.ndarray, protocol: str) -> tuple[np.ndarray, np.ndarray]:
@@ -83,13 +99,13 @@ def _prepared(restored: np.ndarray, dry: np.ndarray, protocol: str) -> tuple[np.
 
 def score(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> dict[str, float]:
     """What ``metrics.csv`` holds of an image, by column name: PSNR and SSIM under every protocol, and the metrics that
-    tell how they came about. Takes uint8 (H, W, 3); raises ValueError otherwise."""
+    tell how they came about. NaN where a metric is not finite. Takes uint8 (H, W, 3); raises ValueError otherwise."""
     values = {}
     for protocol in PROTOCOLS:
         if protocol != "library":  # its PSNR is that of rgb
             values[column("psnr", protocol)] = psnr(restored, dry, protocol)
         values[column("ssim", protocol)] = ssim(restored, dry, protocol)
-    return values | {
+    values |= {
         "colour_error": colour_error(restored, dry),
         "sharpness": sharpness(restored, dry),
         "invented_edges": invented_edges(wet, restored, dry),
@@ -98,6 +114,12 @@ def score(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> dict[str, f
         "glare_removed": glare_removed(wet, restored, dry),
         "seams": seams(wet, restored, dry),
     }
+    return {name: finite(value) for name, value in values.items()}
+
+
+def finite(value: float) -> float:
+    """The value, or NaN instead of an infinite one: what tables hold."""
+    return value if np.isfinite(value) else float("nan")
 
 
 def colour_error(restored: np.ndarray, dry: np.ndarray) -> float:
@@ -113,8 +135,8 @@ def sharpness(restored: np.ndarray, dry: np.ndarray) -> float:
     """Mean gradient magnitude of the restored image against that of the dry one, on luma (BT.601).
 
     1: edges and texture as strong as in the dry image; below, it is blurred or lacks contrast; above, it has contrast,
-    noise or glare that the dry one has not. Infinite or NaN for a dry image of one grey. Takes uint8 (H, W, 3); raises
-    ValueError for other input.
+    noise or glare that the dry one has not. NaN for a dry image of one grey. Takes uint8 (H, W, 3); raises ValueError
+    for other input.
     """
     return _ratio(*(magnitude.mean() for magnitude in _gradients(restored, dry)))
 
@@ -125,8 +147,8 @@ def _gradients(*images: np.ndarray) -> list[np.ndarray]:
 
 
 def _ratio(one: float, other: float) -> float:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return float(np.divide(one, other))
+    """One over the other; NaN where the other is 0."""
+    return float(one / other) if other else float("nan")
 
 
 EDGE_REACH = 2  # px; an edge this near to one of another image is the same edge
@@ -179,7 +201,7 @@ def psnr_glare(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> float:
 def psnr_rock(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> float:
     """PSNR outside :func:`glare_of`, in dB, where rock is seen through water.
 
-    Takes and raises as :func:`psnr_glare`.
+    NaN where all is glare. Takes and raises as :func:`psnr_glare`.
     """
     return _decibel(np.subtract(*_prepared(restored, dry, "rgb"))[~glare_of(wet, dry)])
 
@@ -209,15 +231,23 @@ def glare_removed(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> flo
     return float("nan") if glare.mean() < LEAST_GLARE else float(1 - left[glare].sum() / excess[glare].sum())
 
 
-def mean_interval(values: Iterable[float], confidence: float = 0.95) -> tuple[float, float, float]:
+def mean_interval(
+    values: Iterable[float], confidence: float = 0.95, limits: tuple[float, float] = (-np.inf, np.inf)
+) -> tuple[float, float, float]:
     """Mean of the images' values and its confidence interval, by Student's t over images.
 
     It says how far the mean would move with other test images of the same kind; it does not contain what another
-    training seed would change. The bounds are NaN for a single image.
+    training seed would change. Values that are not finite are left out: NaN, of an image without the metric, and the
+    infinite PSNR of equal images. What of the interval lies beyond ``limits``, between which the mean must lie (see
+    :data:`LIMITS`), is cut off, since few images give wide intervals. The bounds are NaN for fewer than two values,
+    and the mean, too, for none.
     """
     values = np.asarray(list(values), dtype=np.float64)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return (float("nan"),) * 3
     mean = float(values.mean())
     if len(values) < 2:
         return mean, float("nan"), float("nan")
     half = stdtrit(len(values) - 1, (1 + confidence) / 2) * values.std(ddof=1) / np.sqrt(len(values))
-    return mean, float(mean - half), float(mean + half)
+    return mean, float(max(mean - half, limits[0])), float(min(mean + half, limits[1]))

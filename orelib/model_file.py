@@ -87,11 +87,16 @@ def write(path: Path, weights: Mapping[str, Tensor], about: dict) -> None:
     write_bytes(path, save(weights, metadata))
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Writes a file in one piece. Raises OSError, which names the file and says what to do."""
+def write_bytes(path: Path, content: bytes, only_new: bool = False) -> None:
+    """Writes a file in one piece. Raises OSError, which names the file and says what to do.
+
+    With ``only_new``, FileExistsError when there is something at ``path``, which is left as it is.
+    """
     try:
-        with appearing(path) as temporary:
+        with appearing(path, only_new) as temporary:
             temporary.write_bytes(content)
+    except FileExistsError:
+        raise FileExistsError(f"{shown(path)} exists already: name another file") from None
     except OSError as error:
         raise OSError(
             f"{shown(path)} cannot be written ({error.strerror or error}): make room there or name another place. "

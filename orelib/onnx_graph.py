@@ -81,11 +81,11 @@ class OnnxGraph:
         return cls(model, weights), metadata.get("orelib")
 
     def save(self, path: Path, about: str) -> None:
-        """Writes graph and weights, what they say ``about`` themselves, and a checksum of it all, into one file."""
+        """Writes graph and weights, what they say ``about`` themselves, and a checksum of it all, into a new file."""
         model = self._copy()
         model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in self.weights.items())
         helper.set_model_props(model, {"orelib": about})
-        write_bytes(path, _signed(model.SerializeToString()))
+        write_bytes(path, _signed(model.SerializeToString()), only_new=True)
 
     def with_weights_elsewhere(self) -> onnx.ModelProto:
         """The model with weights of which it says that they are stored outside."""

@@ -45,8 +45,12 @@ def grey(image: np.ndarray) -> np.ndarray:
 
 
 def brightness_ratio(wet: np.ndarray, dry: np.ndarray) -> float:
-    """Mean grey of the wet image over that of the dry one; below 1, since water darkens rock."""
-    return float(grey(wet).mean() / grey(dry).mean())
+    """Mean grey of the wet image over that of the dry one; below 1, since water darkens rock. NaN for a black one."""
+    return _ratio(grey(wet).mean(), grey(dry).mean())
+
+
+def _ratio(one: float, other: float) -> float:
+    return float(one / other) if other else float("nan")
 
 
 def clipped_share(image: np.ndarray) -> float:
@@ -79,19 +83,25 @@ def spectrum_slope(image: np.ndarray) -> float:
 
 
 def gradient_kurtosis(image: np.ndarray) -> float:
-    """Fourth standardised moment of the differences between neighbouring pixels: 3 if Gaussian, more with edges."""
+    """Fourth standardised moment of the differences between neighbouring pixels: 3 if Gaussian, more with edges.
+
+    NaN for an image of one grey.
+    """
     light = grey(image)
     steps = np.concatenate([np.diff(light, axis=0).ravel(), np.diff(light, axis=1).ravel()])
-    return float(np.mean(steps**4) / np.mean(steps**2) ** 2)
+    return _ratio(np.mean(steps**4), np.mean(steps**2) ** 2)
 
 
 def describe_pairs(pairs: Iterable[Pair]) -> pd.DataFrame:
-    """One row a pair: what water did to the photograph, and the scores of doing nothing about it."""
+    """One row a pair: what water did to the photograph, and the scores of doing nothing about it.
+
+    The PSNR of a pair of equal images is NaN, see :mod:`orelib.metrics`.
+    """
     return pd.DataFrame(
         {
             "brightness_ratio": brightness_ratio(wet, dry),
             "clipped_share": clipped_share(wet),
-            "psnr": metrics.psnr(wet, dry),
+            "psnr": metrics.finite(metrics.psnr(wet, dry)),
             "ssim": metrics.ssim(wet, dry),
         }
         for wet, dry in (pair.load() for pair in pairs)

@@ -19,12 +19,12 @@ from matplotlib.figure import Figure
 from orelib import figures
 from orelib.command import run_command
 from orelib.compare import page
-from orelib.config import METHODS, Experiment, Folders, shown
+from orelib.config import METHODS, Folders, shown
 from orelib.files import write_text
 from orelib.gallery import Gallery
 from orelib.pairs import Pairs, load_pairs
-from orelib.provenance import read_provenance
-from orelib.table3 import CLAIM, build_table3, differences, readable, readable_costs
+from orelib.provenance import read_experiment, read_provenance
+from orelib.table3 import CLAIM, build_table3, differences, readable, readable_costs, remarks
 from orelib.training import read_log
 
 SLIDER_IMAGES = 5  # test images: the worst, the best, and between; a few MB of lossless images
@@ -57,6 +57,7 @@ def write_report(folders: Folders, pairs: Pairs, seed: int = 0) -> Path:
         "<h2>Table 3: the paper beside what was measured</h2>",
         _text("The paper's numbers come from other photographs, so compare differences between methods, not levels."),
         _table(readable(table)),
+        _text(remarks(table)),
         _figure(figures.table3_figure(table), "Table 3 as a figure: measured means with 95 % intervals"),
         _text(CLAIM),
         "<h3>Method against method, image by image</h3>",
@@ -99,7 +100,7 @@ def _spread(gallery: Gallery) -> list[str]:
 
 
 def _settings(runs: dict[str, Path]) -> pd.DataFrame:
-    settings = {method: vars(Experiment.from_json((run / "config.json").read_text())) for method, run in runs.items()}
+    settings = {method: vars(read_experiment(run)) for method, run in runs.items()}
     table = pd.DataFrame(settings).map(str).rename(columns=figures.SHORT)
     return table.rename_axis("setting").reset_index()
 
@@ -126,7 +127,7 @@ def _provenance(runs: dict[str, Path]) -> pd.DataFrame:
 
 
 def _text(text: str) -> str:
-    return f"<p>{html.escape(text)}</p>"
+    return f"<p>{html.escape(text)}</p>" if text else ""
 
 
 def _table(table: pd.DataFrame) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -190,16 +191,16 @@ def export_onnx(path: Path, out: Path) -> None:
     FileNotFoundError, ModelFileError, EngineError
         As :func:`load_restorer`.
     ValueError
-        When ``out`` does not end in .onnx, or exists.
+        When ``out`` does not end in .onnx.
     OSError
-        When it cannot be written.
+        When it exists, or cannot be written.
     """
     path, out = Path(path), Path(out)
     _demand(path)
     if out.suffix != ".onnx":
         raise ValueError(f"{shown(out)} must end in .onnx")
-    if out.exists():
-        raise ValueError(f"{shown(out)} exists already: name another file")
+    if os.path.lexists(out):  # before the work; write_bytes sees what appears meanwhile
+        raise FileExistsError(f"{shown(out)} exists already: name another file")
     with memory_for(f"the network in {shown(path)}"):
         graph, _, about = _load_graph(path)
         graph.save(out, json.dumps(about))

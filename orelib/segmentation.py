@@ -22,15 +22,17 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from scipy import ndimage
 from skimage.segmentation import find_boundaries, relabel_sequential, watershed
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
+from orelib.allowed import one_line
 from orelib.files import appearing
 from orelib.methods import one_cycle
+from orelib.model_file import demand_file, unusable
 from orelib.mosaic import to_network
 from orelib.names import is_left_behind
 from orelib.networks import UNet
@@ -79,12 +81,19 @@ class Segmenter:
 
 
 def load_segmenter(path: Path = WEIGHTS) -> Segmenter:
-    """The segmenter that comes with the kit, or another file of :func:`train_segmenter`."""
+    """The segmenter that comes with the kit, or another file of :func:`train_segmenter`.
+
+    Raises FileNotFoundError when there is no such file, and ModelFileError when it is damaged or another file.
+    """
+    demand_file(path, "put back a copy of it, or run make segmenter")
     network = build()
-    with safe_open(path, framework="pt") as file:
-        network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 (a file)
-        about = json.loads(file.metadata()["orelib"])
-    return Segmenter(network, about["level"])
+    try:
+        with safe_open(path, framework="pt") as file:
+            network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 (a file)
+            about = json.loads(file.metadata()["orelib"])
+        return Segmenter(network, float(about["level"]))
+    except (SafetensorError, OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
+        raise unusable(path, f"holds no segmenter ({one_line(error)})") from error
 
 
 def save_segmenter(segmenter: Segmenter, path: Path, **about) -> None:

@@ -23,6 +23,7 @@ from orelib.dataset import render_dataset
 from orelib.files import appearing
 from orelib.pairs import load_pairs
 from orelib.provenance import demand_whole, write_provenance
+from orelib.tables import read_table
 
 SEEDS = {"smoke": 2, "cpu": 5}  # trainings of every method; the other profiles have one
 ABLATION_SEEDS = {"smoke": 2, "cpu": 3}
@@ -97,7 +98,7 @@ def keep(results: Path, reference: Path) -> None:
             _copy(demand_whole(run / name), reference / run.name / name)
         if "+" not in run.name:
             kept.append("history.csv")
-            history = pd.read_csv(demand_whole(run / "history.csv"), usecols=lambda column: column in LOSSES)
+            history = read_table(run / "history.csv").filter(LOSSES)
             with appearing(reference / run.name / "history.csv") as temporary:
                 history.to_csv(temporary, index=False, float_format="%.4g")
         write_provenance(reference / run.name, *(name for name in kept if name != "provenance.json"))

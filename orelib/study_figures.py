@@ -13,8 +13,10 @@ from matplotlib.figure import Figure
 from orelib.config import METHODS
 from orelib.effects import METRICS, is_there, scores, sizing_errors
 from orelib.figures import COLOURS, SHORT
+from orelib.metrics import LIMITS
 from orelib.sizing import percentile
 from orelib.statistics import Estimate, estimate
+from orelib.tables import read_table
 
 GREY = "#777777"
 SIZED = {"do_nothing": "wet", "linear_colour": "linear colour map", "telea": "Telea's filling", **SHORT, "dry": "dry"}
@@ -34,13 +36,13 @@ def answer_figure(results: Path) -> Figure:
     for axis, (metric, title) in zip(axes, titles.items(), strict=True):
         for place, name in enumerate(names):
             if metric == "p80":
-                found = estimate(sizing_errors(results, name)["p80"])
+                found = estimate(sizing_errors(results, name)["p80"], limits=(0, np.inf))
             elif metric == "matched":
-                found = estimate(scores(results, name, "matched", "sizing.csv"))
+                found = estimate(scores(results, name, "matched", "sizing.csv"), limits=(0, 1))
             elif name == "dry":
                 continue  # equal to itself
             else:
-                found = estimate(scores(results, name, metric))
+                found = estimate(scores(results, name, metric), limits=LIMITS[metric])
             _interval(axis, place, found, COLOURS.get(name, GREY))
         axis.set_title(title, fontsize=10)
         axis.grid(axis="x", alpha=0.3)
@@ -111,11 +113,9 @@ def _is_sized(results: Path, name: str) -> bool:
 def _sizes(results: Path, name: str) -> list[pd.DataFrame]:
     """The mass by scene and size class (scenes x classes), a table a seed; what is not restored has one."""
     if name in METHODS:
-        tables = [
-            pd.read_csv(path, dtype={"image": str}) for path in sorted(Path(results).glob(f"{name}-seed*/sizes.csv"))
-        ]
+        tables = [read_table(path) for path in sorted(Path(results).glob(f"{name}-seed*/sizes.csv"))]
     else:
-        table = pd.read_csv(Path(results) / "sizes.csv", dtype={"image": str})
+        table = read_table(Path(results) / "sizes.csv")
         tables = [table[table["method"] == name]]
     return [table.pivot_table("mass", "image", "size_mm", aggfunc="sum", fill_value=0) for table in tables]
 

@@ -14,9 +14,10 @@ import pandas as pd
 
 from orelib.baselines import BASELINES
 from orelib.command import run_command
-from orelib.config import METHODS, Experiment, Folders, shown
-from orelib.metrics import column, mean_interval
-from orelib.provenance import read_provenance
+from orelib.config import METHODS, Folders, shown
+from orelib.metrics import LIMITS, column, mean_interval
+from orelib.provenance import read_experiment, read_provenance, write_provenance
+from orelib.tables import read_table, with_interval, write_csv
 
 # What a method costs, by column; the baselines, which train nothing, have no entries.
 COSTS = {
@@ -26,6 +27,7 @@ COSTS = {
     "updates": "Int64",
     "training_seconds": "float64",
 }
+LEFT_OUT = "psnr_left_out"  # column: of how many images the PSNR is infinite
 PAPER = {"pix2pix": (23.671, 0.7013), "cyclegan": (22.997, 0.6651), "improved": (23.759, 0.7141)}
 TITLES = {
     "do_nothing": "do nothing",
@@ -51,10 +53,12 @@ def build_table3(
     """Table 3 of one seed: a row a baseline and method.
 
     Columns: ``method``; ``paper_psnr, paper_ssim`` as printed; ``psnr, psnr_low, psnr_high`` (dB) and ``ssim,
-    ssim_low, ssim_high``, mean over the test images with its 95 % interval; the means of ``sharpness``, ``psnr_glare``
-    (dB) and ``glare_removed`` over the images that have them, see :mod:`orelib.metrics`; ``parameters`` of the
-    generator and ``multiply_adds`` of restoring 512 x 512 px; ``seconds_per_image`` (median, as trained: same machine
-    and threads); ``updates`` of the generator and ``training_seconds``. Cells without a meaning are empty.
+    ssim_low, ssim_high``, mean over the test images with its 95 % interval; ``psnr_left_out``, how many images are left
+    out of the mean PSNR because what was restored equals the dry image, which is an infinite PSNR; the means of
+    ``sharpness``, ``psnr_glare`` (dB) and ``glare_removed`` over the images that have them, see :mod:`orelib.metrics`;
+    ``parameters`` of the generator and ``multiply_adds`` of restoring 512 x 512 px; ``seconds_per_image`` (median, as
+    trained: same machine and threads); ``updates`` of the generator and ``training_seconds``. Cells without a meaning
+    are empty: one image has no interval.
 
     Raises
     ------
@@ -72,24 +76,30 @@ def build_table3(
     if len({facts["data_checksum"] for facts in provenance.values()}) > 1:
         raise ValueError(f"the runs in {shown(folders.results)} were trained on different images: train them anew")
 
-    older = [shown(run) for run in runs.values() if "seams" not in pd.read_csv(run / "metrics.csv", nrows=0)]
+    older = [shown(run) for run in runs.values() if "seams" not in read_table(run / "metrics.csv")]
     if older:
         cure = "delete their metrics.csv and baselines.csv and run notebooks/03_training.ipynb for each again"
         raise ValueError(f"scored by an earlier version of the kit: {', '.join(older)}: {cure}")
 
-    baselines = pd.read_csv(runs[methods[0]] / "baselines.csv")
+    baselines = read_table(runs[methods[0]] / "baselines.csv")
     rows = [_row(name, baselines[baselines["method"] == name], protocol) for name in BASELINES]
     for method, run in runs.items():
-        facts = provenance[method] | {"updates": Experiment.from_json((run / "config.json").read_text()).steps}
+        facts = provenance[method] | {"updates": read_experiment(run).steps}
         costs = {name: facts[name] for name in COSTS}
-        rows.append(_row(method, pd.read_csv(run / "metrics.csv"), protocol) | costs)
+        rows.append(_row(method, read_table(run / "metrics.csv"), protocol) | costs)
     return pd.DataFrame(rows).astype(COSTS)
+
+
+def write_table3(results: Path, table: pd.DataFrame) -> None:
+    """Writes Table 3 as ``table3.csv`` of a results folder, and its checksum into the provenance there."""
+    write_csv(results / "table3.csv", table)
+    write_provenance(results, "table3.csv")
 
 
 def read_table3(path: Path) -> pd.DataFrame:
     """A ``table3.csv`` as :func:`build_table3` returned it; ValueError when an earlier version wrote it."""
-    table = pd.read_csv(path)
-    if not set(COSTS) <= set(table):
+    table = read_table(path)
+    if not {*COSTS, LEFT_OUT} <= set(table):
         raise ValueError(f"{shown(path)} was written by an earlier version: run notebooks/05_table3.ipynb again")
     return table.astype(COSTS)
 
@@ -99,7 +109,9 @@ def _row(method: str, scores: pd.DataFrame, protocol: str) -> dict:
     row = {"method": method, "paper_psnr": paper_psnr, "paper_ssim": paper_ssim}
     for metric in ("psnr", "ssim"):
         name = "psnr" if (metric, protocol) == ("psnr", "library") else column(metric, protocol)
-        row[metric], row[f"{metric}_low"], row[f"{metric}_high"] = mean_interval(scores[name])
+        row[metric], row[f"{metric}_low"], row[f"{metric}_high"] = mean_interval(scores[name], limits=LIMITS[metric])
+        if metric == "psnr":
+            row[LEFT_OUT] = int(scores[name].isna().sum())  # where nothing else is missing
     for metric in ("sharpness", "psnr_glare", "glare_removed"):
         row[metric] = scores[metric].mean()  # of the images that have one: without glare there is no PSNR in it
     return row
@@ -108,18 +120,20 @@ def _row(method: str, scores: pd.DataFrame, protocol: str) -> dict:
 def differences(results: Path, seed: int = 0) -> pd.DataFrame:
     """What the residual modules and losses of Improved add to Pix2Pix, and what NAFNet adds to Improved.
 
-    Both methods of a difference restored the same test images, so it is paired. A row a difference and metric: the
-    paper's value, the measured mean and its 95 % interval. ``results`` holds the runs of one profile.
+    Both methods of a difference restored the same test images, so it is paired; an image that one of them restored to
+    the very dry image is left out. A row a difference and metric: the paper's value, the measured mean and its 95 %
+    interval, NaN for one image. ``results`` holds the runs of one profile.
     """
 
     def scores(method: str) -> pd.DataFrame:
-        return pd.read_csv(Path(results) / f"{method}-seed{seed}" / "metrics.csv", index_col="image")
+        return read_table(Path(results) / f"{method}-seed{seed}" / "metrics.csv").set_index("image")
 
     rows = []
     for one, other in (("improved", "pix2pix"), ("nafnet", "improved")):
         difference = scores(one) - scores(other)
         for number, (metric, title) in enumerate((("psnr", "PSNR, dB"), ("ssim", "SSIM"))):
-            mean, low, high = mean_interval(difference[metric])
+            least, most = LIMITS[metric]
+            mean, low, high = mean_interval(difference[metric], limits=(least - most, most - least))
             paper = PAPER[one][number] - PAPER[other][number] if one in PAPER else np.nan
             rows.append((TITLES[one], TITLES[other], title, paper, mean, low, high))
     columns = ["method", "minus", "metric", "paper", "measured", "low", "high"]
@@ -132,21 +146,38 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     def value(number: float, digits: int) -> str:
         return "-" if pd.isna(number) else f"{number:.{digits}f}"
 
-    def with_interval(metric: str, digits: int) -> list[str]:
+    def measured(metric: str, digits: int) -> list[str]:
         cells = table[[metric, f"{metric}_low", f"{metric}_high"]].itertuples(index=False)
-        return [f"{value(m, digits)} [{value(low, digits)}, {value(high, digits)}]" for m, low, high in cells]
+        return [with_interval(*cell, f".{digits}f") for cell in cells]
 
     return pd.DataFrame(
         {
             "method": table["method"].map(TITLES),
             "paper PSNR, dB": [value(x, 3) for x in table["paper_psnr"]],
             "paper SSIM": [value(x, 4) for x in table["paper_ssim"]],
-            "measured PSNR, dB": with_interval("psnr", 2),
-            "measured SSIM": with_interval("ssim", 4),
+            "measured PSNR, dB": measured("psnr", 2),
+            "measured SSIM": measured("ssim", 4),
             "sharpness": [value(x, 2) for x in table["sharpness"]],
             "PSNR in glare, dB": [value(x, 2) for x in table["psnr_glare"]],
         }
     )
+
+
+def remarks(table: pd.DataFrame) -> str:
+    """What a reader must know of the table below it: images that are left out, and missing intervals; or nothing."""
+    sentences = []
+    rows = table[table[LEFT_OUT] > 0]
+    if len(rows):
+        counts = ", ".join(
+            f"{TITLES[name]} {count}" for name, count in zip(rows["method"], rows[LEFT_OUT], strict=True)
+        )
+        sentences.append(
+            "Images that were restored to the very dry image have an infinite PSNR and are left out of its mean and "
+            f"interval. Their number: {counts}."
+        )
+    if table["ssim_low"].isna().any() or (table["psnr_low"].isna() & table["psnr"].notna()).any():
+        sentences.append("One image has no interval: [-].")
+    return " ".join(sentences)
 
 
 def readable_costs(table: pd.DataFrame) -> pd.DataFrame:
@@ -164,13 +195,14 @@ def readable_costs(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def to_markdown(table: pd.DataFrame) -> str:
-    """:func:`readable` as a Markdown table, aligned so that it can be read as plain text too."""
+def to_markdown(table: pd.DataFrame, below: str = "") -> str:
+    """:func:`readable` as a Markdown table, aligned so that it can be read as plain text too, and a text below it."""
     rows = [list(table.columns), *table.to_numpy().tolist()]
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     rows.insert(1, ["-" * width for width in widths])
     lines = (" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(f"| {line} |" for line in lines)
+    text = "\n".join(f"| {line} |" for line in lines)
+    return f"{text}\n\n{below}" if below else text
 
 
 def main() -> None:
@@ -182,7 +214,7 @@ def main() -> None:
         parser.error(f"{shown(path)} is missing: run notebooks/05_table3.ipynb first")
     table = read_table3(path)
     print(f"\nTable 3, {results.name} profile: mean over the test images [95 % interval]\n")
-    print(to_markdown(readable(table)))
+    print(to_markdown(readable(table), remarks(table)))
     print(f"\n{CLAIM}")
     print(f"\nWhat the methods cost\n\n{to_markdown(readable_costs(table))}")
     print(f"\nLook at: {shown(results / 'figures')} (figures) and {shown(results / 'notebooks')} (executed notebooks)")

@@ -29,7 +29,7 @@ import pandas as pd
 import torch
 from torch.utils.data import DataLoader
 
-from orelib.checkpoint import read_checkpoint, write_checkpoint
+from orelib.checkpoint import RunLog, TrainingError, read_checkpoint
 from orelib.checksums import DamagedFileError
 from orelib.config import Experiment, Folders, SettingsError, kit_path, shown
 from orelib.files import write_text
@@ -40,8 +40,9 @@ from orelib.mosaic import MosaicSamples, to_network
 from orelib.pairs import Pairs
 from orelib.pixels import decoded
 from orelib.progress import Progress
-from orelib.provenance import demand_whole, read_experiment, read_provenance, record_session, write_provenance
+from orelib.provenance import read_experiment, read_provenance, record_session, write_provenance
 from orelib.restore import Restorer, load_weights, read_about, save_generator
+from orelib.tables import read_table
 
 HEADLINES = ("generator", "discriminator")  # the losses that the progress line shows, as G and D
 
@@ -59,11 +60,7 @@ def read_log(run: Path, name: str) -> pd.DataFrame:
             method, _, seed = path.parent.name.rpartition("-seed")
             cure = f"run notebooks/03_training.ipynb with method={method!r} and seed={seed} first"
         raise FileNotFoundError(f"{shown(path)} is missing: {cure}")
-    return pd.read_csv(demand_whole(path))
-
-
-class TrainingError(RuntimeError):
-    """Training that cannot go on; the message says where it stopped and what to try."""
+    return read_table(path)
 
 
 def train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
@@ -103,7 +100,7 @@ def train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
         _claim(run, experiment, pairs)
     record_session(run)
     write_provenance(run, "config.json", **origin)
-    log = _Log(run, method, pairs.checksum)
+    log = RunLog(run, method, pairs.checksum)
     if saved:
         log.resume(saved)
     if log.step < experiment.steps:
@@ -217,7 +214,7 @@ def _claim(run: Path, experiment: Experiment, pairs: Pairs) -> None:
     write_text(run / "config.json", experiment.to_json())
 
 
-def _train_on(method: Method, pairs: Pairs, log: _Log) -> None:
+def _train_on(method: Method, pairs: Pairs, log: RunLog) -> None:
     """The loop itself, from the step that ``log`` has reached to the last."""
     experiment, device = method.experiment, method.device
     batch = experiment.batch_size
@@ -269,82 +266,9 @@ def _stacked(samples: list) -> tuple[np.ndarray, np.ndarray]:
 
 
 def validate(method: Method, validation: list) -> tuple[float, float]:
-    """Mean PSNR and SSIM of the validation images, (wet, dry) uint8 each."""
+    """Mean PSNR and SSIM of the validation images, (wet, dry) uint8 each; equal images count as 100 dB."""
     restorer = Restorer(method.generator, method.generator.stride)
     restored = [(restorer.restore(wet), dry) for wet, dry in validation]
     method.generator.train()
-    mean_psnr = sum(psnr(*images) for images in restored) / len(restored)
+    mean_psnr = sum(min(psnr(*images), 100.0) for images in restored) / len(restored)
     return mean_psnr, sum(ssim(*images) for images in restored) / len(restored)
-
-
-class _Log:
-    """What a run has written down so far, and how it is saved and found again.
-
-    The checkpoint holds all of it. The CSV files are copies for readers, written after it.
-    """
-
-    def __init__(self, run: Path, method: Method, data_checksum: str):
-        self.run, self.method, self.data_checksum = run, method, data_checksum
-        self.step = self.saved_step = 0
-        self.seconds = 0.0
-        self.history: list[str] = []
-        self.validation: list[str] = ["step,psnr,ssim"]
-        self.best: dict = {"psnr": -math.inf, "step": 0, "generator": {}}
-        self.random_state = None
-
-    def resume(self, saved: dict) -> None:
-        """Takes up what :meth:`save` put into a checkpoint."""
-        self.method.load_state_dict(saved["method"])
-        self.step = self.saved_step = saved["step"]
-        self.seconds, self.best, self.random_state = saved["seconds"], saved["best"], saved["random_state"]
-        self.history, self.validation = saved["history"].splitlines(), saved["validation"].splitlines()
-        self._write_tables()  # which may be older, newer or damaged
-        print(f"going on from step {self.step} of {shown(self.run)}")
-
-    @property
-    def last_good_state(self) -> str:
-        if not self.saved_step:
-            return "nothing was saved before"
-        return f"the last good state is checkpoint.pt at step {self.saved_step}"
-
-    def restore_random_state(self) -> None:
-        if self.random_state is not None:
-            torch.set_rng_state(self.random_state["cpu"])
-            if torch.cuda.is_available():
-                torch.cuda.set_rng_state_all(self.random_state["cuda"])
-
-    def record(self, names: list[str], values: list[float], epoch: int) -> None:
-        if not self.history:
-            self.history.append(",".join(["step", "epoch", *names]))
-        self.history.append(",".join([str(self.step), str(epoch), *(f"{value:.6g}" for value in values)]))
-
-    def validated(self, scores: tuple[float, float]) -> None:
-        """Keeps the generator with the highest validation PSNR, as restoration papers do; ties keep the earlier."""
-        psnr, ssim = round(scores[0], 4), round(scores[1], 5)  # compared as they are written down
-        self.validation.append(f"{self.step},{psnr},{ssim}")
-        if psnr > self.best["psnr"]:
-            weights = {name: value.cpu().clone() for name, value in self.method.generator.state_dict().items()}
-            self.best = {"psnr": psnr, "step": self.step, "generator": weights}
-
-    def save(self) -> None:
-        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-        state = {
-            "experiment": self.method.experiment.to_json(), "data_checksum": self.data_checksum,
-            "step": self.step, "seconds": self.seconds, "best": self.best,
-            "history": "\n".join(self.history), "validation": "\n".join(self.validation),
-            "random_state": {"cpu": torch.get_rng_state(), "cuda": cuda},
-            "method": self.method.state_dict(),
-        }  # fmt: skip
-        try:
-            write_checkpoint(self.run / "checkpoint.pt", state)
-            self.saved_step = self.step
-            self._write_tables()
-        except OSError as error:
-            raise TrainingError(
-                f"step {self.step} of {shown(self.run)}: {error}; {self.last_good_state}. Make room on the disk, and "
-                "start again: training goes on from there."
-            ) from error
-
-    def _write_tables(self) -> None:
-        write_text(self.run / "history.csv", "\n".join(self.history) + "\n")
-        write_text(self.run / "validation.csv", "\n".join(self.validation) + "\n")

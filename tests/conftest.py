@@ -21,9 +21,10 @@ REAL = ROOT.parent / "shared" / "real"
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
-    """Tiny networks are fastest on one thread, also when tests run side by side."""
+def _torch_alike():
+    """One thread, on which tiny networks are fastest, and weights and images that no test before decides."""
     torch.set_num_threads(1)
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,30 @@ def test_scores_are_those_of_the_table(images):
     assert layer_of(photograph, "dry")["score"] == ""
 
 
+@pytest.mark.parametrize("shape", [(3, 7000), (7000, 2), (1, 20_000)])
+def test_an_image_too_long_for_webp_is_reduced_with_a_note(noise, monkeypatch, shape):
+    monkeypatch.setattr(module, "LARGEST_SIDE", 3000)
+    wet, dry = noise.integers(0, 256, (2, *shape, 3)).astype(np.uint8)
+    factor = -(-max(shape) // 3000)
+    photographs = compare({"a": {"wet": wet, "dry": dry}, "b": {"wet": wet[:2, :2]}}, {"a": "damp"}).photographs
+    reduced, small = photographs
+    assert reduced["note"].startswith(f"damp; reduced to 1/{factor} of {shape[1]} x {shape[0]} px")
+    assert (reduced["height"], reduced["width"]) == tuple(max(1, side // factor) for side in shape)
+    assert pixels(reduced, "wet").shape == (reduced["height"], reduced["width"], 3)
+    assert layer_of(reduced, "wet")["score"] == f"{psnr(wet, dry):.2f} dB, -"  # of the whole image
+    assert abs(float(pixels(reduced, "dry").mean()) - dry.mean()) < 1
+    assert small["note"] == ""
+    assert np.array_equal(pixels(small, "wet"), wet[:2, :2])
+
+
+def test_webp_takes_the_longest_image_that_is_not_reduced():
+    longest = np.zeros((1, module.LARGEST_SIDE, 3), np.uint8)
+    for image, note in ((longest, ""), (np.zeros((1, module.LARGEST_SIDE + 1, 3), np.uint8), "reduced to 1/2")):
+        (photograph,) = Compare(image).photographs
+        assert photograph["note"].startswith(note)
+        assert bool(photograph["note"]) == bool(note)
+
+
 def test_without_a_dry_image_there_are_no_scores(images):
     (photograph,) = Compare(images["wet"], restored={"mine": images["improved"]}).photographs
     assert {layer["score"] for layer in photograph["layers"]} == {""}

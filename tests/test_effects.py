@@ -1,5 +1,6 @@
 """Differences of the published experiment, from made scores whose differences are known."""
 
+import re
 import shutil
 
 import numpy as np
@@ -44,6 +45,37 @@ def test_a_variant_is_not_taken_for_its_method(made_study):
     assert effects.scores(made_study, "improved", "psnr").to_numpy().mean() == pytest.approx(
         level("improved"), abs=0.01
     )
+
+
+NAMED = {"0000": "NA", "0001": "007", "0002": "7", "0003": "nan", "0004": "1e3", "0005": "True"}
+
+
+def test_images_keep_their_names(made_study, tmp_path):
+    results = shutil.copytree(made_study, tmp_path / "smoke")
+    for path in results.rglob("*.csv"):
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        table.replace({"image": NAMED, "stem": NAMED}).to_csv(path, index=False)
+    for name in ("improved", "telea"):
+        found, before = (effects.scores(folder, name, "psnr") for folder in (results, made_study))
+        pd.testing.assert_frame_equal(found.rename_axis(columns=None), before.rename(columns=NAMED), check_names=False)
+    assert effects.by_wetness(results, "improved", "psnr") == effects.by_wetness(made_study, "improved", "psnr")
+    masses = study_figures._sizes(results, "improved")[0]
+    assert set(masses.index) == set(NAMED.values())
+    pd.testing.assert_frame_equal(
+        study_figures.percentiles_of_all(results), study_figures.percentiles_of_all(made_study)
+    )
+
+
+def test_equal_images_are_left_out(made_study, tmp_path):
+    results = shutil.copytree(made_study, tmp_path / "smoke")
+    path = results / "improved-seed0" / "metrics.csv"
+    table = pd.read_csv(path, dtype={"image": str})
+    table.loc[2, ["psnr", "sharpness"]] = np.inf  # as an earlier version of the kit wrote it
+    table.to_csv(path, index=False)
+    assert effects.scores(results, "improved", "psnr").isna().to_numpy().sum() == 1
+    assert np.isfinite(effects.ablation_effects(results, "smoke")[["mean", "low", "high"]]).all(axis=None)
+    texts = [*effects.table3_of_seeds(results, "smoke").to_numpy().ravel(), *weigh(Study(results, "smoke"))["evidence"]]
+    assert not [text for text in texts if re.search(r"\b(inf|nan)\b", text)]
 
 
 def test_a_missing_run_says_what_to_run(made_study):

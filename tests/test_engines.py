@@ -131,7 +131,7 @@ def test_the_file_is_a_valid_one_for_any_height_and_width(exported):
 
 
 def test_a_place_that_is_taken_is_refused(files, exported, tmp_path):
-    with pytest.raises(ValueError, match=r"model\.onnx exists already"):
+    with pytest.raises(FileExistsError, match=r"model\.onnx exists already"):
         export_onnx(files["pix2pix"], exported)
     with pytest.raises(ValueError, match=r"must end in \.onnx"):
         export_onnx(files["pix2pix"], tmp_path / "model.pt")

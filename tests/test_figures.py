@@ -33,6 +33,36 @@ def test_pairs_and_mosaics_show_their_images(image):
     assert len(shown_images(figures.mosaic_figure([(image, image)] * 3))) == 6
 
 
+@pytest.mark.parametrize("shape", [(16, 900), (900, 16), (1, 50)])
+def test_of_a_very_long_photograph_a_part_is_shown_with_a_word(noise, shape):
+    image = noise.integers(0, 256, (*shape, 3)).astype(np.uint8)
+    for figure in (figures.pairs_figure([("a", image, image)]), figures.contact_sheet_figure([("a", image, image)])):
+        (part, _), axis = shown_images(figure), figure.axes[0]
+        assert max(part.shape[:2]) == figures.LONGEST * min(shape)
+        left, _, _, top = (round(edge + 0.5) for edge in axis.images[0].get_extent())
+        assert np.array_equal(part, image[top : top + part.shape[0], left : left + part.shape[1]])
+        assert axis.get_xlabel() == f"part of {shape[1]} x {shape[0]} px"
+
+
+def test_a_very_large_photograph_is_reduced_with_a_word(noise, image, monkeypatch):
+    monkeypatch.setattr(figures, "LARGEST_SIDE", 60)
+    axis, other = figures.pairs_figure([("a", image[:50, :50], image)]).axes
+    assert axis.images[0].get_array().shape == (30, 40, 3)
+    assert axis.images[0].get_extent() == [-0.5, 79.5, 59.5, -0.5]
+    assert (axis.get_xlabel(), other.get_xlabel()) == ("reduced from 80 x 60 px", "")
+
+
+def test_fig_8_shows_the_part_with_its_window():
+    dry = np.full((20, 2000, 3), 90, np.uint8)
+    wet = dry // 2
+    wet[5:12, 1900:1907] = 255
+    figure = figures.comparison_figure([{"wet": wet, "dry": dry}])
+    left, right, _, _ = figure.axes[0].images[0].get_extent()
+    frame = figure.axes[0].patches[0]
+    assert left <= frame.get_x() <= 1900 < 1906 <= frame.get_x() + frame.get_width() <= right
+    assert right - left == figures.LONGEST * 20
+
+
 def test_layers_of_a_scene_show_its_glare():
     scene = render_pair(0, (64, 80), wetness=0.8)
     layers = shown_images(figures.layers_figure(scene, px_per_mm=2.5))

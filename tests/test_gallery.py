@@ -1,6 +1,7 @@
 """Test images and what was trained: found, sorted, restored, compared."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -51,6 +52,18 @@ def test_images_are_sorted_by_score_worst_first(trained, pairs, no_default):
     assert shown.sorted() == ["belt_6", "belt_7"]
     assert list(shown.orders) == ["PSNR of improved-seed1, worst first"]
     assert shown.sorted("PSNR of improved-seed1, worst first") == ["belt_7", "belt_6"]
+
+
+def test_names_that_look_like_something_else_find_their_scores(trained, pairs, no_default):
+    names = ["NA", "007"]
+    named = replace(pairs, test=tuple(replace(pair, stem=name) for pair, name in zip(pairs.test, names, strict=True)))
+    scores = pd.DataFrame({"image": [*names, "7", "nan"], "psnr": [20.0, np.nan, 30.0, 40.0]})
+    scores.to_csv(trained.run("improved", 1) / "metrics.csv", index=False)
+    shown = Gallery(trained, named)
+    assert shown.scores["psnr_improved-seed1"].to_dict() == pytest.approx({"NA": 20, "007": np.nan}, nan_ok=True)
+    assert shown.sorted("PSNR of improved-seed1, worst first") == names  # equal images come last
+    slider = shown.compare(names, [])
+    assert [photograph["name"] for photograph in slider.photographs] == names
 
 
 def test_an_example_holds_what_was_chosen(trained, pairs, no_default):

@@ -84,6 +84,38 @@ def test_interval_of_one_image_is_unknown():
     assert math.isnan(high)
 
 
+def test_what_is_not_finite_is_left_out_of_a_mean():
+    assert metrics.mean_interval([4.0, math.inf, 6.0, math.nan]) == metrics.mean_interval([4.0, 6.0])
+    assert metrics.mean_interval([4.0, math.inf])[0] == 4
+    assert all(map(math.isnan, metrics.mean_interval([math.inf, math.inf])))
+    assert all(map(math.isnan, metrics.mean_interval([])))
+
+
+def test_an_interval_ends_where_the_metric_does():
+    scores = [0.31, 1.0, 0.64]
+    mean, low, high = metrics.mean_interval(scores)
+    assert low < 0
+    assert high > 1
+    assert metrics.mean_interval(scores, limits=metrics.LIMITS["ssim"]) == (mean, low, 1)
+    assert metrics.mean_interval([3.0, 60.0], limits=metrics.LIMITS["psnr"])[1] == 0
+    assert metrics.mean_interval([1.0, 1.0], limits=metrics.LIMITS["ssim"]) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("wet_is_dry", [True, False])
+@pytest.mark.parametrize("even", [0, 9, 255, None])
+@pytest.mark.parametrize("restored_is_dry", [True, False])
+@pytest.mark.filterwarnings("error")
+def test_a_score_is_finite_or_missing_and_within_its_limits(noise, even, wet_is_dry, restored_is_dry):
+    dry = noise.integers(0, 256, (24, 20, 3)).astype(np.uint8) if even is None else np.full((24, 20, 3), even, np.uint8)
+    wet, restored = (dry if same else 255 - dry // 2 for same in (wet_is_dry, restored_is_dry))
+    values = metrics.score(wet, restored, dry)
+    assert not any(map(math.isinf, values.values()))
+    assert math.isnan(values["psnr"]) == restored_is_dry
+    assert (values["ssim"] == pytest.approx(1)) == restored_is_dry
+    for name, (least, most) in metrics.LIMITS.items():
+        assert math.isnan(values[name]) or least <= values[name] <= most
+
+
 def test_glare_removed_counts_what_is_left_over_the_dry_image():
     dry = np.full((40, 40, 3), 100, np.uint8)
     wet = np.full((40, 40, 3), 70, np.uint8)
@@ -106,7 +138,7 @@ def test_sharpness_tells_blur_from_noise(noise):
     assert metrics.sharpness(blurred, dry) < 0.7
     assert metrics.sharpness(dry, blurred) > 1.4
     assert metrics.sharpness(dry // 2, dry) == pytest.approx(0.5, abs=0.02)
-    assert metrics.sharpness(dry, np.full_like(dry, 9)) == math.inf
+    assert math.isnan(metrics.sharpness(dry, np.full_like(dry, 9)))
 
 
 def test_psnr_in_the_glare_looks_nowhere_else(noise):
@@ -129,6 +161,7 @@ def test_psnr_outside_the_glare_looks_nowhere_else():
     restored = dry + np.uint8(10)
     restored[:10, :10] = 0
     assert metrics.psnr_rock(wet, restored, dry) == pytest.approx(10 * math.log10(255**2 / 10**2))
+    assert math.isnan(metrics.psnr_rock(np.full_like(dry, 250), restored, dry))
 
 
 def test_colour_error_knows_hue_from_nothing(noise):

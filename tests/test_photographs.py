@@ -39,9 +39,12 @@ def camera_exif(orientation=None):
     return exif.tobytes()
 
 
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()  # made once, since it holds the time
+
+
 def profile(colours="sRGB"):
     """An ICC profile for RGB, or for other colours by a signature of four letters."""
-    icc_profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    icc_profile = bytearray(SRGB)
     if colours != "sRGB":
         icc_profile[16:20] = colours.encode()
     return bytes(icc_profile)

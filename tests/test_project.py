@@ -34,7 +34,7 @@ def test_no_file_is_large(committed):
 
 
 def test_modules_are_one_idea_each():
-    lengths = {path.name: len(path.read_text().splitlines()) for path in (ROOT / "orelib").glob("*.py")}
+    lengths = {path.name: len(path.read_text("utf-8").splitlines()) for path in (ROOT / "orelib").glob("*.py")}
     assert max(lengths.values()) <= 350, lengths
 
 

@@ -18,7 +18,7 @@ from orelib.methods import Improved
 from orelib.statistics import CONTRADICTED, NOISE, NOT_RUN, REPRODUCED, UNTESTED
 from orelib.table3 import CLAIM, differences, read_table3, readable, readable_costs, to_markdown
 
-README = (ROOT / "README.md").read_text()
+README = (ROOT / "README.md").read_text("utf-8")
 REFERENCE = ROOT / "results" / "reference" / "quick"
 STUDY = REFERENCE.parent / "cpu"
 VERDICTS = (REPRODUCED, NOISE, CONTRADICTED, UNTESTED, NOT_RUN)
@@ -201,7 +201,7 @@ def test_speed_is_what_was_measured(monkeypatch):
 
     kept = json.loads(run.KEPT.read_text())
     assert run.summary(kept["rows"]) in README
-    assert run.PAGE.read_text() == run.page(kept["machine"], kept["rows"])
+    assert run.PAGE.read_text("utf-8") == run.page(kept["machine"], kept["rows"])
     slim_finding = next(row["finding"] for row in kept["rows"]["restoring"] if row["number"] == 7)
     found = re.findall(r"(\d+\.\d+) dB and (?:SSIM )?(0\.\d+)", slim_finding)
     scenes = [float(number) for pair in found for number in pair]

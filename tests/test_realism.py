@@ -41,6 +41,17 @@ def test_gradients_of_gaussian_noise_have_kurtosis_3(noise):
     assert realism.gradient_kurtosis(grey_image(edges)) > 15
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("level", [0, 120, 255])
+def test_even_and_equal_images_have_no_infinite_value(level):
+    even = np.full((20, 30, 3), level, np.uint8)
+    pairs = [SimpleNamespace(load=lambda: (even, even)), SimpleNamespace(load=lambda: (255 - even, even))]
+    table = pd.concat([realism.describe_pairs(pairs), realism.describe_images([even])], axis="columns")
+    assert not np.isinf(table.to_numpy()).any()
+    assert table["psnr"].isna().tolist() == [True, False]
+    assert table["gradient_kurtosis"].isna().all()
+
+
 def test_rendered_scenes_lie_near_photographs():
     scenes = [render_pair(seed, wetness=0.8) for seed in range(12)]
     pairs = [SimpleNamespace(load=lambda scene=scene: (scene.wet, scene.dry)) for scene in scenes]

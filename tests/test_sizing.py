@@ -8,7 +8,8 @@ from skimage.draw import disk
 from orelib import sizing
 from orelib.config import Experiment, Folders
 from orelib.dataset import render_dataset
-from orelib.segmentation import Segmenter, build, load_segmenter, save_segmenter, targets, train_segmenter
+from orelib.model_file import ModelFileError
+from orelib.segmentation import WEIGHTS, Segmenter, build, load_segmenter, save_segmenter, targets, train_segmenter
 
 
 def discs(*places, shape=(120, 160)):
@@ -98,6 +99,16 @@ def test_the_kits_segmenter_finds_most_particles_of_a_dry_scene():
     found = load_segmenter().segment(scene.dry, 4.0)
     assert sizing.compare_particles(found, scene.labels, 4.0)["matched"] > 0.4
     assert found.dtype == np.int32
+
+
+@pytest.mark.parametrize("damage", [lambda whole: whole[:1000], lambda whole: b"", lambda whole: b"{" + whole[1:]])
+def test_a_damaged_segmenter_is_refused(tmp_path, damage):
+    path = tmp_path / "segmenter.safetensors"
+    path.write_bytes(damage(WEIGHTS.read_bytes()))
+    with pytest.raises(ModelFileError, match=r"segmenter\.safetensors holds no segmenter"):
+        load_segmenter(path)
+    with pytest.raises(FileNotFoundError, match="make segmenter"):
+        load_segmenter(tmp_path / "none.safetensors")
 
 
 def test_any_size_of_photograph_is_segmented():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from orelib import statistics
-from orelib.statistics import CONTRADICTED, NOISE, REPRODUCED, Estimate, difference, estimate, verdict, wins
+from orelib.statistics import CONTRADICTED, NOISE, REPRODUCED, UNTESTED, Estimate, difference, estimate, verdict, wins
 
 
 def made(rng, mean, seeds=5, images=30, of_seeds=0.3, of_images=1.0, rest=0.5):
@@ -63,6 +63,24 @@ def test_images_without_a_value_are_left_out():
     assert found.images == 2
     with pytest.raises(ValueError, match="no values"):
         estimate(table[[2]])
+
+
+def test_one_image_of_one_training_has_no_interval(noise):
+    found = estimate(pd.DataFrame([[0.5, np.nan]]))
+    assert found.mean == 0.5
+    assert np.isnan([found.low, found.high, found.detectable]).all()
+    assert (str(found), found.text()) == ("+0.500 [-]", "0.50 [-]")
+    assert verdict(found) == UNTESTED
+    assert np.isfinite(estimate(made(noise, 1, images=1)).low)  # which says nothing of scenes
+
+
+def test_an_interval_ends_where_the_values_must(noise):
+    table = pd.DataFrame([[0.2, 1, 1, 1], [1, 0.9, 1, 1]])
+    assert estimate(table).high > 1
+    found = estimate(table, limits=(-1, 1))
+    assert found.high == 1
+    assert (found.mean, found.low) == (estimate(table).mean, estimate(table).low)
+    assert wins(table, table - 1).high == 1
 
 
 def test_one_seed_and_the_same_draw_twice(noise):

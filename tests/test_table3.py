@@ -1,12 +1,14 @@
 """Table 3: columns, rows, intervals, and what it refuses."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from orelib.baselines import BASELINES
+from orelib.command import run_command
 from orelib.config import METHODS, Experiment, Folders
 from orelib.table3 import (
     CLAIM,
@@ -17,11 +19,12 @@ from orelib.table3 import (
     read_table3,
     readable,
     readable_costs,
+    remarks,
     to_markdown,
 )
 
-COLUMNS = ["method", "paper_psnr", "paper_ssim", "psnr", "psnr_low", "psnr_high", "ssim", "ssim_low", "ssim_high"]
-COLUMNS += ["sharpness", "psnr_glare", "glare_removed"]
+COLUMNS = ["method", "paper_psnr", "paper_ssim", "psnr", "psnr_low", "psnr_high", "psnr_left_out"]
+COLUMNS += ["ssim", "ssim_low", "ssim_high", "sharpness", "psnr_glare", "glare_removed"]
 COLUMNS += ["parameters", "multiply_adds", "seconds_per_image", "updates", "training_seconds"]
 
 
@@ -30,7 +33,6 @@ def folders(tmp_path):
     """Run folders with made scores: 4 test images, each method 1 dB above the one before."""
     folders = Folders("smoke", results_dir=str(tmp_path))
     names = ["psnr", "ssim", "psnr_luma", "ssim_luma", "ssim_library", "sharpness", "psnr_glare", "glare_removed"]
-    names += ["seams"]
     names += ["seams"]
     for number, method in enumerate(METHODS):
         run = folders.run(method, 0)
@@ -96,6 +98,67 @@ def test_differences_are_paired(folders):
     assert table["paper"][2:].isna().all()
 
 
+def rewrite(run, **columns):
+    """Other scores of a run."""
+    path = run / "metrics.csv"
+    pd.read_csv(path, dtype={"image": str}).assign(**columns).to_csv(path, index=False)
+
+
+def test_an_image_equal_to_its_dry_partner_is_left_out_and_counted(folders):
+    assert not build_table3(folders)["psnr_left_out"].any()
+    assert remarks(build_table3(folders)) == ""
+    rewrite(folders.run("slim", 0), psnr=[20.0, np.inf, 22.0, 24.0])  # as an earlier version of the kit wrote it
+    rewrite(folders.run("nafnet", 0), psnr=[np.nan, np.nan, 22.0, 24.0])
+    table = build_table3(folders)
+    rows = table.set_index("method")
+    assert rows.loc["slim", ["psnr", "psnr_left_out"]].tolist() == [22, 1]
+    assert rows.loc["nafnet", ["psnr", "psnr_left_out"]].tolist() == [23, 2]
+    assert rows["psnr_left_out"].sum() == 3
+    assert "NAFNet (not in the paper) 2, Slim U-Net (not in the paper) 1." in remarks(table)
+    assert np.isfinite(differences(folders.results)[["measured", "low", "high"]]).all(axis=None)
+
+
+def test_no_interval_of_ssim_ends_above_1(folders):
+    for method in METHODS:
+        rewrite(folders.run(method, 0), ssim=[0.1, 0.2, 0.9, 1.0])
+    rewrite(folders.run("improved", 0), ssim=[-0.9, -1.0, 0.5, -1.0])
+    rows = build_table3(folders).set_index("method").loc[list(METHODS)]
+    assert rows["ssim_high"].max() == 1
+    assert rows["ssim_low"].min() == -1
+    assert (rows["ssim_low"] <= rows["ssim"]).all()
+    assert (rows["ssim"] <= rows["ssim_high"]).all()
+
+
+@pytest.mark.parametrize("psnr", [17.25, np.inf])
+def test_one_image_has_no_interval(folders, psnr):
+    for method in METHODS:
+        for name in ("metrics.csv", "baselines.csv"):
+            path = folders.run(method, 0) / name
+            table = pd.read_csv(path)
+            table[table["image"] == 0].assign(image="NA", psnr=psnr, ssim=0.5).to_csv(path, index=False)
+    table = build_table3(folders)
+    assert set(readable(table)["measured PSNR, dB"]) == {"17.25 [-]" if np.isfinite(psnr) else "-"}
+    assert set(readable(table)["measured SSIM"]) == {"0.5000 [-]"}
+    assert "One image has no interval: [-]." in remarks(table)
+    assert "Slim U-Net (not in the paper) 1." in remarks(table) or np.isfinite(psnr)
+    found = differences(folders.results)
+    assert found[["low", "high"]].isna().all(axis=None)
+    assert found["measured"].isna().tolist() == [not np.isfinite(psnr), False] * 2
+    for text in (table.to_csv(), to_markdown(readable(table)), found.to_csv()):
+        assert not {"inf", "nan"} & set(re.split(r"[\W_]+", text))
+
+
+@pytest.mark.parametrize("names", [["NA", "null", "nan", "a"], ["007", "7", "07", "1e3"], ["True", "1", " 1", "1 "]])
+def test_images_keep_their_names(folders, names):
+    expected = differences(folders.results)
+    for number, method in enumerate(METHODS):  # each in an order of its own
+        rewrite(folders.run(method, 0), image=names)
+        path = folders.run(method, 0) / "metrics.csv"
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        table.sample(frac=1, random_state=number).to_csv(path, index=False)
+    pd.testing.assert_frame_equal(differences(folders.results), expected)
+
+
 def test_missing_runs_are_named(folders):
     (folders.run("cyclegan", 0) / "metrics.csv").unlink()
     with pytest.raises(FileNotFoundError, match="cyclegan-seed0"):
@@ -125,11 +188,29 @@ def test_the_printed_table(folders, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["table3", str(folders.results)])
     main()
     printed = capsys.readouterr().out
-    assert to_markdown(readable(table)) in printed
+    assert f"{to_markdown(readable(table))}\n\n{CLAIM}" in printed
     assert to_markdown(readable_costs(table)) in printed
     assert "NAFNet (not in the paper)" in printed
     assert "23.759" in printed
     assert CLAIM in printed
+
+
+def test_what_is_left_out_stands_below_the_printed_table(folders, monkeypatch, capsys):
+    rewrite(folders.run("slim", 0), psnr=[20.0, np.inf, 22.0, 24.0])
+    table = build_table3(folders)
+    table.to_csv(folders.results / "table3.csv", index=False)
+    monkeypatch.setattr("sys.argv", ["table3", str(folders.results)])
+    main()
+    assert f"{to_markdown(readable(table))}\n\n{remarks(table)}\n\n{CLAIM}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", ["", "method,parameters\npix2pix,1\n", "method,psnr\na,1\nb,2,3\n"])
+def test_a_damaged_or_older_table_is_one_error(tmp_path, monkeypatch, capsys, content):
+    (tmp_path / "table3.csv").write_text(content)
+    monkeypatch.setattr("sys.argv", ["table3", str(tmp_path)])
+    with pytest.raises(SystemExit, match="2"):
+        run_command(main)
+    assert "table3.csv" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_printing_before_there_is_a_table_says_what_to_run(tmp_path, monkeypatch, capsys):
