@@ -12,7 +12,7 @@ import pytest
 import torch
 from papermill.cli import _resolve_type  # what -p makes of a text
 
-import orelib
+from orelib import config
 from orelib.allowed import FIELDS, parameter
 from orelib.config import (
     METHODS,
@@ -215,8 +215,7 @@ def test_relative_paths_count_from_the_kit_in_every_folder_of_it(tmp_path, monke
 
 def test_outside_a_kit_paths_count_from_the_kit_that_is_installed_in_place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    package = tmp_path / "kit" / "orelib" / "__init__.py"
-    monkeypatch.setattr(orelib, "__file__", str(package))
+    monkeypatch.setattr(config, "__file__", str(tmp_path / "kit" / "orelib" / "config.py"))
     assert kit_root() == tmp_path  # the package alone is no kit
     (tmp_path / "kit" / "notebooks").mkdir(parents=True)
     assert kit_root() == tmp_path  # nor is a folder of packages, one of which is called notebooks
