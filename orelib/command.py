@@ -18,6 +18,6 @@ def run_command(command: Callable[[], object]) -> NoReturn:
     except Exception as error:
         if not isinstance(error, OSError | ValueError) and not memory_ran_out(error):
             raise  # a bug of the kit, of which the place should be seen
-        print(f"{sys.argv[0].rpartition('/')[2].removesuffix('.py')}: {error}", file=sys.stderr)
+        print(f"orelib: {error}", file=sys.stderr)
         sys.exit(2)
     sys.exit(0)
