@@ -26,7 +26,7 @@ from orelib.photographs import (
     read_photograph,
     write_photograph,
 )
-from orelib.progress import Progress
+from orelib.progress import Progress, say
 
 if TYPE_CHECKING:  # no more than its name is needed, and torch takes seconds to load
     from orelib.restore import Restorer
@@ -145,7 +145,7 @@ def _watch(restorer: Restorer, photographs: Path, out: Path, interval: float) ->
         except OSError as error:
             sources, passed_over, taken, problem = [], [], {}, str(error)
         if problem not in ("", away):
-            print(f"{problem}; waiting for it", flush=True)
+            say(f"{problem}; waiting for it")
         away = problem
         _name([name for name in passed_over if name not in named])
         named.update(passed_over)
@@ -196,10 +196,13 @@ def _restore_file(
     try:
         if there or (not replace_copies and os.path.lexists(target)):
             raise FileExistsError
+        state = _state(source)
         photograph = read_photograph(source)
         for remark in photograph.remarks:
-            print(f"{shown(source)}: {printable(remark)}", flush=True)
+            say(f"{shown(source)}: {printable(remark)}")
         photograph = replace(photograph, pixels=restorer.restore(photograph.pixels))  # the wet pixels are let go
+        if _state(source) != state:  # or the copy would be of what it was, and count as done
+            raise PhotographUnavailable(f"{shown(source)}: it changed while it was restored; restore it again")
         if not target.parent.is_dir():  # or it would be made anew, in the place of a share that is away
             raise FileNotFoundError(f"{shown(target.parent)} is gone")
         write_photograph(target, photograph, only_new=not replace_copies)
@@ -207,10 +210,10 @@ def _restore_file(
         row["height"], row["width"] = photograph.pixels.shape[:2]
     except FileExistsError:
         copy = target.with_name(min(there, default=target.name))
-        row |= {
-            "status": "failed",
-            "error": f"{shown(copy)} exists already: choose another folder, or ask to replace it",
-        }
+        cure = "choose another folder, or ask to replace it"
+        if replace_copies:  # of a photograph in this very run
+            cure = f"{shown(source)} differs from another photograph by case or accents alone, so rename one"
+        row |= {"status": "failed", "error": f"{shown(copy)} exists already: {cure}"}
     except Exception as error:  # whatever it is, the others get their turn
         row |= {"status": "failed", "error": _reason(error, source)}
         lasting = isinstance(error, ValueError) and not isinstance(error, PhotographUnavailable)
@@ -268,7 +271,7 @@ def _is_file(entry: os.DirEntry) -> bool:
 
 def _name(passed_over: list[str]) -> None:
     if passed_over:
-        print(f"passed over, being no photographs: {', '.join(map(printable, passed_over))}", flush=True)
+        say(f"passed over, being no photographs: {', '.join(map(printable, passed_over))}")
 
 
 def _names(folder: Path) -> dict[str, set[str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import warnings
 from collections import Counter
@@ -91,7 +92,7 @@ def main(argv: list[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         chosen = _parser().parse_args(argv)
-        return chosen.run(chosen)
+        return _said(chosen.run(chosen))
     except SystemExit as stop:  # argparse: help, or wrong usage
         return stop.code
     except KeyboardInterrupt:
@@ -105,6 +106,17 @@ def main(argv: list[str] | None = None) -> int:
             raise
         message = str(error) if str(error).startswith("memory ran out") else f"memory ran out: {error}"
         return _complain(message, 2)
+
+
+def _said(code: int) -> int:
+    """The exit code, or 1 where what was printed cannot be written: the disk of a log is full, a reader is gone."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError, AttributeError):  # AttributeError: there is no stdout
+        if sys.stdout is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it ends
+        return max(code, 1)
+    return code
 
 
 def _shown(path: Path) -> str:
@@ -179,6 +191,7 @@ def _restore(chosen: argparse.Namespace) -> int:
     import torch
 
     from orelib.batch import restore_folder, watch_folder
+    from orelib.progress import say
     from orelib.restore import load_restorer
 
     if chosen.watch and chosen.replace:
@@ -190,10 +203,10 @@ def _restore(chosen: argparse.Namespace) -> int:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         engine = chosen.engine or _default_engine(chosen.model, chosen.photographs, device)
         restorer = load_restorer(chosen.model, device, engine)
-        print(f"{restorer.describe()} Engine: {engine}.", flush=True)
+        say(f"{restorer.describe()} Engine: {engine}.")
         if chosen.watch:
             rows = watch_folder(restorer, chosen.photographs, chosen.out)
-            print(f"watching {_shown(chosen.photographs)}; Ctrl-C ends it", flush=True)
+            say(f"watching {_shown(chosen.photographs)}; Ctrl-C ends it")
             try:
                 for row in rows:
                     report(row)
@@ -201,8 +214,8 @@ def _restore(chosen: argparse.Namespace) -> int:
                 pass  # the way to end it
         else:
             restore_folder(restorer, chosen.photographs, chosen.out, report, chosen.replace)
-        print(f"{counts['restored']} restored, {counts['failed']} failed; see {_shown(chosen.out)}", flush=True)
-    return 1 if counts["failed"] and not chosen.watch else 0
+        say(f"{counts['restored']} restored, {counts['failed']} failed; see {_shown(chosen.out)}")
+    return 1 if counts["unsaid"] or (counts["failed"] and not chosen.watch) else 0
 
 
 def _default_engine(model: Path | None, photographs: Path, device: str) -> str:
@@ -231,16 +244,21 @@ def _is_small(photographs: Path) -> bool:
 
 def _reporter(results: TextIO, counts: Counter, as_json: bool, every: bool) -> Callable[[dict], None]:
     """What is told of each photograph: all in JSON; else what failed, and, of ``every`` one, what was restored."""
+    from orelib.progress import say
 
     def report(row: dict) -> None:
         counts[row["status"]] += 1
         if as_json:
-            print(json.dumps(row, allow_nan=False), file=results, flush=True)
+            text = json.dumps(row, allow_nan=False)
         elif row["status"] == "failed":
-            print(f"failed: {printable(row['error'])}", file=results, flush=True)
+            text = f"failed: {printable(row['error'])}"
         elif every:
             size = f"{row['width']} x {row['height']} px"
-            print(f"restored: {printable(row['file'])}, {size}, {row['seconds']:.1f} s", file=results, flush=True)
+            text = f"restored: {printable(row['file'])}, {size}, {row['seconds']:.1f} s"
+        else:
+            return
+        if not say(text, results):
+            counts["unsaid"] += 1
 
     return report
 

@@ -8,12 +8,14 @@ import unicodedata
 
 # What file managers, NAS and archives put beside photographs, in lower case. Hidden files are passed over as well.
 LEFT_BEHIND = {
-    "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini",  # Windows
+    "thumbs.db", "thumbs.db:encryptable", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "picasa.ini",  # Windows
     "$recycle.bin", "system volume information",
     "icon\r", "icon\uf00d", "__macosx", "network trash folder", "temporary items",  # Mac; the second as shares show it
-    "@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "~snapshot", "lost+found",  # NAS and Linux
+    "@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@__thumb", "~snapshot",  # NAS
+    "lost+found",  # Linux
 }  # fmt: skip
-LEFT_BESIDE = (":zone.identifier", "@synoeastream", "@synoresource")  # ends of what they put beside each file
+# Ends of what they put beside each file, and of what editors keep of its last state.
+LEFT_BESIDE = (":zone.identifier", "@synoeastream", "@synoresource", "~")
 
 UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, direction and other invisible marks, what is not UTF-8, line ends
 
@@ -27,7 +29,7 @@ def is_left_behind(name: str) -> bool:
     These are hidden files and folders, and those of file managers, NAS and archives.
     """
     low = name.lower()
-    return low.startswith(".") or low in LEFT_BEHIND or low.endswith(LEFT_BESIDE)
+    return low.startswith((".", "~$")) or low in LEFT_BEHIND or low.endswith(LEFT_BESIDE)
 
 
 def fits_a_table(name: str) -> bool:

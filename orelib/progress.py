@@ -1,11 +1,24 @@
-"""One progress display for long work: a bar on a terminal, a few plain lines everywhere else."""
+"""What long work says: a bar on a terminal, a few plain lines everywhere else; and it goes on where nobody listens."""
 
 from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
+from typing import TextIO
 
 from tqdm import tqdm
+
+
+def say(text: str, file: TextIO | None = None) -> bool:
+    """Prints a line, to ``file`` or stdout; returns whether it could.
+
+    The disk of a log may be full, or the reader of a pipe gone. Neither is a reason for the work to end.
+    """
+    with suppress(OSError, ValueError):  # ValueError: a closed file
+        print(text, file=file or sys.stdout, flush=True)
+        return True
+    return False
 
 
 class Progress:
@@ -19,7 +32,8 @@ class Progress:
         self.total, self.title, self.done, self.start = total, title, start, start
         self.began = self.printed_at = time.monotonic()
         self.printed = start
-        self.bar = tqdm(total=total, initial=start, desc=title) if sys.stdout.isatty() else None
+        on_terminal = sys.stdout is not None and sys.stdout.isatty()
+        self.bar = tqdm(total=total, initial=start, desc=title) if on_terminal else None
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         """Records finished steps; ``note`` is shown behind the time."""
@@ -34,7 +48,7 @@ class Progress:
             self.printed, self.printed_at = self.done, now
             rate = (now - self.began) / max(self.done - self.start, 1)
             left = _clock(rate * (self.total - self.done))
-            print(f"{self.title}: {self.done}/{self.total}, {rate:.3f} s each, {left} left {note}".rstrip(), flush=True)
+            say(f"{self.title}: {self.done}/{self.total}, {rate:.3f} s each, {left} left {note}".rstrip())
 
     def close(self) -> None:
         if self.bar is not None:

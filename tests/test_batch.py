@@ -647,3 +647,41 @@ def test_killed_and_started_again_each_photograph_is_restored_once(tmp_path, noi
     assert names(dry) == names(wet)
     for path in dry.iterdir():
         assert np.array_equal(read_photograph(path).pixels, read_photograph(wet / path.name).pixels)
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_a_photograph_that_changes_while_it_is_restored_gets_no_copy_of_what_it_was(
+    tmp_path, noise, looked, monkeypatch, watched
+):
+    wet = plain_photographs(tmp_path / "wet", 1, noise)
+    (path,) = wet.iterdir()
+    final = noise.integers(0, 256, (24, 40, 3), dtype=np.uint8)
+    states = []
+
+    class Slow:
+        def restore(self, pixels):
+            if not states:  # meanwhile, a camera goes on writing
+                states.append(path.stat().st_mtime_ns)
+                Image.fromarray(final).save(path)
+                os.utime(path, ns=(states[0] + 1, states[0] + 1))
+            return pixels
+
+    if watched:
+        looked += [nothing] * 4
+        rows = take(watch_folder(Slow(), wet, tmp_path / "dry"), 2)
+        assert [row["status"] for row in rows] == ["failed", "restored"]
+        assert (photographs.read_image(tmp_path / "dry" / path.name) == final).all()
+    else:
+        table = restore_folder(Slow(), wet, tmp_path / "dry")
+        assert "changed while it was restored" in table["error"].item()
+        assert not list((tmp_path / "dry").iterdir())
+
+
+def test_two_photographs_of_one_name_are_told_to_be_renamed(tmp_path, identity, noise):
+    wet = plain_photographs(tmp_path / "wet", 1, noise)
+    (path,) = wet.iterdir()
+    shutil.copy(path, path.with_name(path.name.upper()))
+    if len(list(wet.iterdir())) == 1:
+        pytest.skip("this file system knows no upper and lower case")
+    table = restore_folder(identity, wet, tmp_path / "dry", replace_copies=True)
+    assert table.loc[table["status"] == "failed", "error"].item().endswith("so rename one")

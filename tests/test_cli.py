@@ -457,3 +457,20 @@ def test_an_error_that_nobody_thought_of_is_shown_whole(model, monkeypatch):
     monkeypatch.setattr(restore, "export_onnx", wrong)
     with pytest.raises(RuntimeError, match="a fault of the program"):
         run("export", model)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_log_that_cannot_be_written_ends_no_work(wet, model, tmp_path):
+    command = [sys.executable, "-m", "orelib.cli", "restore", str(wet), str(tmp_path / "dry"), "--model", str(model)]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*command, "--json"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=600)
+    assert done.returncode == 1
+    assert {path.name for path in (tmp_path / "dry").iterdir()} == {path.name for path in wet.iterdir()}
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+def test_there_need_be_no_stdout(wet, model, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)
+    main(["restore", str(wet), str(tmp_path / "dry"), "--model", str(model)])
+    assert len(list((tmp_path / "dry").iterdir())) == len(list(wet.iterdir()))
