@@ -50,7 +50,7 @@ $(INSTALLED): requirements.txt pyproject.toml
 
 reproduce: env  ## data, five methods, loss curves, Table 3, comparison: all that is missing; PROFILE=cpu: and the study
 	@$(INTERRUPTED); $(SNAKEMAKE) --config $(CONFIG) $(BRIEFLY)
-	@python -m orelib.table3 -- "$$RESULTS_DIR/$$PROFILE"
+	@python -m orelib.table3 --seed="$$SEED" -- "$$RESULTS_DIR/$$PROFILE"
 ifeq ($(PROFILE)$(DATA_DIR),cpu)
 	$(MAKE) study
 endif

@@ -49,7 +49,7 @@ FIGURES = f"{OUT}/figures"
 PYTHON = shlex.quote(sys.executable).replace("{", "{{").replace("}", "}}")
 PAPERMILL = f"{PYTHON} -m papermill --engine orelib --no-progress-bar --log-level WARNING --stdout-file -"
 EMBEDDED = [] if DATA else [f"data/{PROFILE}/manifest.json"]
-LASTING = ("generator.safetensors", "metrics.csv")  # of a finished run
+LASTING = ("generator.safetensors", "metrics.csv", "baselines.csv")  # of a finished run
 
 for finished in Path(OUT).glob("*-seed*/finished"):
     if not all((finished.parent / name).exists() for name in LASTING):

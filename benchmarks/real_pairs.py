@@ -18,13 +18,13 @@ import pandas as pd
 
 from orelib.baselines import BASELINES
 from orelib.config import Experiment, Folders
-from orelib.evaluation import evaluate, write_csv
+from orelib.evaluation import evaluate
 from orelib.metrics import score
 from orelib.pairs import Pairs, load_pairs
 from orelib.provenance import read_experiment
 from orelib.restore import load_restorer
 from orelib.statistics import UNTRAINED, difference, estimate
-from orelib.tables import read_table
+from orelib.tables import read_table, write_csv
 from orelib.training import train
 
 METHODS = ("pix2pix", "improved", "nafnet", "slim")

@@ -203,10 +203,5 @@ def brief(value: object) -> str:
     return _BRIEF.repr(value)
 
 
-def one_line(message: object, length: int = 300) -> str:
-    """What another library says, in one line without signs that a terminal would obey, cut where it is long."""
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in str(message)).split())[:length]
-
-
 _BRIEF = reprlib.Repr()
 _BRIEF.maxstring = _BRIEF.maxother = 120

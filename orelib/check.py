@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from hashlib import sha256
 from itertools import combinations, product
 from pathlib import Path
 
@@ -33,7 +32,7 @@ from orelib.alignment import (
     why_not_measurable,
 )
 from orelib.config import shown
-from orelib.pairs import SMALLEST_SIDE, Pair, PairError, find_pairs, hold_out, read_side
+from orelib.pairs import SMALLEST_SIDE, Pair, PairError, find_pairs, hold_out, pixel_checksum, read_side
 from orelib.photographs import PhotographError, in_8_bits, profile_name
 
 SIDES = ("wet", "dry")
@@ -151,7 +150,7 @@ def _look(pair: Pair, largest_shift: float) -> _Seen | list[str]:
     wet_grey, dry_grey = (float(light(image).mean(dtype=np.float64)) for image in (wet, dry))
     exposure = wet_grey / max(dry_grey, 0.5)  # 0.5: the dry image may be black
     shift = measure_shift(wet, dry)
-    pixels = {side: f"{image.shape} {sha256(image).hexdigest()}" for side, image in images.items()}
+    pixels = {side: pixel_checksum(image) for side, image in images.items()}
     thumbnails = {side: _thumbnail(image) for side, image in images.items()}
     if profiles[0] != profiles[1]:
         remarks.append("the colour profile of wet is {}, that of dry {}: convert both to one".format(*profiles))
@@ -175,7 +174,9 @@ def _judge_shift(seen: _Seen, largest_shift: float) -> None:
     if shift.length > largest_shift:
         down = f"{abs(shift.down):.1f} px {'lower' if shift.down > 0 else 'higher'}"
         right = f"{abs(shift.right):.1f} px further {'right' if shift.right > 0 else 'left'}"
-        text = f"lies {down} and {right} than its dry partner, more than {largest_shift:g} px off: align the folder"
+        # By whole pixels, because nothing is computed anew.
+        cure = "align the folder" if round(shift.down) or round(shift.right) else "choose a larger largest_shift"
+        text = f"lies {down} and {right} than its dry partner, more than {largest_shift:g} px off: {cure}"
         seen.problems.append((seen.file("wet"), text))
     if shift.spread > largest_shift:
         seen.remarks.append(

@@ -15,6 +15,7 @@ from orelib.checksums import DamagedFileError
 from orelib.config import shown
 from orelib.files import appearing, write_text
 from orelib.methods import Method
+from orelib.names import one_line
 
 CURE = "put back a copy of it, or delete the folder to train anew"
 
@@ -32,7 +33,7 @@ def write_checkpoint(path: Path, state: dict) -> None:
         with appearing(path) as temporary:
             torch.save(state, temporary)
     except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError over a full disk
-        raise OSError(f"{shown(path)} cannot be written ({str(error).splitlines()[0]})") from error
+        raise OSError(f"{shown(path)} cannot be written ({one_line(error)})") from error
 
 
 def read_checkpoint(path: Path) -> dict:
@@ -46,15 +47,11 @@ def read_checkpoint(path: Path) -> dict:
                 raise zipfile.BadZipFile(f"the checksum of {bad} does not fit")
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # over damaged files torch and zipfile raise errors of almost any class
-        raise DamagedFileError(f"{shown(path)} is damaged ({_first_line(error)}): {CURE}") from error
+        raise DamagedFileError(f"{shown(path)} is damaged ({one_line(error)}): {CURE}") from error
     if not isinstance(state, dict) or "experiment" not in state:
         cure = "finish this training with that version, or delete the folder to train anew"
         raise DamagedFileError(f"{shown(path)} was written by an earlier version of the kit: {cure}")
     return state
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 class RunLog:

@@ -22,7 +22,11 @@ class DamagedFileError(ValueError):
 
 def file_checksum(path: Path) -> str:
     """SHA-256 of a file's bytes."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def write_json(path: Path, values: dict) -> None:

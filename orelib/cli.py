@@ -279,10 +279,12 @@ def _export(chosen: argparse.Namespace) -> int:
 
 
 def _check(chosen: argparse.Namespace) -> int:
-    from orelib.alignment import LARGEST_SHIFT, align_folder
+    from orelib.aligned import align_folder
+    from orelib.alignment import LARGEST_SHIFT
+    from orelib.allowed import parameter
     from orelib.check import check_folder
 
-    largest_shift = LARGEST_SHIFT if chosen.largest_shift is None else chosen.largest_shift
+    largest_shift = LARGEST_SHIFT if chosen.largest_shift is None else parameter("largest_shift", chosen.largest_shift)
     check = check_folder(chosen.folder, largest_shift)
     if not chosen.json:
         print(_in_lines(check.pairs.drop(columns=["problem", "remark"])))

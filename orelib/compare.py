@@ -25,6 +25,7 @@ from orelib.figures import SHORT
 from orelib.files import write_text
 from orelib.losses import WINDOW_SIZE
 from orelib.metrics import psnr, ssim
+from orelib.names import printable
 
 _SLIDER = files("orelib") / "slider"
 _PARTS = ("pixels", "layers", "gestures", "slider", "widget")  # joined into one module
@@ -203,7 +204,8 @@ def _photograph(name: str, layers: Mapping[str, np.ndarray], note: str = "", sor
         note = f"{note}; {whole}" if note else whole
         height, width = (max(1, side // factor) for side in (height, width))
     encoded = [_layer(layer, image, dry, (width, height)) for layer, image in layers.items()]
-    return {"name": str(name), "note": note, "sort": sort or {}, "width": width, "height": height, "layers": encoded}
+    name = printable(str(name))
+    return {"name": name, "note": note, "sort": sort or {}, "width": width, "height": height, "layers": encoded}
 
 
 def _layer(name: str, image: np.ndarray, dry: np.ndarray | None, size: tuple[int, int]) -> dict:

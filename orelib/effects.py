@@ -14,6 +14,7 @@ import pandas as pd
 
 from orelib.config import shown
 from orelib.metrics import LIMITS
+from orelib.provenance import find_runs
 from orelib.statistics import ANY, UNTRAINED, Estimate, contrast, difference, estimate, paired, wins
 from orelib.study import ablation, baselines, methods, study
 from orelib.table3 import BASELINES, PAPER, TITLES
@@ -46,7 +47,7 @@ def scores(results: Path, name: str, metric: str, file: str = "metrics.csv") -> 
         _demand(path, Path(results).name)
         table = read_table(path)
         return table[table["method"] == name].set_index("image")[[metric]].T.set_axis([UNTRAINED])
-    runs = {int(path.parent.name.rpartition("-seed")[2]): path for path in Path(results).glob(f"{name}-seed*/{file}")}
+    runs = {seed: path for variant, seed, path in find_runs(results, file) if variant == name}
     if not runs:
         _demand(Path(results) / f"{name}-seed0" / file, Path(results).name)
     rows = {seed: read_table(runs[seed]).set_index("image")[metric] for seed in sorted(runs)}
@@ -67,7 +68,7 @@ def missing(results: Path, profile: str) -> list[str]:
 
 def is_there(results: Path, *names: str) -> bool:
     """Whether at least one training of each of these methods and variants is finished; baselines always are."""
-    return all(name in BASELINES or list(Path(results).glob(f"{name}-seed*/metrics.csv")) for name in names)
+    return {*names} <= {*BASELINES, *(variant for variant, _, _ in find_runs(results, "metrics.csv"))}
 
 
 def table3_of_seeds(results: Path, profile: str) -> pd.DataFrame:

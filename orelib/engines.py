@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from orelib.allowed import one_line
 from orelib.memory import memory_for
+from orelib.names import one_line
 
 if TYPE_CHECKING:  # both need packages that may be missing
     import openvino

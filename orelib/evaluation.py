@@ -15,11 +15,11 @@ from orelib.config import shown
 from orelib.metrics import LIMITS, mean_interval, score
 from orelib.pairs import Pairs
 from orelib.progress import Progress
-from orelib.provenance import is_whole, read_experiment, read_provenance, write_provenance
+from orelib.provenance import find_runs, is_listed, is_whole, read_experiment, read_provenance, write_provenance
 from orelib.restore import load_restorer
 from orelib.segmentation import load_segmenter
 from orelib.sizing import score_sizing
-from orelib.tables import TableError, read_table, write_csv
+from orelib.tables import read_table, write_csv
 from orelib.training import start_torch
 
 
@@ -38,8 +38,10 @@ def evaluate(run: Path, pairs: Pairs) -> pd.DataFrame:
     if not _is_finished(baselines, pairs):
         found = _baselines_beside(run, pairs)
         write_csv(baselines, score_baselines(pairs.train, pairs.test) if found is None else found)
+    if not is_listed(baselines):
         write_provenance(run, "baselines.csv")
-    if not _is_finished(metrics, pairs):
+    # What an image costs is written down after its scores, so without it a kill came between.
+    if not _is_finished(metrics, pairs) or "parameters" not in read_provenance(run):
         device = start_torch(read_experiment(run))
         restorer = load_restorer(run / "generator.safetensors", device)
         rows, seconds = [], []
@@ -53,7 +55,6 @@ def evaluate(run: Path, pairs: Pairs) -> pd.DataFrame:
             progress.advance()
         progress.close()
         write_csv(metrics, pd.DataFrame(rows))
-        # Last, because with its checksum the table counts as finished.
         write_provenance(
             run, "metrics.csv", seconds_per_image=round(statistics.median(seconds), 4),
             parameters=restorer.parameters, multiply_adds=restorer.multiply_adds,
@@ -74,12 +75,12 @@ def _is_finished(table: Path, pairs: Pairs) -> bool:
 def _images(table: Path) -> set[str]:
     try:
         return set(read_table(table)["image"])
-    except (TableError, KeyError):
+    except (DamagedFileError, KeyError):
         return set()
 
 
 def _baselines_beside(run: Path, pairs: Pairs) -> pd.DataFrame | None:
-    for path in sorted(run.parent.glob("*-seed*/baselines.csv")):
+    for _, _, path in find_runs(run.parent, "baselines.csv"):
         try:
             same = read_provenance(path.parent)["data_checksum"] == pairs.checksum
             if same and is_whole(path) and _images(path) == {pair.stem for pair in pairs.test}:
@@ -101,7 +102,8 @@ def evaluate_sizing(run: Path, scenes: Path) -> None:
         rows, sizes = score_sizing(scenes, load_segmenter(), restorer.restore)
         write_csv(run / "sizes.csv", sizes)
         write_csv(run / "sizing.csv", rows)
-        write_provenance(run, "sizing.csv", "sizes.csv")  # last, because it says that both are there
+    if not (is_listed(run / "sizing.csv") and is_listed(run / "sizes.csv")):
+        write_provenance(run, "sizing.csv", "sizes.csv")
 
 
 def summary(run: Path) -> pd.DataFrame:

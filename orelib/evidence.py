@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from orelib.effects import scores
+from orelib.provenance import find_runs
 from orelib.statistics import NOT_RUN, Estimate, difference
 from orelib.study import ablation
 from orelib.tables import read_table
@@ -35,8 +36,7 @@ class Study:
 
     def logs(self, name: str, file: str) -> dict[int, pd.DataFrame]:
         """A log of every seed of a method."""
-        paths = sorted(self.results.glob(f"{name}-seed*/{file}"))
-        return {int(path.parent.name.rpartition("-seed")[2]): read_table(path) for path in paths}
+        return {seed: read_table(path) for variant, seed, path in find_runs(self.results, file) if variant == name}
 
 
 @dataclass(frozen=True)

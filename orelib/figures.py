@@ -19,6 +19,7 @@ from PIL import Image
 from orelib.check import HALF_A_STOP, Check
 from orelib.config import shown
 from orelib.files import appearing
+from orelib.names import printable
 from orelib.scenes import Scene, SizeDistribution
 from orelib.scenes.fields import normals
 from orelib.table3 import TITLES
@@ -73,13 +74,18 @@ def _show(axis: Axes, image: np.ndarray, centre: tuple[int, int] | None = None) 
         axis.set_xlabel(f"{how} {shape[1]} x {shape[0]} px", fontsize=7)
 
 
+def _title(axis: Axes, name: str, **settings) -> None:
+    """Sets a title that may be a photograph's name, and so hold anything: dollars are no formula."""
+    axis.set_title(printable(name), parse_math=False, **settings)
+
+
 def pairs_figure(pairs: Sequence[tuple[str, np.ndarray, np.ndarray]], rows: tuple[str, str] = ("wet", "dry")) -> Figure:
     """Fig. 5: dry above wet, a column a pair; ``pairs`` are (title, lower, upper image), ``rows`` names them."""
     figure, axes = _images(2, len(pairs))
     for column, (title, lower, upper) in enumerate(pairs):
         _show(axes[0, column], upper)
         _show(axes[1, column], lower)
-        axes[0, column].set_title(title, fontsize=9)
+        _title(axes[0, column], title, fontsize=9)
     for axis, name in zip(axes[::-1, 0], rows, strict=True):
         axis.set_ylabel(name)
     return figure
@@ -235,7 +241,7 @@ def comparison_figure(examples: Sequence[Mapping[str, np.ndarray]]) -> Figure:
             for spine in enlarged[column].spines.values():
                 spine.set(edgecolor="#F0E442", linewidth=2)
             if number == 0:
-                whole[column].set_title(SHORT.get(title, title), fontsize=15)
+                _title(whole[column], SHORT.get(title, title), fontsize=15)
     return figure
 
 
@@ -276,7 +282,7 @@ def contact_sheet_figure(photographs: Sequence[tuple[str, np.ndarray, np.ndarray
         upper, lower = axes[2 * row, column], axes[2 * row + 1, column]
         _show(upper, wet)
         _show(lower, restored)
-        upper.set_title(title, fontsize=7)
+        _title(upper, title, fontsize=7)
         if column == 0:
             upper.set_ylabel("wet")
             lower.set_ylabel("restored")
@@ -324,6 +330,7 @@ def check_figure(check: Check) -> Figure:
     exposures.set_xticks(range(len(splits)), splits)
     for axis in (shifts, exposures):
         axis.grid(alpha=0.3)
-    figure.suptitle(f"{shown(check.folder)}: {len(pairs)} pairs, {len(check.problems)} problems", fontsize=11)
+    text = f"{shown(check.folder)}: {len(pairs)} pairs, {len(check.problems)} problems"
+    figure.suptitle(text, fontsize=11, parse_math=False)  # a name may hold dollars
     figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return figure

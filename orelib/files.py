@@ -49,15 +49,18 @@ def appearing(path: Path, only_new: bool = False) -> Iterator[Path]:
 
 
 @contextmanager
-def appearing_folder(path: Path) -> Iterator[Path]:
+def appearing_folder(path: Path, replace_earlier: bool = False) -> Iterator[Path]:
     """Gives a temporary folder to fill and renames it to ``path`` at the end; ``path`` is new, or an empty folder.
+
+    With ``replace_earlier``, it may be a folder of files, which is deleted when the new one is complete.
 
     The temporary folder lies beside it, and is removed when the block raises. One that a killed process left there is
     removed first.
 
     Raises FileExistsError as :func:`demand_new_folder` does.
     """
-    demand_new_folder(path)
+    if not (replace_earlier and Path(path).is_dir()):
+        demand_new_folder(path)
     path = Path(path).resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     for entry in os.scandir(path.parent):
@@ -68,7 +71,13 @@ def appearing_folder(path: Path) -> Iterator[Path]:
     try:
         with _locked(os.open(temporary, os.O_RDONLY)):
             yield temporary
-            os.rename(temporary, path)  # fails where somebody has put something into the folder meanwhile
+            if replace_earlier and path.is_dir():
+                earlier = path.with_name(f"{_unfinished(path)}{secrets.randbits(32)}")
+                os.rename(path, earlier)
+                os.rename(temporary, path)
+                shutil.rmtree(earlier)
+            else:
+                os.rename(temporary, path)  # fails where somebody has put something into the folder meanwhile
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from orelib.compare import Compare, compare, described, is_watched
 from orelib.config import METHODS, Folders
 from orelib.dataset import read_scenes
 from orelib.pairs import Pairs
+from orelib.provenance import find_runs
 from orelib.restore import DEFAULT_RESTORER, load_restorer
 from orelib.tables import read_table
 
@@ -25,10 +25,9 @@ def trained_runs(folders: Folders) -> dict[str, Path]:
     """The model files in a results folder by ``<method>-seed<k>``: methods in the order of Fig. 8, then by seed."""
 
     found = {}
-    for model in folders.results.glob("*-seed*/generator.safetensors"):
-        run = re.fullmatch(r"(\w+)-seed(\d+)", model.parent.name)  # and no copy that somebody keeps beside it
-        if run and run[1] in FIGURE_8:
-            found[FIGURE_8.index(run[1]), int(run[2])] = model
+    for method, seed, model in find_runs(folders.results, "generator.safetensors"):
+        if method in FIGURE_8:
+            found[FIGURE_8.index(method), seed] = model
     return {model.parent.name: model for _, model in sorted(found.items())}
 
 

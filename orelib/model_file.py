@@ -21,9 +21,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from orelib.allowed import SettingsError, brief, one_line
+from orelib.allowed import SettingsError, brief
 from orelib.config import Experiment, shown
 from orelib.files import appearing
+from orelib.names import one_line
 
 FLOATS = ("F64", "F32", "F16", "BF16")
 

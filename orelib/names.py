@@ -59,6 +59,11 @@ def printable(text: str) -> str:
     )
 
 
+def one_line(message: object, length: int = 300) -> str:
+    """What another library says, in one line without signs that a terminal would obey, cut where it is long."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in str(message)).split())[:length]
+
+
 def csv_cell(text: str) -> str:
     """A text for a table: an apostrophe stands before one that a spreadsheet would take for a formula.
 

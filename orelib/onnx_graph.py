@@ -21,11 +21,11 @@ from google.protobuf.message import DecodeError
 from onnx import AttributeProto, TensorProto, helper, numpy_helper
 from torch import Tensor, fx, nn
 
-from orelib.allowed import one_line
 from orelib.config import shown
 from orelib.engines import EngineError
 from orelib.model_file import ModelFileError, unusable, write_bytes
 from orelib.nafnet import NAFBlock
+from orelib.names import one_line
 from orelib.networks import check_size
 
 Weights = dict[str, np.ndarray]  # float32, by their names in the graph
@@ -130,7 +130,7 @@ def _foreign(model: onnx.ModelProto) -> str:
         return "it does not say which operators it uses, or newer ones than are known here"
     attributes = [attribute for node in graph.node for attribute in node.attribute]
     kinds = {attribute.type for attribute in attributes}
-    if not kinds <= {getattr(AttributeProto, kind) for kind in ("FLOAT", "INT", "STRING", "TENSOR", "INTS", "FLOATS")}:
+    if not kinds <= {getattr(AttributeProto, kind) for kind in _ATTRIBUTES}:
         return "it has graphs within its graph"
     tensors = [
         *graph.initializer,

@@ -7,7 +7,9 @@ what was written.
 from __future__ import annotations
 
 import platform
+import re
 import subprocess
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +22,16 @@ PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "pandas", 
 
 
 NAME = "provenance.json"
+
+
+def find_runs(results: Path, file: str) -> Iterator[tuple[str, int, Path]]:
+    """Variant, seed and path of a file of every run in the results folder of a profile, in the order of their names.
+
+    A copy that somebody keeps beside a run, ``improved-seed0-old``, is no run.
+    """
+    for path in sorted(Path(results).glob(f"*-seed*/{file}")):
+        if run := re.fullmatch(r"(.+)-seed(\d+)", path.parent.name):
+            yield run[1], int(run[2]), path
 
 
 def read_provenance(run: Path) -> dict:
@@ -58,6 +70,11 @@ def demand_whole(path: Path) -> Path:
     return path
 
 
+def is_listed(path: Path) -> bool:
+    """Whether the provenance beside a file lists it, as it does every file that is finished."""
+    return _listed(Path(path)) is not None
+
+
 def _listed(path: Path) -> str | None:
     if not (path.parent / NAME).exists():
         return None
@@ -70,10 +87,12 @@ def read_experiment(run: Path) -> Experiment:
     Raises FileNotFoundError when there is none, and DamagedFileError when it was cut or changed.
     """
     path = demand_whole(Path(run) / "config.json")
+    cure = "run notebooks/03_training.ipynb for it again, which mends it"
+    if not path.exists():
+        raise FileNotFoundError(f"{shown(path)} is missing: {cure}")
     try:
         return Experiment.from_json(path.read_text(encoding="utf-8"))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        cure = "run notebooks/03_training.ipynb for it again, which mends it"
         raise DamagedFileError(f"{shown(path)} is damaged ({error}): {cure}") from error
 
 

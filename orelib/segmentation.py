@@ -29,12 +29,11 @@ from skimage.segmentation import find_boundaries, relabel_sequential, watershed
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from orelib.allowed import one_line
 from orelib.files import appearing
 from orelib.methods import one_cycle
 from orelib.model_file import demand_file, unusable
 from orelib.mosaic import to_network
-from orelib.names import is_left_behind
+from orelib.names import is_left_behind, one_line
 from orelib.networks import UNet
 from orelib.progress import Progress
 

@@ -22,7 +22,7 @@ from orelib.config import METHODS, Experiment, Folders, parse_changes
 from orelib.dataset import render_dataset
 from orelib.files import appearing
 from orelib.pairs import load_pairs
-from orelib.provenance import demand_whole, write_provenance
+from orelib.provenance import demand_whole, find_runs, write_provenance
 from orelib.tables import read_table
 
 SEEDS = {"smoke": 2, "cpu": 5}  # trainings of every method; the other profiles have one
@@ -92,7 +92,8 @@ def keep(results: Path, reference: Path) -> None:
     What is there of other runs stays, so that an experiment can be made on several machines, part by part. Weights stay
     behind, and of the histories all but :data:`LOSSES` and the fourth digit.
     """
-    for run in sorted(path.parent for path in results.glob("*-seed*/metrics.csv")):
+    for _, _, metrics in find_runs(results, "metrics.csv"):
+        run = metrics.parent
         kept = [name for name in KEPT if (run / name).exists()]
         for name in kept:
             _copy(demand_whole(run / name), reference / run.name / name)
@@ -104,7 +105,8 @@ def keep(results: Path, reference: Path) -> None:
         write_provenance(reference / run.name, *(name for name in kept if name != "provenance.json"))
     for path in (baselines(results), *(results / name for name in ("sizing.csv", "sizes.csv", "scenes.csv"))):
         if path.exists():
-            _copy(path, reference / path.name)
+            _copy(demand_whole(path), reference / path.name)
+            write_provenance(reference, path.name)
 
 
 def baselines(results: Path) -> Path:
@@ -113,7 +115,7 @@ def baselines(results: Path) -> Path:
     Runs with changed scenes have others. The path of what is kept where there is neither.
     """
     kept = Path(results) / "baselines.csv"
-    runs = (path for method in METHODS for path in sorted(Path(results).glob(f"{method}-seed*/baselines.csv")))
+    runs = (path for variant, _, path in find_runs(results, "baselines.csv") if variant in METHODS)
     return kept if kept.exists() else next(runs, kept)
 
 
@@ -129,9 +131,9 @@ def size_unrestored(folders: Folders) -> None:
     """
     from orelib.baselines import fit_baselines
     from orelib.dataset import read_scenes
-    from orelib.evaluation import write_csv
     from orelib.segmentation import load_segmenter
     from orelib.sizing import score_sizing, sizing_folder, true_sizes
+    from orelib.tables import write_csv
 
     segmenter, scenes = load_segmenter(), sizing_folder(folders)
     ways = {name: (restore, "wet") for name, restore in fit_baselines(load_pairs(folders).train).items()}

@@ -14,6 +14,7 @@ from orelib.config import METHODS
 from orelib.effects import METRICS, is_there, scores, sizing_errors
 from orelib.figures import COLOURS, SHORT
 from orelib.metrics import LIMITS
+from orelib.provenance import find_runs
 from orelib.sizing import percentile
 from orelib.statistics import Estimate, estimate
 from orelib.tables import read_table
@@ -113,7 +114,7 @@ def _is_sized(results: Path, name: str) -> bool:
 def _sizes(results: Path, name: str) -> list[pd.DataFrame]:
     """The mass by scene and size class (scenes x classes), a table a seed; what is not restored has one."""
     if name in METHODS:
-        tables = [read_table(path) for path in sorted(Path(results).glob(f"{name}-seed*/sizes.csv"))]
+        tables = [read_table(path) for variant, _, path in find_runs(results, "sizes.csv") if variant == name]
     else:
         table = read_table(Path(results) / "sizes.csv")
         tables = [table[table["method"] == name]]

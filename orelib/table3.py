@@ -16,8 +16,8 @@ from orelib.baselines import BASELINES
 from orelib.command import run_command
 from orelib.config import METHODS, Folders, shown
 from orelib.metrics import LIMITS, column, mean_interval
-from orelib.provenance import read_experiment, read_provenance, write_provenance
-from orelib.tables import read_table, with_interval, write_csv
+from orelib.provenance import read_experiment, read_provenance
+from orelib.tables import read_table, with_interval
 
 # What a method costs, by column; the baselines, which train nothing, have no entries.
 COSTS = {
@@ -68,11 +68,13 @@ def build_table3(
         When the runs were not trained on the same images, or scored by an earlier version of the kit.
     """
     runs = {method: folders.run(method, seed) for method in methods}
-    missing = [shown(run) for run in runs.values() if not (run / "metrics.csv").exists()]
+    scores = [run / name for run in runs.values() for name in ("metrics.csv", "baselines.csv")]
+    missing = [shown(path) for path in scores if not path.exists()]
+    provenance = {method: read_provenance(run) for method, run in runs.items()} if not missing else {}
+    missing += [shown(runs[method]) for method, facts in provenance.items() if not {*facts} >= {*COSTS} - {"updates"}]
     if missing:
-        cure = "run notebooks/03_training.ipynb for each of them first"
+        cure = "run notebooks/03_training.ipynb for each of these runs first"
         raise FileNotFoundError(f"not trained and scored yet: {', '.join(missing)}: {cure}")
-    provenance = {method: read_provenance(run) for method, run in runs.items()}
     if len({facts["data_checksum"] for facts in provenance.values()}) > 1:
         raise ValueError(f"the runs in {shown(folders.results)} were trained on different images: train them anew")
 
@@ -88,20 +90,6 @@ def build_table3(
         costs = {name: facts[name] for name in COSTS}
         rows.append(_row(method, read_table(run / "metrics.csv"), protocol) | costs)
     return pd.DataFrame(rows).astype(COSTS)
-
-
-def write_table3(results: Path, table: pd.DataFrame) -> None:
-    """Writes Table 3 as ``table3.csv`` of a results folder, and its checksum into the provenance there."""
-    write_csv(results / "table3.csv", table)
-    write_provenance(results, "table3.csv")
-
-
-def read_table3(path: Path) -> pd.DataFrame:
-    """A ``table3.csv`` as :func:`build_table3` returned it; ValueError when an earlier version wrote it."""
-    table = read_table(path)
-    if not {*COSTS, LEFT_OUT} <= set(table):
-        raise ValueError(f"{shown(path)} was written by an earlier version: run notebooks/05_table3.ipynb again")
-    return table.astype(COSTS)
 
 
 def _row(method: str, scores: pd.DataFrame, protocol: str) -> dict:
@@ -208,11 +196,10 @@ def to_markdown(table: pd.DataFrame, below: str = "") -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Prints Table 3, the paper's values beside the measured ones.")
     parser.add_argument("results", type=Path, help="results of a profile, for instance results/quick")
-    results = parser.parse_args().results
-    path = results / "table3.csv"
-    if not path.exists():
-        parser.error(f"{shown(path)} is missing: run notebooks/05_table3.ipynb first")
-    table = read_table3(path)
+    parser.add_argument("--seed", default=0)
+    chosen = parser.parse_args()
+    results = chosen.results
+    table = build_table3(Folders(results.name, results_dir=str(results.parent)), chosen.seed)
     print(f"\nTable 3, {results.name} profile: mean over the test images [95 % interval]\n")
     print(to_markdown(readable(table), remarks(table)))
     print(f"\n{CLAIM}")

@@ -6,17 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from orelib.checksums import DamagedFileError
 from orelib.config import shown
 from orelib.files import appearing
-from orelib.names import FROM_NAMES, csv_cell, text_of_cell
+from orelib.names import FROM_NAMES, csv_cell, one_line, text_of_cell
 from orelib.provenance import demand_whole
 
 NAMES = (*FROM_NAMES, "method", "split", "trained on")  # columns that hold names, many of which users choose
 MISSING = ["", "nan", "inf", "-inf"]  # what a column of numbers holds where there is none
-
-
-class TableError(ValueError):
-    """A file that is no table; the message names it and says what to do."""
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -25,8 +22,8 @@ def read_table(path: Path) -> pd.DataFrame:
     A photograph may be called ``NA``, ``007``, ``1e3`` or ``True``. A number that is missing or infinite is NaN: an
     earlier version of the kit wrote the PSNR of equal images down as ``inf``.
 
-    Raises FileNotFoundError when there is no such file, DamagedFileError when it is not what was written, and
-    TableError when it cannot be read as a table.
+    Raises FileNotFoundError when there is no such file, and DamagedFileError when it is not what was written, or cannot
+    be read as a table.
     """
     path = demand_whole(path)
     try:
@@ -35,8 +32,8 @@ def read_table(path: Path) -> pd.DataFrame:
         missing = {name: MISSING for name in header if name not in NAMES}
         table = pd.read_csv(path, dtype=dict.fromkeys(names, str), keep_default_na=False, na_values=missing)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        problem = str(error).strip().splitlines()[0]
-        raise TableError(f"{shown(path)} is damaged ({problem}): delete it and make it again") from error
+        cure = "delete it and make it again"
+        raise DamagedFileError(f"{shown(path)} is damaged ({one_line(error)}): {cure}") from error
     for name in names:
         table[name] = table[name].map(text_of_cell)
     return table

@@ -36,11 +36,12 @@ from orelib.files import write_text
 from orelib.memory import memory_for
 from orelib.methods import METHOD_CLASSES, Method
 from orelib.metrics import psnr, ssim
+from orelib.model_file import ModelFile
 from orelib.mosaic import MosaicSamples, to_network
 from orelib.pairs import Pairs
 from orelib.pixels import decoded
 from orelib.progress import Progress
-from orelib.provenance import read_experiment, read_provenance, record_session, write_provenance
+from orelib.provenance import find_runs, read_experiment, read_provenance, record_session, write_provenance
 from orelib.restore import Restorer, load_weights, read_about, save_generator
 from orelib.tables import read_table
 
@@ -86,7 +87,9 @@ def train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
     saved = read_checkpoint(checkpoint) if checkpoint.exists() and not generator.exists() else None
     known = _check(run, experiment, pairs, saved)
     if generator.exists():
-        checkpoint.unlink(missing_ok=True)  # it is the largest file of a run, and nothing goes on from it
+        if checkpoint.exists():  # the largest file of a run, and no longer needed, unless the generator is damaged
+            ModelFile(generator).weights()
+            checkpoint.unlink()
         print(f"{shown(run)} is finished: {experiment.steps} steps. To train again, delete the folder.")
         return run
     device = start_torch(experiment)
@@ -123,7 +126,7 @@ def refuse_other_images(folders: Folders, pairs: Pairs) -> None:
 
     Runs of changed settings, which may have scenes of their own, are passed over.
     """
-    runs = [path.parent for path in sorted(folders.results.glob("*-seed*/provenance.json")) if "+" not in str(path)]
+    runs = [path.parent for variant, _, path in find_runs(folders.results, "provenance.json") if "+" not in variant]
     other = [shown(run) for run in runs if read_provenance(run).get("data_checksum", pairs.checksum) != pairs.checksum]
     if other:
         raise SettingsError(

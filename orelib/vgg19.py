@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import warnings
 from pathlib import Path
@@ -10,10 +9,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from orelib.allowed import one_line
+from orelib.checksums import file_checksum
 from orelib.config import kit_path, shown
 from orelib.memory import memory_for
 from orelib.model_file import ModelFileError
+from orelib.names import one_line
 
 CURE = (
     "The perceptual loss needs them: pass vgg_weights=<path of vgg19-dcbb9e9d.pth>, or, on a machine with network "
@@ -48,7 +48,7 @@ def _read(path: Path) -> object:
     if not path.is_file():
         raise FileNotFoundError(f"VGG19 weights not found: {shown(path)} is no file. {CURE}")
     expected = re.search(r"-([0-9a-f]{8})\.pth$", path.name)
-    if expected and not _sha256(path).startswith(expected.group(1)):
+    if expected and not file_checksum(path).startswith(expected.group(1)):
         raise ModelFileError(f"{shown(path)} is damaged: its checksum is not that of its name. Delete it. {CURE}")
     try:
         with memory_for(f"reading {shown(path)}"), warnings.catch_warnings():
@@ -93,11 +93,3 @@ def _url() -> str:
     from torchvision.models import VGG19_Weights
 
     return VGG19_Weights.IMAGENET1K_V1.url
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()

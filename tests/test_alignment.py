@@ -8,8 +8,9 @@ import tifffile
 from PIL import Image
 from scipy import ndimage
 
-from orelib import alignment
-from orelib.alignment import ORIENTATIONS, align_folder, find_orientation, measure_shift, needed_trust, overlap
+from orelib import aligned, alignment
+from orelib.aligned import align_folder
+from orelib.alignment import ORIENTATIONS, find_orientation, measure_shift, needed_trust, overlap
 from orelib.pairs import PairError
 from orelib.photographs import read_image
 from orelib.scenes import render_pair
@@ -254,7 +255,7 @@ def test_what_cannot_be_aligned_is_listed_before_anything_is_written(folder, tmp
 
 def test_what_is_not_finished_is_not_there(folder, tmp_path, monkeypatch):
     """Interrupted after the first pair; and killed, as the next call finds it."""
-    whole, written = alignment._write_aligned, []
+    whole, written = aligned._write_aligned, []
 
     def interrupted(*arguments):
         if written:
@@ -262,7 +263,7 @@ def test_what_is_not_finished_is_not_there(folder, tmp_path, monkeypatch):
         written.append(arguments)
         return whole(*arguments)
 
-    monkeypatch.setattr(alignment, "_write_aligned", interrupted)
+    monkeypatch.setattr(aligned, "_write_aligned", interrupted)
     with pytest.raises(OSError, match=r"out cannot be written \(No space left on device\): choose .* Nothing was kept"):
         align_folder(folder, tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine"]
@@ -275,7 +276,7 @@ def test_what_is_not_finished_is_not_there(folder, tmp_path, monkeypatch):
 
 
 def test_only_a_new_or_empty_folder_is_written_to(folder, tmp_path):
-    with pytest.raises(FileExistsError, match="mine is not empty: name a new folder"):
+    with pytest.raises(FileExistsError, match="mine holds the pairs that are to be aligned"):
         align_folder(folder, folder)
     (tmp_path / "empty").mkdir()
     assert len(align_folder(folder, tmp_path / "empty")) == 3
@@ -303,3 +304,22 @@ def test_removed_highlights_do_not_shift(real_core):
     folder = real_core.parent / "polarised"
     for path in sorted((folder / "wet").iterdir())[:2]:
         assert measure_shift(read_image(path), read_image(folder / "dry" / path.name)).length < 0.3
+
+
+def test_what_an_earlier_call_wrote_is_replaced_when_the_new_folder_is_complete(folder, tmp_path, monkeypatch):
+    out = tmp_path / "aligned"
+    first = align_folder(folder, out)
+    (out / "of the earlier one").touch()
+    with monkeypatch.context() as patched:
+        patched.setattr(aligned, "_write_aligned", lambda *arguments: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            align_folder(folder, out, replace_earlier=True)
+    assert (out / "of the earlier one").exists()
+    assert align_folder(folder, out, replace_earlier=True).equals(first)
+    assert not (out / "of the earlier one").exists()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_pairs_are_never_replaced_by_their_own_aligned_copies(folder):
+    with pytest.raises(FileExistsError, match="name another folder"):
+        align_folder(folder, folder, replace_earlier=True)

@@ -474,3 +474,9 @@ def test_there_need_be_no_stdout(wet, model, tmp_path, monkeypatch):
     monkeypatch.setattr("sys.stdout", None)
     main(["restore", str(wet), str(tmp_path / "dry"), "--model", str(model)])
     assert len(list((tmp_path / "dry").iterdir())) == len(list(wet.iterdir()))
+
+
+@pytest.mark.parametrize("shift", ["nan", "-1", "inf"])
+def test_a_shift_that_is_none_is_one_line(good_folder, capsys, shift):
+    assert main(["check", str(good_folder), f"--largest-shift={shift}"]) == 2
+    assert "largest_shift" in capsys.readouterr().err

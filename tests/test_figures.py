@@ -152,3 +152,10 @@ def test_a_contact_sheet_holds_every_photograph_twice(noise, count, panels):
     assert sum(bool(axis.images) for axis in axes) == 2 * count
     wet = {axis.get_title(): axis.images[0].get_array() for axis in axes if axis.get_title()}
     assert all(np.array_equal(wet[name], image) for name, image, _ in photographs)
+
+
+@pytest.mark.parametrize("name", ["a$x^{$b", "$$", "two\nlines", "bytes\udcff", "\x1b[31m"])
+def test_names_of_photographs_are_no_formulas(tmp_path, name):
+    image = np.zeros((20, 30, 3), np.uint8)
+    for figure in (figures.pairs_figure([(name, image, image)]), figures.contact_sheet_figure([(name, image, image)])):
+        figures.save(figure, tmp_path / "figure.png")

@@ -148,7 +148,7 @@ def vgg_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("hub") / "checkpoints" / "vgg19.pth"
     path.parent.mkdir()
     torch.save(state | {"classifier.6.bias": torch.zeros(1000)}, path)
-    return path.rename(path.with_name(f"vgg19-{vgg19._sha256(path)[:8]}.pth"))
+    return path.rename(path.with_name(f"vgg19-{vgg19.file_checksum(path)[:8]}.pth"))
 
 
 def test_perceptual_loss_from_a_path(vgg_file):
@@ -191,7 +191,7 @@ def test_damaged_weights_are_named(few_layers, tmp_path, legacy):
     """The published file is of PyTorch's older format; its name tells damage that no reader would see."""
     torch.save(few_layers, tmp_path / "whole", _use_new_zipfile_serialization=not legacy)
     whole = (tmp_path / "whole").read_bytes()
-    cut, flipped = tmp_path / "cut.pth", tmp_path / f"vgg19-{vgg19._sha256(tmp_path / 'whole')[:8]}.pth"
+    cut, flipped = tmp_path / "cut.pth", tmp_path / f"vgg19-{vgg19.file_checksum(tmp_path / 'whole')[:8]}.pth"
     flipped.write_bytes(whole)
     vgg19.vgg19_features(1, flipped)
     for end in range(0, len(whole) - 40, 61):

@@ -9,8 +9,8 @@ import pytest
 from conftest import ROOT
 
 from orelib.config import shown
-from orelib.evaluation import write_csv
 from orelib.names import composed, csv_cell, is_left_behind, one_name, printable, text_of_cell
+from orelib.tables import write_csv
 
 HARMFUL = [
     "\x1b[31mred\x1b[0m",

@@ -20,7 +20,7 @@ from orelib.config import METHODS, Experiment, Folders
 from orelib.pairs import load_pairs
 from orelib.report import write_report
 from orelib.scenes import render_pair
-from orelib.table3 import read_table3, readable, readable_costs, remarks
+from orelib.table3 import COSTS, readable, readable_costs, remarks
 from orelib.tables import read_table
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -159,7 +159,7 @@ def test_07_refuses_pairs_with_problems_or_aligns_them(tmp_path):
 def test_the_report_holds_it_all_on_one_page(executed, few_pairs):
     folders = Folders("smoke", data_dir=str(few_pairs), results_dir=str(executed))
     text = write_report(folders, load_pairs(folders)).read_text("utf-8")
-    table = read_table3(executed / "smoke" / "table3.csv")
+    table = read_table(executed / "smoke" / "table3.csv").astype(COSTS)
     for cell in (*readable(table).to_numpy().ravel(), *readable_costs(table).to_numpy().ravel()):
         assert html.escape(cell, quote=False) in text
     assert html.escape(remarks(table)) in text

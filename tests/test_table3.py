@@ -16,7 +16,6 @@ from orelib.table3 import (
     build_table3,
     differences,
     main,
-    read_table3,
     readable,
     readable_costs,
     remarks,
@@ -177,9 +176,6 @@ def test_scores_of_an_earlier_version_are_not_mixed_in(folders, tmp_path):
     pd.read_csv(path).drop(columns="seams").to_csv(path, index=False)
     with pytest.raises(ValueError, match="cyclegan-seed0: delete"):
         build_table3(folders)
-    pd.DataFrame({"method": ["pix2pix"], "parameters": [1]}).to_csv(tmp_path / "old.csv", index=False)
-    with pytest.raises(ValueError, match=r"old\.csv was written by an earlier version"):
-        read_table3(tmp_path / "old.csv")
 
 
 def test_the_printed_table(folders, monkeypatch, capsys):
@@ -204,17 +200,32 @@ def test_what_is_left_out_stands_below_the_printed_table(folders, monkeypatch, c
     assert f"{to_markdown(readable(table))}\n\n{remarks(table)}\n\n{CLAIM}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("content", ["", "method,parameters\npix2pix,1\n", "method,psnr\na,1\nb,2,3\n"])
-def test_a_damaged_or_older_table_is_one_error(tmp_path, monkeypatch, capsys, content):
-    (tmp_path / "table3.csv").write_text(content)
-    monkeypatch.setattr("sys.argv", ["table3", str(tmp_path)])
+def printed_error(results, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["table3", str(results)])
     with pytest.raises(SystemExit, match="2"):
         run_command(main)
-    assert "table3.csv" in capsys.readouterr().err.splitlines()[-1]
+    return capsys.readouterr().err
 
 
-def test_printing_before_there_is_a_table_says_what_to_run(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["table3", str(tmp_path)])
-    with pytest.raises(SystemExit):
-        main()
-    assert "05_table3" in capsys.readouterr().err
+@pytest.mark.parametrize("content", ["", "image,psnr\na,1\nb,2,3\n"])
+def test_damaged_scores_are_one_error(folders, monkeypatch, capsys, content):
+    (folders.run("slim", 0) / "metrics.csv").write_text(content)
+    assert "metrics.csv is damaged" in printed_error(folders.results, monkeypatch, capsys)
+
+
+def test_printing_before_anything_is_trained_says_what_to_run(tmp_path, monkeypatch, capsys):
+    assert "03_training" in printed_error(tmp_path / "smoke", monkeypatch, capsys)
+
+
+@pytest.mark.parametrize("name", ["metrics.csv", "baselines.csv"])
+def test_scores_that_are_missing_are_named(folders, name):
+    (folders.run("slim", 0) / name).unlink()
+    with pytest.raises(FileNotFoundError, match=rf"slim-seed0.{name}.*03_training"):
+        build_table3(folders)
+
+
+def test_a_run_whose_scoring_was_interrupted_is_named(folders):
+    path = folders.run("slim", 0) / "provenance.json"
+    path.write_text(path.read_text().replace('"parameters"', '"others"'))
+    with pytest.raises(FileNotFoundError, match=r"slim-seed0.*03_training"):
+        build_table3(folders)

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from orelib.evaluation import write_csv
-from orelib.tables import TableError, dashed, read_table, with_interval
+from orelib.checksums import DamagedFileError
+from orelib.tables import dashed, read_table, with_interval, write_csv
 
 NAMES = ["NA", "N/A", "null", "nan", "None", "inf", "007", "7", "1e3", "1_000", "0x1f", "True", "2024_05_12", " a",
          "a ", "a,b", 'a"b', "a;b", "a\nb", "é", "-"]  # fmt: skip
@@ -39,7 +39,7 @@ def test_numbers_may_be_missing_and_are_never_infinite(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"image,psnr\na,1\nb,2,3\n", b"image\xff\xfe\x00,psnr\n"])
 def test_what_is_no_table_is_named(tmp_path, content):
     (tmp_path / "metrics.csv").write_bytes(content)
-    with pytest.raises(TableError, match=r"metrics\.csv.*delete it"):
+    with pytest.raises(DamagedFileError, match=r"metrics\.csv.*delete it"):
         read_table(tmp_path / "metrics.csv")
     with pytest.raises(FileNotFoundError):
         read_table(tmp_path / "none.csv")

@@ -1,6 +1,7 @@
 """The training loop: what it writes, and that no interruption changes the result."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -16,11 +17,12 @@ from safetensors.torch import load_file
 from orelib import checkpoint
 from orelib.baselines import BASELINES
 from orelib.checkpoint import read_checkpoint
-from orelib.checksums import DamagedFileError
+from orelib.checksums import DamagedFileError, write_json
 from orelib.config import METHODS, Experiment, Folders, SettingsError
 from orelib.evaluation import evaluate, summary
 from orelib.methods import METHOD_CLASSES
-from orelib.provenance import demand_whole, is_whole, read_provenance, write_provenance
+from orelib.model_file import ModelFileError
+from orelib.provenance import demand_whole, is_listed, is_whole, read_provenance, write_provenance
 from orelib.restore import load_restorer
 from orelib.table3 import build_table3
 from orelib.training import TrainingError, read_log, refuse_other_images, train
@@ -186,6 +188,18 @@ def test_a_finished_run_keeps_no_checkpoint(tmp_path, experiment, pairs):
     assert not (run / "checkpoint.pt").exists()
 
 
+def test_a_checkpoint_beside_a_damaged_generator_is_kept(tmp_path, experiment, pairs, monkeypatch):
+    cut, whole = cut_run(tmp_path, experiment, pairs, monkeypatch)
+    content = bytearray((whole / "generator.safetensors").read_bytes())
+    content[-10] ^= 1
+    (cut / "generator.safetensors").write_bytes(content)
+    with pytest.raises(ModelFileError, match=r"generator\.safetensors is damaged"):
+        train(experiment, pairs, cut)
+    assert (cut / "checkpoint.pt").exists()
+    (cut / "generator.safetensors").unlink()
+    assert_same(train(experiment, pairs, cut), whole)
+
+
 def test_a_full_disk_stops_the_run_and_keeps_the_last_checkpoint(tmp_path, experiment, pairs, monkeypatch):
     whole = train(experiment, pairs, tmp_path / "whole")
     saved, save = [], torch.save
@@ -205,8 +219,10 @@ def test_a_full_disk_stops_the_run_and_keeps_the_last_checkpoint(tmp_path, exper
 
 
 def test_results_on_other_images_are_refused_before_anything_is_written(tmp_path, experiment, pairs):
-    folders = Folders("smoke", results_dir=str(tmp_path))
-    train(experiment, pairs, folders.run("improved", 0))
+    folders = Folders("smoke", results_dir=str(tmp_path / "c++"))
+    run = train(experiment, pairs, folders.run("improved", 0))
+    shutil.copytree(run, run.with_name("improved-seed0-old"))  # somebody's copy
+    write_provenance(run.with_name("improved-seed0-old"), data_checksum="of other images")
     refuse_other_images(folders, pairs)
     with pytest.raises(SettingsError, match=r"improved-seed0.*another results_dir"):
         refuse_other_images(folders, replace(pairs, checksum="another"))
@@ -383,6 +399,20 @@ def test_scores_that_lack_images_are_computed_again(tmp_path, experiment, pairs,
     evaluate(run, pairs)
     assert (run / name).read_bytes() == whole
     assert f"{name} is damaged" in capsys.readouterr().out
+
+
+def test_scores_without_what_they_cost_are_computed_again(tmp_path, experiment, pairs):
+    """A kill came between the table and its entry in the provenance."""
+    run = train(experiment, pairs, tmp_path)
+    evaluate(run, pairs)
+    facts = read_provenance(run)
+    whole = (run / "metrics.csv").read_bytes()
+    del facts["files"]["metrics.csv"], facts["parameters"], facts["multiply_adds"]
+    write_json(run / "provenance.json", facts)
+    evaluate(run, pairs)
+    assert (run / "metrics.csv").read_bytes() == whole
+    assert {"parameters", "multiply_adds"} <= set(read_provenance(run))
+    assert is_listed(run / "metrics.csv")
 
 
 def test_a_changed_score_is_found(tmp_path, experiment, pairs):
