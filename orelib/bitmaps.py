@@ -22,6 +22,7 @@ from PIL.PngImagePlugin import PngImageFile, PngInfo, putchunk
 
 from orelib.beside import METRES_AN_INCH, Resolution, finer, join_exif, read_exif, split_exif, usable
 from orelib.stored import Decoded, PhotographError, bytes_a_pixel, demand_memory, demand_plausible, full_range
+from orelib.whole import jpeg_ends
 
 if TYPE_CHECKING:
     from orelib.photographs import Photograph
@@ -66,6 +67,12 @@ def read_bitmap(path: Path) -> Decoded:
         if image.format == "PNG":
             place = file.tell()
             bits = _inspect_png(file)
+            file.seek(place)
+        if image.format == "JPEG":
+            place = file.tell()
+            file.seek(0)
+            if not jpeg_ends(file.read()):
+                raise PhotographError("cannot be read as an image (its end is missing)")
             file.seek(place)
         image.load()  # before EXIF is asked for, which PNG may hold behind the pixels
         orientation, about = _about(image)

@@ -92,6 +92,9 @@ def read_photograph(path: Path) -> Photograph:
     orientation and resolution; that of other formats comes without its preview, and is left out where it cannot be
     decoded.
 
+    JPEG and WebP have no checksums. A copy that ends early is refused, also when zeros or other bytes stand in place of
+    the rest. Bytes that changed amid the pixels go unseen, and so does a size that changed in the header of a JPEG.
+
     Raises
     ------
     FileNotFoundError

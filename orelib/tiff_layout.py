@@ -15,8 +15,10 @@ from PIL.JpegImagePlugin import JpegImageFile
 from tifffile import COMPRESSION, FILLORDER, PHOTOMETRIC, PLANARCONFIG, TIFF, TiffPage
 
 from orelib.stored import PhotographError, demand_plausible
+from orelib.whole import jpeg_ends
 
 _STRIPS, _TILES = (273, 279), (324, 325)  # tags of offsets and byte counts
+_STREAM, _STREAM_LENGTH = 513, 514
 
 # Bytes of pixels that a byte can hold at most; other compressions have no such limit.
 _RATIOS = {
@@ -28,8 +30,10 @@ _CUTTING = (COMPRESSION.LZW, COMPRESSION.LZMA)  # their decoders stop where the 
 
 def demand_whole(page: TiffPage, path: Path) -> None:
     """Raises PhotographError when strips or tiles are missing, or hold other than what the header says."""
+    if page.compression == COMPRESSION.OJPEG and _STREAM in page.tags:
+        _demand_stream(page, path)
     codes = _TILES if page.is_tiled else _STRIPS
-    if codes[0] not in page.tags:  # an old kind of JPEG, which Pillow reads
+    if codes[0] not in page.tags and page.compression == COMPRESSION.OJPEG:
         return
     listed = {page.tags[code].count for code in codes if code in page.tags}
     segments = list(zip(page.dataoffsets, page.databytecounts, strict=False))
@@ -54,6 +58,18 @@ def demand_whole(page: TiffPage, path: Path) -> None:
                 raise PhotographError("cannot be read as an image (its size is damaged, or parts of it are missing)")
 
 
+def _demand_stream(page: TiffPage, path: Path) -> None:
+    """Raises PhotographError when a JPEG of the first kind, which is one stream beside the strips, is cut off."""
+    offset = page.tags.valueof(_STREAM)[0]
+    held = page.tags.valueof(_STREAM_LENGTH, [path.stat().st_size - offset])[0]
+    with open(path, "rb") as file:
+        file.seek(offset)
+        stream = file.read(held)
+    # Of some programs it is the header alone, and the strips hold the scans.
+    if len(stream) < held or (b"\xff\xda" in stream and not jpeg_ends(stream)):
+        raise PhotographError("cannot be read as an image (its end is missing)")
+
+
 def _rows(page: TiffPage, index: int) -> int:
     """Rows of a strip or tile."""
     if page.is_tiled:
@@ -74,7 +90,7 @@ def _bytes_in(page: TiffPage, encoded: bytes, wanted: int, full: int) -> int:
     ``full`` is what a strip holds that is not the last.
     """
     if page.compression == COMPRESSION.JPEG:
-        if not encoded.rstrip(b"\0").endswith(b"\xff\xd9"):  # cut off, which its decoder makes up for
+        if not jpeg_ends(encoded):  # cut off, which its decoder makes up for
             return 0
         width, height = JpegImageFile(io.BytesIO(encoded)).size
         return height * _bytes_of_a_row(page) if width == (page.tilewidth or page.imagewidth) else 0
