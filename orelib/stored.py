@@ -87,7 +87,7 @@ def full_range(samples: np.ndarray, colours: int, depth: int | None = None) -> n
         count as 16 bits.
     depth : bits of a sample as the file states them, 8 to 16; None: it does not. Then 16-bit colours that would come
         out at most a quarter as bright as they can be are refused, because a dark photograph cannot be told from one
-        of 8 to 14 bits. Black is black at any depth.
+        of 8 to 14 bits, and so is alpha of 8 bits. Black is black at any depth.
 
     Raises
     ------
@@ -101,12 +101,16 @@ def full_range(samples: np.ndarray, colours: int, depth: int | None = None) -> n
     if samples.dtype == np.uint8 or depth == 16:
         return samples
     if depth is None:
-        brightest = max(int(samples[..., channel].max()) for channel in range(colours))
-        if 0 < brightest < UNSCALED:
-            raise PhotographError(
-                f"its 16-bit values end at {brightest}, and it does not state how many bits they have; "
-                "scale them to the full range, 0 to 65535"
-            )
+        largest = [int(samples[..., channel].max()) for channel in range(samples.shape[2])]
+        for which, end, limit in (
+            ("its 16-bit values", max(largest[:colours]), UNSCALED),
+            ("the 16-bit values of its alpha", max(largest[colours:], default=0), 256),
+        ):
+            if 0 < end < limit:
+                raise PhotographError(
+                    f"{which} end at {end}, and it does not state how many bits they have; scale them to the full "
+                    "range, 0 to 65535, or state 16 bits: sBIT in a PNG, MaxSampleValue 65535 in a TIFF"
+                )
         return samples
     largest = 2**depth - 1
     for rows in bands(samples):

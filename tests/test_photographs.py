@@ -171,6 +171,19 @@ def test_raw_camera_values_in_16_bits_are_refused(tmp_path, name, largest, read)
         read(tmp_path / name)
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_opaque_alpha_of_8_bits_in_16_does_not_make_a_picture_black(tmp_path, noise, name):
+    pixels, alpha = values(noise, 16, 16, 16, 3), np.full((16, 16), 255, np.uint16)
+    if name == "a.png":
+        (tmp_path / name).write_bytes(imagecodecs.png_encode(np.dstack([pixels, alpha])))
+    else:
+        tifffile.imwrite(tmp_path / name, np.dstack([pixels, alpha]), photometric="rgb", extrasamples=["unassalpha"])
+    with pytest.raises(PhotographError, match="values of its alpha end at 255"):
+        read_photograph(tmp_path / name)
+    write_photograph(tmp_path / name, Photograph(pixels, alpha))  # states its depth
+    assert np.array_equal(read_photograph(tmp_path / name).alpha, alpha)
+
+
 @pytest.mark.parametrize("value", [0, 1, 1000])
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_a_dark_photograph_that_states_its_depth_is_dark(tmp_path, suffix, value):
