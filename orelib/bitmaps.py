@@ -22,7 +22,7 @@ from PIL.PngImagePlugin import PngImageFile, PngInfo, putchunk
 
 from orelib.beside import METRES_AN_INCH, Resolution, finer, join_exif, read_exif, split_exif, usable
 from orelib.stored import Decoded, PhotographError, bytes_a_pixel, demand_memory, demand_plausible, full_range
-from orelib.whole import jpeg_ends
+from orelib.whole import bmp_holds_more, ends_in_zeros, jpeg_ends
 
 if TYPE_CHECKING:
     from orelib.photographs import Photograph
@@ -47,7 +47,7 @@ def read_bitmap(path: Path) -> Decoded:
     """
     size = path.stat().st_size
     with open(path, "rb") as file:
-        head = file.read(34)
+        head = file.read(138)
         file.seek(0)
         if head[:4] == RIFF and head[8:12] == b"WEBP":
             return _read_webp(file, size)
@@ -61,6 +61,10 @@ def read_bitmap(path: Path) -> Decoded:
             )
         deep = image.format == "PNG" and head[24] == 16
         demand_plausible(*image.size, *_wanted_and_held(image, head, size))
+        if image.format == "BMP" and not _is_packed(head) and bmp_holds_more(head, size, *image.size):
+            raise PhotographError(
+                "its header claims {} x {} px, less than the file holds: it is damaged".format(*image.size)
+            )
         needed = bytes_a_pixel(16 if deep else 8, image.has_transparency_data)
         demand_memory(*image.size, max(needed, _PROGRESSIVE) if "progressive" in image.info else needed)
         bits = None
@@ -107,9 +111,14 @@ def _wanted_and_held(image: Image.Image, head: bytes, size: int) -> tuple[int, i
         return (math.ceil(width * bits / 8) + 1) * height, size * _DEFLATE
     if image.format == "BMP":
         old = head[14] == 12  # the header of OS/2 is shorter
-        bits, packed = int.from_bytes(head[24:26] if old else head[28:30], "little"), not old and head[30] in (1, 2)
-        return (width * height * 3, size * _RUNS) if packed else (width * height * bits // 8, size)
+        bits = int.from_bytes(head[24:26] if old else head[28:30], "little")
+        return (width * height * 3, size * _RUNS) if _is_packed(head) else (width * height * bits // 8, size)
     return width * height * 3, size * _JPEG
+
+
+def _is_packed(head: bytes) -> bool:
+    """Whether a BMP is compressed by runs; the header of OS/2 knows no compression."""
+    return head[14] != 12 and head[30] in (1, 2)
 
 
 def _about(image: Image.Image) -> tuple[int, dict]:
@@ -160,36 +169,47 @@ def _inspect_png(file: BinaryIO) -> int | None:
 
 
 def _read_webp(file: BinaryIO, size: int) -> Decoded:
-    chunks = dict(reversed(list(_riff_chunks(file, size))))  # the first of each kind
-    extended = chunks.get(b"VP8X", b"")
+    chunks = {name: (content, end) for name, content, end in reversed(list(_riff_chunks(file, size)))}  # the first each
+    contents = {name: content for name, (content, _) in chunks.items()}
+    extended = contents.get(b"VP8X", b"")
     if extended:
         width, height = (int.from_bytes(extended[at : at + 3], "little") + 1 for at in (4, 7))
-    elif lossless := chunks.get(b"VP8L"):
+    elif lossless := contents.get(b"VP8L"):
         bits = int.from_bytes(lossless[1:5], "little")
         width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     else:
-        width, height = (int.from_bytes(chunks.get(b"VP8 ", b"")[at : at + 2], "little") & 0x3FFF for at in (6, 8))
+        width, height = (int.from_bytes(contents.get(b"VP8 ", b"")[at : at + 2], "little") & 0x3FFF for at in (6, 8))
     demand_plausible(width, height, width * height * 4, size * _WEBP)
     demand_memory(width, height, _WEBP_MEMORY)
     file.seek(0)
-    samples = imagecodecs.webp_decode(file.read())
-    orientation, resolution, exif = split_exif(lambda: read_exif(chunks.get(b"EXIF", b"")))
-    about = {"exif": exif, "icc_profile": chunks.get(b"ICCP"), "resolution": resolution}
+    encoded = file.read()
+    remarks = []
+    for name in (b"VP8 ", b"VP8L"):
+        if name in chunks and ends_in_zeros(encoded[: chunks[name][1]], width, height):
+            if name == b"VP8 ":
+                raise PhotographError("cannot be read as an image (its end is missing)")
+            remarks.append("it ends in zeros: look whether it was copied whole, unless its lower part is even")
+    samples = imagecodecs.webp_decode(encoded)
+    orientation, resolution, exif = split_exif(lambda: read_exif(contents.get(b"EXIF", b"")))
     if extended[:1] and extended[0] & 2:
-        about["remarks"] = ("of its animation only the first frame is read",)
+        remarks.append("of its animation only the first frame is read")
+    about = {"exif": exif, "icc_profile": contents.get(b"ICCP"), "resolution": resolution, "remarks": tuple(remarks)}
     return Decoded(samples, orientation, about)
 
 
-def _riff_chunks(file: BinaryIO, size: int) -> Iterator[tuple[bytes, bytes]]:
-    """Names and contents of the chunks of a WebP; of pixels their first bytes."""
-    at = 12
+def _riff_chunks(file: BinaryIO, size: int) -> Iterator[tuple[bytes, bytes, int]]:
+    """Names, contents and ends of the chunks of a WebP; of pixels their first bytes."""
+    file.seek(4)
+    stated = int.from_bytes(file.read(4), "little")
+    at, size = 12, min(size, 8 + stated + stated % 2)  # what stands behind is no part of it
     while at + 8 <= size:
         file.seek(at)
         name, length = file.read(4), int.from_bytes(file.read(4), "little")
-        if at + 8 + length > size:
+        end = at + 8 + length
+        if end > size:
             raise PhotographError("cannot be read as an image (its end is missing)")
-        yield name, file.read(16 if name in (b"VP8 ", b"VP8L", b"ALPH", b"ANMF") else length)
-        at += 8 + length + length % 2
+        yield name, file.read(16 if name in (b"VP8 ", b"VP8L", b"ALPH", b"ANMF") else length), end
+        at = end + length % 2
 
 
 # ---- writing -----------------------------------------------------------------------------------------------------

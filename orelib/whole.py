@@ -24,3 +24,23 @@ def jpeg_ends(encoded: bytes) -> bool:
         scans += code == _SCAN
         at += int.from_bytes(encoded[at : at + 2], "big")
     return False
+
+
+def ends_in_zeros(encoded: bytes, width: int, height: int) -> bool:
+    """Whether the pixels of a WebP end in more zeros than an even picture of that size does, about 1 in 10,000 px."""
+    return not encoded[-max(512, width * height // 4000) :].strip(b"\0")
+
+
+def bmp_holds_more(head: bytes, size: int, width: int, height: int) -> bool:
+    """Whether an uncompressed BMP holds a row of pixels at least that its header does not claim.
+
+    ``head`` is the first 138 bytes of its ``size``. What stands behind the size that the header states, or behind the
+    beginning of a colour profile, is no pixels.
+    """
+    stated, start, header = (int.from_bytes(head[at : at + 4], "little") for at in (2, 10, 14))
+    bits = int.from_bytes(head[24:26] if header == 12 else head[28:30], "little")
+    row = (width * bits + 31) // 32 * 4
+    pixels_end = start + row * height
+    profile = 14 + int.from_bytes(head[126:130], "little") if header >= 124 and any(head[130:134]) else 0
+    explained = [end for end in (stated, profile) if pixels_end <= end < size]
+    return min([size, *explained]) - pixels_end >= row

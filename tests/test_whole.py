@@ -128,3 +128,92 @@ def test_a_strip_of_jpeg_that_goes_over_into_another_is_refused(tmp_path, pictur
     (tmp_path / "a.tif").write_bytes(content)
     with pytest.raises(PhotographError, match="cannot be read as an image"):
         read_photograph(tmp_path / "a.tif")
+
+
+# ---- WebP --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_a_webp_that_ends_in_zeros_is_refused(tmp_path, noise, share):
+    whole = encoded(noise.integers(0, 256, (160, 160, 3)).astype(np.uint8), "WEBP", quality=95)
+    there = round(len(whole) * share)
+    for content in (whole[:there] + bytes(len(whole) - there), whole[:there] + bytes(len(whole) - there + 999)):
+        (tmp_path / "a.webp").write_bytes(content)
+        with pytest.raises(PhotographError, match=r"a\.webp: cannot be read as an image \(its end is missing\)"):
+            read_photograph(tmp_path / "a.webp")
+
+
+def test_a_lossless_webp_that_ends_in_zeros_is_remarked(tmp_path, noise):
+    """An even picture may end so, in the fastest way to encode it; no other does."""
+    picture = noise.integers(0, 256, (160, 160, 3)).astype(np.uint8)
+    whole = encoded(picture, "WEBP", lossless=True)
+    (tmp_path / "a.webp").write_bytes(whole[:-2000] + bytes(2000))
+    assert "ends in zeros" in read_photograph(tmp_path / "a.webp").remarks[0]
+    (tmp_path / "a.webp").write_bytes(whole)
+    assert not read_photograph(tmp_path / "a.webp").remarks
+    picture[20:] = 0
+    for method in (0, 4):
+        (tmp_path / "a.webp").write_bytes(encoded(picture, "WEBP", lossless=True, method=method))
+        assert np.array_equal(read_photograph(tmp_path / "a.webp").pixels, picture)
+
+
+@pytest.mark.parametrize("top", [0, 100])
+def test_even_webps_are_read(tmp_path, noise, top):
+    """The larger they are, the more zeros they end in."""
+    picture = np.zeros((1600, 2400, 3), np.uint8)
+    picture[:top] = noise.integers(0, 256, (top, 2400, 3))
+    (tmp_path / "a.webp").write_bytes(encoded(picture, "WEBP", quality=80, method=2))
+    assert read_photograph(tmp_path / "a.webp").pixels.shape == picture.shape
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+@pytest.mark.parametrize("behind", [b"\0", b"junkjunkjunk", b"junkjunk\xff\xff\xff\xff", bytes(5000)])
+def test_bytes_behind_a_webp_are_passed_over(tmp_path, picture, lossless, behind):
+    whole = encoded(picture, "WEBP", lossless=lossless)
+    (tmp_path / "a.webp").write_bytes(whole)
+    expected = read_photograph(tmp_path / "a.webp").pixels
+    (tmp_path / "a.webp").write_bytes(whole + behind)
+    photograph = read_photograph(tmp_path / "a.webp")
+    assert np.array_equal(photograph.pixels, expected)
+    assert not photograph.remarks
+
+
+# ---- BMP ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "1", "RGBA"])
+@pytest.mark.parametrize(("at", "lengths"), [(18, (40, 70)), (22, (32, 63, -40))])
+def test_a_bmp_of_a_size_that_is_too_small_is_refused(tmp_path, picture, mode, at, lengths):
+    whole = encoded(np.asarray(Image.fromarray(picture).convert(mode)), "BMP")
+    for length in lengths:
+        damaged = bytearray(whole)
+        struct.pack_into("<i", damaged, at, length)
+        for stated in (len(whole), 0):
+            struct.pack_into("<I", damaged, 2, stated)
+            (tmp_path / "a.bmp").write_bytes(damaged)
+            if mode == "1" and length in (70, 63):  # by less than a row, as rows are filled to 4 bytes
+                continue
+            with pytest.raises(PhotographError, match=r"a\.bmp: its header claims .* less than the file holds"):
+                read_photograph(tmp_path / "a.bmp")
+
+
+def test_bmps_with_more_than_pixels_are_read(tmp_path, picture):
+    whole = encoded(picture, "BMP")
+    pixels = whole[54:]
+    profile = bytes(3000)
+    head = struct.pack("<IiiHHIIiiII", 124, 80, 64, 1, 24, 0, len(pixels), 0, 0, 0, 0).ljust(112, b"\0")
+    head = head[:56] + b"DEBM" + head[60:] + struct.pack("<III", 124 + len(pixels), len(profile), 0)
+    total = 14 + 124 + len(pixels) + len(profile)
+    fifth = b"BM" + struct.pack("<IHHI", total, 0, 0, 138) + head + pixels + profile
+    odd = {
+        "as it is": whole,
+        "no size stated": whole[:2] + bytes(4) + whole[6:],
+        "two bytes more": whole[:2] + struct.pack("<I", len(whole) + 2) + whole[6:] + bytes(2),
+        "bytes behind": whole + bytes(1000),
+        "less than a row behind": whole[:2] + bytes(4) + whole[6:] + bytes(200),
+        "from the top": whole[:22] + struct.pack("<i", -64) + whole[26:54] + picture[:, :, ::-1].tobytes(),
+        "a profile behind": fifth,
+    }
+    for name, content in odd.items():
+        (tmp_path / "a.bmp").write_bytes(content)
+        assert np.array_equal(read_photograph(tmp_path / "a.bmp").pixels, picture), name
