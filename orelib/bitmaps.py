@@ -1,13 +1,10 @@
-"""PNG, JPEG, BMP and WebP: decoded and written.
+"""JPEG, BMP and WebP: decoded and written.
 
-Pillow does most of it. It would read PNG of 16 bits a channel as 8 without a word, and takes 23 bytes a pixel for WebP:
-imagecodecs decodes these two.
+Pillow does most of it. It takes 23 bytes a pixel for WebP, which imagecodecs decodes.
 """
 
 from __future__ import annotations
 
-import math
-import zlib
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -18,30 +15,27 @@ import numpy as np
 from PIL import Image
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile, PngInfo, putchunk
 
-from orelib.beside import METRES_AN_INCH, Resolution, finer, join_exif, read_exif, split_exif, usable
-from orelib.stored import Decoded, PhotographError, bytes_a_pixel, demand_memory, demand_plausible, full_range
+from orelib.beside import Resolution, finer, from_metres, join_exif, read_exif, split_exif, usable
+from orelib.stored import Decoded, PhotographError, bytes_a_pixel, demand_memory, demand_plausible
 from orelib.whole import bmp_holds_more, ends_in_zeros, jpeg_ends
 
 if TYPE_CHECKING:
     from orelib.photographs import Photograph
 
-PNG, JPEG, BMP, RIFF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"RIFF"
+JPEG, BMP, RIFF = b"\xff\xd8\xff", b"BM", b"RIFF"
 # The classes rather than Image.open, which refuses all above a number of pixels that is set for the whole process.
-_CLASSES = {PNG: PngImageFile, JPEG: JpegImageFile, BMP: BmpImageFile}
+_CLASSES = {JPEG: JpegImageFile, BMP: BmpImageFile}
 
-# Bytes of pixels that a byte of the file can hold: deflate repeats 258 bytes by 2 bits. In JPEG a block takes a bit at
-# least, in colours of a sixteenth of the samples 1.125 bits. In WebP a copy of 4096 pixels takes 3 bits; only an image
-# of one colour takes none. BMP repeats 255 pixels by 2 bytes.
-_DEFLATE, _JPEG, _WEBP, _RUNS = 1032, 1536, 4 * 32_768, 3 * 128
-_PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by its type of colour
-_LIBPNG = 1_000_000  # px a side that libpng reads and writes at most
+# Bytes of pixels that a byte of the file can hold. In JPEG a block takes a bit at least, in colours of a sixteenth of
+# the samples 1.125 bits. In WebP a copy of 4096 pixels takes 3 bits; only an image of one colour takes none. BMP
+# repeats 255 pixels by 2 bytes.
+_JPEG, _WEBP, _RUNS = 1536, 4 * 32_768, 3 * 128
 _WEBP_MEMORY, _PROGRESSIVE = 24, 11  # bytes a pixel that WebP takes to be written, a progressive JPEG to be read
 
 
 def read_bitmap(path: Path) -> Decoded:
-    """Decodes a PNG, JPEG, BMP or WebP.
+    """Decodes a JPEG, BMP or WebP.
 
     Raises PhotographError for another file, and almost anything for a damaged one.
     """
@@ -59,34 +53,24 @@ def read_bitmap(path: Path) -> Decoded:
             raise PhotographError(
                 "cannot be read as an image (whatever its name, it is no PNG, JPEG, TIFF, BMP or WebP)"
             )
-        deep = image.format == "PNG" and head[24] == 16
         demand_plausible(*image.size, *_wanted_and_held(image, head, size))
         if image.format == "BMP" and not _is_packed(head) and bmp_holds_more(head, size, *image.size):
-            raise PhotographError(
-                "its header claims {} x {} px, less than the file holds: it is damaged".format(*image.size)
-            )
-        needed = bytes_a_pixel(16 if deep else 8, image.has_transparency_data)
+            claimed = "{} x {} px".format(*image.size)
+            raise PhotographError(f"its header claims {claimed}, less than the file holds: it is damaged")
+        needed = bytes_a_pixel(8, image.has_transparency_data)
         demand_memory(*image.size, max(needed, _PROGRESSIVE) if "progressive" in image.info else needed)
-        bits = None
-        if image.format == "PNG":
-            place = file.tell()
-            bits = _inspect_png(file)
-            file.seek(place)
         if image.format == "JPEG":
-            place = file.tell()
-            file.seek(0)
-            if not jpeg_ends(file.read()):
-                raise PhotographError("cannot be read as an image (its end is missing)")
-            file.seek(place)
-        image.load()  # before EXIF is asked for, which PNG may hold behind the pixels
-        orientation, about = _about(image)
-        if not deep:
-            return Decoded(samples_of(image), orientation, about)
-        del image
-        file.seek(0)
-        samples = imagecodecs.png_decode(file.read())
-    samples = samples.reshape(*samples.shape[:2], -1)
-    return Decoded(full_range(samples, 3 if samples.shape[2] > 2 else 1, bits), orientation, about)
+            _demand_whole_jpeg(file)
+        image.load()
+        return Decoded(samples_of(image), *_about(image))
+
+
+def _demand_whole_jpeg(file: BinaryIO) -> None:
+    place = file.tell()
+    file.seek(0)
+    if not jpeg_ends(file.read()):
+        raise PhotographError("cannot be read as an image (its end is missing)")
+    file.seek(place)
 
 
 def samples_of(image: Image.Image) -> np.ndarray:
@@ -106,9 +90,6 @@ def samples_of(image: Image.Image) -> np.ndarray:
 def _wanted_and_held(image: Image.Image, head: bytes, size: int) -> tuple[int, int]:
     """Bytes that the pixels take before they are compressed, and bytes that a file of this size can hold."""
     width, height = image.size
-    if image.format == "PNG":
-        bits = head[24] * _PNG_CHANNELS[head[25]]
-        return (math.ceil(width * bits / 8) + 1) * height, size * _DEFLATE
     if image.format == "BMP":
         old = head[14] == 12  # the header of OS/2 is shorter
         bits = int.from_bytes(head[24:26] if old else head[28:30], "little")
@@ -124,13 +105,8 @@ def _is_packed(head: bytes) -> bool:
 def _about(image: Image.Image) -> tuple[int, dict]:
     """The orientation, and what is kept beside the pixels."""
     orientation, in_exif, exif = split_exif(image.getexif)
-    about = {"exif": exif, "icc_profile": image.info.get("icc_profile")}
-    about["resolution"] = finer(_stated_resolution(image), in_exif)
-    if image.format == "PNG":
-        about |= {"gamma": image.info.get("gamma") or None, "chromaticities": image.info.get("chromaticity")}
-    if getattr(image, "n_frames", 1) > 1:
-        about["remarks"] = (f"of its {image.n_frames} frames only the first is read",)
-    return orientation, about
+    resolution = finer(_stated_resolution(image), in_exif)
+    return orientation, {"exif": exif, "icc_profile": image.info.get("icc_profile"), "resolution": resolution}
 
 
 def _stated_resolution(image: Image.Image) -> Resolution | None:
@@ -138,31 +114,7 @@ def _stated_resolution(image: Image.Image) -> Resolution | None:
     if image.format == "JPEG":
         unit = {1: 1.0, 2: 2.54}.get(image.info.get("jfif_unit"), 0.0)
         return usable(*(value * unit for value in image.info.get("jfif_density", (0, 0))))
-    if "dpi" not in image.info:
-        return None
-    # PNG and BMP state whole px per metre, which Pillow's rounded factors obscure.
-    return usable(*(round(value / METRES_AN_INCH) * METRES_AN_INCH for value in image.info["dpi"]))
-
-
-def _inspect_png(file: BinaryIO) -> int | None:
-    """16 when the chunk sBIT of a PNG says that all of 16 bits matter; None otherwise.
-
-    Raises PhotographError when the checksum of a chunk of pixels is wrong, at which Pillow does not look.
-    """
-    bits = None
-    file.seek(len(PNG))
-    while len(start := file.read(8)) == 8:
-        left, name = int.from_bytes(start[:4], "big"), start[4:]
-        checksum = zlib.crc32(name)
-        while left and (part := file.read(min(left, 2**20))):
-            checksum, left = zlib.crc32(part, checksum), left - len(part)
-            bits = 16 if name == b"sBIT" and set(part) == {16} else bits
-        matches = checksum.to_bytes(4, "big") == file.read(4)
-        if not matches and name in (b"IHDR", b"PLTE", b"tRNS", b"IDAT"):
-            raise PhotographError("cannot be read as an image (its checksums do not match)")
-        if name == b"IEND":
-            break
-    return bits
+    return from_metres(image.info["dpi"]) if "dpi" in image.info else None
 
 
 # ---- WebP --------------------------------------------------------------------------------------------------------
@@ -213,49 +165,6 @@ def _riff_chunks(file: BinaryIO, size: int) -> Iterator[tuple[bytes, bytes, int]
 
 
 # ---- writing -----------------------------------------------------------------------------------------------------
-
-
-def write_png(path: Path, samples: np.ndarray, photograph: Photograph) -> None:
-    """Writes samples (H, W, 3 or 4) of 8 or 16 bits as PNG, with all that the photograph has beside its pixels."""
-    exif = photograph.exif and join_exif(photograph.exif, photograph.resolution)
-    chunks = list(_colour_chunks(photograph))
-    if samples.dtype == np.uint16:
-        chunks.append((b"sBIT", bytes([16] * samples.shape[2])))  # so that a dark one is not taken for unscaled values
-        _write_deep_png(path, samples, chunks, photograph, exif)
-        return
-    info = PngInfo()
-    for name, content in chunks:
-        info.add(name, content)
-    beside = {"icc_profile": photograph.icc_profile, "exif": exif, "dpi": photograph.resolution}
-    Image.fromarray(samples).save(path, pnginfo=info, **{name: value for name, value in beside.items() if value})
-
-
-def _colour_chunks(photograph: Photograph) -> Iterator[tuple[bytes, bytes]]:
-    for name, values in ((b"cHRM", photograph.chromaticities), (b"gAMA", photograph.gamma and (photograph.gamma,))):
-        if values:
-            yield name, b"".join(round(value * 100_000).to_bytes(4, "big") for value in values)
-
-
-def _write_deep_png(path: Path, samples: np.ndarray, chunks: list, photograph: Photograph, exif: bytes | None) -> None:
-    """A 16-bit PNG. imagecodecs writes pixels alone, so all other chunks are put behind the header."""
-    if max(samples.shape) > _LIBPNG:
-        raise ValueError(f"a 16-bit PNG has at most {_LIBPNG:,} px a side; save it as TIFF")
-    if photograph.icc_profile is not None:
-        chunks.append((b"iCCP", b"ICC profile\0\0" + zlib.compress(photograph.icc_profile)))
-    if photograph.resolution:
-        sides = (round(value / METRES_AN_INCH).to_bytes(4, "big") for value in photograph.resolution)
-        chunks.append((b"pHYs", b"".join(sides) + b"\1"))
-    if exif is not None:
-        chunks.append((b"eXIf", exif.removeprefix(b"Exif\0\0")))
-    # Into memory that is large enough at once, because imagecodecs lets it grow by copies.
-    room = samples.nbytes + samples.nbytes // 128 + len(samples) + 2**16
-    encoded = memoryview(imagecodecs.png_encode(samples, out=np.empty(room, np.uint8)))
-    header = 8 + 25  # signature and IHDR
-    with open(path, "wb") as file:
-        file.write(encoded[:header])
-        for name, content in chunks:
-            putchunk(file, name, content)
-        file.write(encoded[header:])
 
 
 def write_lossy(path: Path, samples: np.ndarray, photograph: Photograph) -> None:

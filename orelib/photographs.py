@@ -1,7 +1,7 @@
 """Photographs as files: read and written without loss, at 8 or 16 bits a channel.
 
-:mod:`orelib.tiff` and :mod:`orelib.bitmaps` decode and write the formats, :mod:`orelib.stored` says what a file has to
-be before they do.
+:mod:`orelib.tiff`, :mod:`orelib.png` and :mod:`orelib.bitmaps` decode and write the formats; :mod:`orelib.stored` and
+:mod:`orelib.whole` say what a file has to be before they do.
 
 What is kept beside the pixels depends on the format. ICC profile: all but BMP. EXIF: PNG, JPEG and WebP. Resolution:
 all, in WebP as part of its EXIF. Gamma and chromaticities, where no profile says more: PNG, and TIFF the latter. PNG,
@@ -21,9 +21,10 @@ import numpy as np
 from PIL import ImageCms
 
 from orelib.beside import Resolution
-from orelib.bitmaps import read_bitmap, write_lossy, write_png
+from orelib.bitmaps import read_bitmap, write_lossy
 from orelib.config import shown
 from orelib.files import appearing
+from orelib.png import PNG, read_png, write_png
 from orelib.stored import Decoded, PhotographError, PhotographUnavailable, bands
 from orelib.tiff import SIGNATURES, read_tiff, write_tiff
 
@@ -129,8 +130,10 @@ def read_photograph(path: Path) -> Photograph:
 
 def _decode(path: Path) -> Decoded:
     with open(path, "rb") as file:
-        head = file.read(4)
-    return read_tiff(path) if head in SIGNATURES else read_bitmap(path)
+        head = file.read(len(PNG))
+    if head == PNG:
+        return read_png(path)
+    return read_tiff(path) if head[:4] in SIGNATURES else read_bitmap(path)
 
 
 def _is_passing(error: Exception) -> bool:

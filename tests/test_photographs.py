@@ -420,11 +420,11 @@ def test_frames_that_are_left_out_are_remarked(tmp_path, noise):
 def test_errors_of_the_moment_are_told_from_those_of_the_content(tmp_path, monkeypatch):
     write_photograph(tmp_path / "a.png", Photograph(np.zeros((16, 16, 3), np.uint8)))
     for error in (PermissionError(errno.EACCES, "denied"), OSError(errno.EIO, "I/O error"), MemoryError()):
-        monkeypatch.setattr(photographs, "read_bitmap", lambda path, error=error: (_ for _ in ()).throw(error))
+        monkeypatch.setattr(photographs, "read_png", lambda path, error=error: (_ for _ in ()).throw(error))
         with pytest.raises(PhotographUnavailable, match=r"a\.png: cannot be read"):
             read_photograph(tmp_path / "a.png")
     for error in (OSError("image file is truncated"), OSError(errno.EINVAL, "invalid seek"), KeyError("IHDR")):
-        monkeypatch.setattr(photographs, "read_bitmap", lambda path, error=error: (_ for _ in ()).throw(error))
+        monkeypatch.setattr(photographs, "read_png", lambda path, error=error: (_ for _ in ()).throw(error))
         with pytest.raises(PhotographError) as caught:
             read_photograph(tmp_path / "a.png")
         assert not isinstance(caught.value, PhotographUnavailable)
