@@ -17,7 +17,7 @@ from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from orelib.beside import Resolution, finer, from_metres, join_exif, read_exif, split_exif, usable
-from orelib.stored import Decoded, PhotographError, bytes_a_pixel, demand_memory, demand_plausible
+from orelib.stored import Decoded, PhotographError, bytes_a_pixel, demand_plausible, room_for
 from orelib.whole import bmp_holds_more, ends_in_zeros, jpeg_ends
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _CLASSES = {JPEG: JpegImageFile, BMP: BmpImageFile}
 # the samples 1.125 bits. In WebP a copy of 4096 pixels takes 3 bits; only an image of one colour takes none. BMP
 # repeats 255 pixels by 2 bytes.
 _JPEG, _WEBP, _RUNS = 1536, 4 * 32_768, 3 * 128
+_SEGMENT = 65_533  # bytes of EXIF that a JPEG holds
 _WEBP_MEMORY, _PROGRESSIVE = 24, 11  # bytes a pixel that WebP takes to be written, a progressive JPEG to be read
 
 
@@ -58,11 +59,11 @@ def read_bitmap(path: Path) -> Decoded:
             claimed = "{} x {} px".format(*image.size)
             raise PhotographError(f"its header claims {claimed}, less than the file holds: it is damaged")
         needed = bytes_a_pixel(8, image.has_transparency_data)
-        demand_memory(*image.size, max(needed, _PROGRESSIVE) if "progressive" in image.info else needed)
-        if image.format == "JPEG":
-            _demand_whole_jpeg(file)
-        image.load()
-        return Decoded(samples_of(image), *_about(image))
+        with room_for(*image.size, max(needed, _PROGRESSIVE) if "progressive" in image.info else needed):
+            if image.format == "JPEG":
+                _demand_whole_jpeg(file)
+            image.load()
+            return Decoded(samples_of(image), *_about(image))
 
 
 def _demand_whole_jpeg(file: BinaryIO) -> None:
@@ -132,16 +133,16 @@ def _read_webp(file: BinaryIO, size: int) -> Decoded:
     else:
         width, height = (int.from_bytes(contents.get(b"VP8 ", b"")[at : at + 2], "little") & 0x3FFF for at in (6, 8))
     demand_plausible(width, height, width * height * 4, size * _WEBP)
-    demand_memory(width, height, _WEBP_MEMORY)
-    file.seek(0)
-    encoded = file.read()
     remarks = []
-    for name in (b"VP8 ", b"VP8L"):
-        if name in chunks and ends_in_zeros(encoded[: chunks[name][1]], width, height):
-            if name == b"VP8 ":
-                raise PhotographError("cannot be read as an image (its end is missing)")
-            remarks.append("it ends in zeros: look whether it was copied whole, unless its lower part is even")
-    samples = imagecodecs.webp_decode(encoded)
+    with room_for(width, height, _WEBP_MEMORY):
+        file.seek(0)
+        encoded = file.read()
+        for name in (b"VP8 ", b"VP8L"):
+            if name in chunks and ends_in_zeros(encoded[: chunks[name][1]], width, height):
+                if name == b"VP8 ":
+                    raise PhotographError("cannot be read as an image (its end is missing)")
+                remarks.append("it ends in zeros: look whether it was copied whole, unless its lower part is even")
+        samples = imagecodecs.webp_decode(encoded)
     orientation, resolution, exif = split_exif(lambda: read_exif(contents.get(b"EXIF", b"")))
     if extended[:1] and extended[0] & 2:
         remarks.append("of its animation only the first frame is read")
@@ -167,18 +168,23 @@ def _riff_chunks(file: BinaryIO, size: int) -> Iterator[tuple[bytes, bytes, int]
 # ---- writing -----------------------------------------------------------------------------------------------------
 
 
-def write_lossy(path: Path, samples: np.ndarray, photograph: Photograph) -> None:
-    """Writes 8-bit samples as JPEG, WebP or BMP, with what the format holds beside its pixels.
+def write_lossy(path: Path, samples: np.ndarray, photograph: Photograph) -> tuple[str, ...]:
+    """Writes 8-bit samples as JPEG, WebP or BMP, with what the format holds beside its pixels; returns remarks.
 
     JPEG states whole px per inch, so EXIF states the resolution, too; WebP has no other place for it.
     """
-    beside = {"icc_profile": photograph.icc_profile, "exif": join_exif(photograph.exif, photograph.resolution)}
-    beside = {name: value for name, value in beside.items() if value}
+    suffix, exif, remarks = path.suffix.lower(), join_exif(photograph.exif, photograph.resolution), ()
+    if suffix in (".jpg", ".jpeg") and len(exif or b"") > _SEGMENT:
+        exif = photograph.exif
+        if len(exif or b"") > _SEGMENT:
+            exif, remarks = None, ("its EXIF is left out, which is too long for a JPEG",)
+    beside = {name: value for name, value in (("icc_profile", photograph.icc_profile), ("exif", exif)) if value}
     dpi = photograph.resolution or (0, 0)  # Pillow would state 96 dpi in a BMP
-    if path.suffix.lower() != ".bmp" and not 0.5 <= min(dpi) <= max(dpi) <= 65535:
+    if suffix != ".bmp" and not 0.5 <= min(dpi) <= max(dpi) <= 65535:
         dpi = (0, 0)  # what JPEG cannot state, EXIF does
     # Into memory first, because Pillow does not notice a disk that fills up within the last block of a file. Its
     # writers pass over options of others. WebP's exact keeps the colours below transparent parts.
-    encoded, format = BytesIO(), Image.registered_extensions()[path.suffix.lower()]
+    encoded, format = BytesIO(), Image.registered_extensions()[suffix]
     Image.fromarray(samples).save(encoded, format, quality=95, subsampling=0, exact=True, dpi=dpi, **beside)
     path.write_bytes(encoded.getbuffer())
+    return remarks

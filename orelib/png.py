@@ -23,7 +23,7 @@ from PIL.PngImagePlugin import PngImageFile, PngInfo, putchunk
 
 from orelib.beside import METRES_AN_INCH, finer, from_metres, join_exif, split_exif
 from orelib.bitmaps import samples_of
-from orelib.stored import Decoded, PhotographError, bytes_a_pixel, demand_memory, demand_plausible, full_range
+from orelib.stored import Decoded, PhotographError, bytes_a_pixel, demand_plausible, full_range, room_for
 
 if TYPE_CHECKING:
     from orelib.photographs import Photograph
@@ -54,29 +54,33 @@ def read_png(path: Path) -> Decoded:
         wanted = (math.ceil(width * head[24] * _CHANNELS[head[25]] / 8) + 1) * height
         demand_plausible(width, height, wanted, size * _DEFLATE)
         deep = head[24] == 16
-        demand_memory(width, height, bytes_a_pixel(16 if deep else 8, image.has_transparency_data))
-        image.load()  # before EXIF is asked for, which may stand behind the pixels
-        orientation, in_exif, exif = split_exif(image.getexif)
-        stated = from_metres(image.info["dpi"]) if "dpi" in image.info else None
-        frames = getattr(image, "n_frames", 1)
-        about = {
-            "exif": exif,
-            "icc_profile": inspected.profile,
-            "resolution": finer(stated, in_exif),
-            "gamma": image.info.get("gamma") or None,
-            "chromaticities": image.info.get("chromaticity"),
-            "remarks": (
-                *inspected.remarks,
-                *([f"of its {frames} frames only the first is read"] if frames > 1 else []),
-            ),
-        }
-        if not deep:
-            return Decoded(samples_of(image), orientation, about)
-        del image
-        shown.seek(0)
-        samples = imagecodecs.png_decode(shown.read())
-    samples = samples.reshape(*samples.shape[:2], -1)
-    return Decoded(full_range(samples, 3 if samples.shape[2] > 2 else 1, inspected.bits), orientation, about)
+        with room_for(width, height, bytes_a_pixel(16 if deep else 8, image.has_transparency_data)):
+            image.load()  # before EXIF is asked for, which may stand behind the pixels
+            orientation, about = _about(image, inspected)
+            if not deep:
+                return Decoded(samples_of(image), orientation, about)
+            del image
+            shown.seek(0)
+            samples = imagecodecs.png_decode(shown.read())
+            samples = samples.reshape(*samples.shape[:2], -1)
+            return Decoded(full_range(samples, 3 if samples.shape[2] > 2 else 1, inspected.bits), orientation, about)
+
+
+def _about(image: PngImageFile, inspected: _Inspected) -> tuple[int, dict]:
+    """The orientation, and what is kept beside the pixels."""
+    orientation, in_exif, exif = split_exif(image.getexif)
+    stated = from_metres(image.info["dpi"]) if "dpi" in image.info else None
+    remarks = list(inspected.remarks)
+    if image.n_frames > 1:
+        remarks.append(f"of its {image.n_frames} frames only the first is read")
+    return orientation, {
+        "exif": exif,
+        "icc_profile": inspected.profile,
+        "resolution": finer(stated, in_exif),
+        "gamma": image.info.get("gamma") or None,
+        "chromaticities": image.info.get("chromaticity"),
+        "remarks": tuple(remarks),
+    }
 
 
 # ---- chunks ------------------------------------------------------------------------------------------------------

@@ -6,13 +6,16 @@ Errors raised here and in the decoders do not name the file: :func:`orelib.photo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
 import psutil
 
 UNSCALED = 2**14  # 16-bit values that all lie below it are refused: 8 to 14 bits of a camera look like that
+_LARGE, _TURN = 50_000_000, Lock()  # px above which photographs are decoded one at a time
 # Limits of a container: version 2 of control groups, then version 1.
 _MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
@@ -53,6 +56,17 @@ def demand_memory(width: int, height: int, bytes_a_pixel: int) -> None:
             f"{width} x {height} px take {wanted / 1e9:.1f} GB of memory, and {max(free, 0) / 1e9:.1f} GB are free; "
             "cut it into parts, or take a machine with more memory"
         )
+
+
+@contextmanager
+def room_for(width: int, height: int, bytes_a_pixel: int) -> Iterator[None]:
+    """Demands memory as :func:`demand_memory` for a photograph that is decoded in this context.
+
+    Large ones take turns, because threads that ask at once would each find the same memory free.
+    """
+    with _TURN if width * height > _LARGE else nullcontext():
+        demand_memory(width, height, bytes_a_pixel)
+        yield
 
 
 def bytes_a_pixel(depth: int, alpha: bool) -> int:

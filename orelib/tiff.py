@@ -21,7 +21,7 @@ from tifffile import COMPRESSION, DATATYPE, EXTRASAMPLE, PHOTOMETRIC, TiffFile, 
 
 from orelib.beside import Resolution, as_ratio, from_unit
 from orelib.bitmaps import samples_of
-from orelib.stored import Decoded, PhotographError, bands, bytes_a_pixel, demand_memory, full_range
+from orelib.stored import Decoded, PhotographError, bands, bytes_a_pixel, full_range, room_for
 from orelib.tiff_layout import demand_parts, demand_whole
 
 if TYPE_CHECKING:
@@ -53,22 +53,22 @@ def read_tiff(path: Path) -> Decoded:
         needed = bytes_a_pixel(16 if page.bitspersample > 8 else 8, alpha is not None)
         copies = 1 if page.is_contiguous or len(page.dataoffsets) > 1 else 3  # encoded, decoded, and in place
         needed = max(needed, copies * page.samplesperpixel * -(-page.bitspersample // 8))
-        demand_memory(page.imagewidth, page.imagelength, needed)
-        demand_whole(page, path)
-        orientation = page.tags.valueof("Orientation", 1)
-        about = {
-            "icc_profile": page.iccprofile,
-            "resolution": _resolution(page),
-            "chromaticities": _chromaticities(page),
-            "remarks": tuple(remarks),
-        }
-        if colours:
-            return Decoded(_samples(page, colours, alpha), orientation, about)
-    if number is None:
-        raise PhotographError("its picture is of a kind not read here; save it as RGB")
-    if about["resolution"] and orientation in (5, 6, 7, 8):  # Pillow turns the pixels itself
-        about["resolution"] = about["resolution"][::-1]
-    return Decoded(_converted(path, number), 1, about)
+        with room_for(page.imagewidth, page.imagelength, needed):
+            demand_whole(page, path)
+            orientation = page.tags.valueof("Orientation", 1)
+            about = {
+                "icc_profile": page.iccprofile,
+                "resolution": _resolution(page),
+                "chromaticities": _chromaticities(page),
+                "remarks": tuple(remarks),
+            }
+            if colours:
+                return Decoded(_samples(page, colours, alpha), orientation, about)
+            if number is None:
+                raise PhotographError("its picture is of a kind not read here; save it as RGB")
+            if about["resolution"] and orientation in (5, 6, 7, 8):  # Pillow turns the pixels itself
+                about["resolution"] = about["resolution"][::-1]
+            return Decoded(_converted(path, number), 1, about)
 
 
 def _picture(tiff: TiffFile) -> tuple[TiffPage, int | None, list[str]]:

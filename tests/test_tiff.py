@@ -9,6 +9,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from orelib import stored, tiff_layout
 from orelib.photographs import Photograph, PhotographError, read_photograph, write_photograph
 
 
@@ -262,6 +263,15 @@ def test_more_pixels_than_there_is_room_for_are_refused_at_once(tmp_path):
         damage(tmp_path / "a.tif", "ImageWidth", 2**31 - 1)
         with pytest.raises(PhotographError, match=r"missing|more than the file can hold"):
             read_photograph(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("compression", ["lzw", "webp", "jpeg2000"])
+def test_memory_is_asked_for_before_anything_is_decoded(tmp_path, picture, compression, monkeypatch):
+    tifffile.imwrite(tmp_path / "a.tif", picture, photometric="rgb", compression=compression)
+    monkeypatch.setattr(stored, "available_memory", lambda: 1000)
+    monkeypatch.setattr(tiff_layout, "_bytes_in", lambda *given: pytest.fail("decoded"))
+    with pytest.raises(stored.PhotographUnavailable, match="of memory"):
+        read_photograph(tmp_path / "a.tif")
 
 
 def test_a_volume_is_refused(tmp_path, noise):
