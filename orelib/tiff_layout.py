@@ -138,12 +138,13 @@ def _bytes_in(page: TiffPage, index: int, encoded: bytes, wanted: list[int]) -> 
 
 def _fits(page: TiffPage, index: int, found: tuple[int, ...]) -> bool:
     """Whether a strip or tile has the size of its place; the last ones may be whole or end where the picture does."""
+    several = page.samplesperpixel > 1 and page.planarconfig == PLANARCONFIG.CONTIG
+    if (math.prod(found[2:]) > 1) != several:  # how many is not asked, because WebP leaves opaque alpha out
+        return False
     if not page.is_tiled:
         return found[1] == page.imagewidth and found[0] in (_rows(page, index), page.rowsperstrip)
     across, down = math.ceil(page.imagewidth / page.tilewidth), math.ceil(page.imagelength / page.tilelength)
     row, column = divmod(index % (across * down), across)
-    rows, columns = page.imagelength - row * page.tilelength, page.imagewidth - column * page.tilewidth
-    return found[0] in (page.tilelength, min(rows, page.tilelength)) and found[1] in (
-        page.tilewidth,
-        min(columns, page.tilewidth),
-    )
+    left = page.imagelength - row * page.tilelength, page.imagewidth - column * page.tilewidth
+    full = page.tilelength, page.tilewidth
+    return all(length in (most, min(most, rest)) for length, most, rest in zip(found[:2], full, left, strict=True))

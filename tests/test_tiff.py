@@ -412,6 +412,26 @@ def test_a_damaged_size_is_refused_where_the_codec_knows_it(tmp_path, compressio
                     read_photograph(path)
 
 
+@pytest.mark.parametrize("compression", ["webp", "jpeg2000", "png"])
+@pytest.mark.parametrize("value", [2, 4, 255])
+def test_samples_that_are_called_planes_are_refused_where_the_codec_knows_them(tmp_path, picture, compression, value):
+    path = tmp_path / "a.tif"
+    for rows in (8, 24):  # three strips may pass for three planes of one
+        tifffile.imwrite(path, picture, photometric="rgb", compression=compression, metadata=None, rowsperstrip=rows)
+        damage(path, "PlanarConfiguration", value)
+        damage(path, "RowsPerStrip", 24)
+        with pytest.raises(PhotographError, match=r"a\.tif: cannot be read"):
+            read_photograph(path)
+
+
+@pytest.mark.parametrize("alpha", [255, 7])
+def test_opaque_alpha_that_webp_leaves_out_is_alpha(tmp_path, picture, alpha):
+    stored = np.dstack([picture, np.full((24, 36), 255, np.uint8)])
+    stored[3, 4, 3] = alpha
+    options = {"compression": "webp", "compressionargs": {"lossless": True}, "extrasamples": ["unassalpha"]}
+    assert np.array_equal(read(tmp_path / "a.tif", stored, **options).alpha, stored[..., 3])
+
+
 def test_tiles_may_end_where_the_picture_does(tmp_path, picture):
     """Some programs cut the PNGs or JPEGs of the last tiles to the picture."""
     path = tmp_path / "a.tif"
