@@ -25,6 +25,11 @@ def from_unit(across: float, down: float, unit: int) -> Resolution | None:
     return usable(across * _UNITS[unit], down * _UNITS[unit]) if unit in _UNITS else None
 
 
+def from_metres(dpi: tuple[float, float]) -> Resolution | None:
+    """The resolution of a format that states whole px per metre, which Pillow's rounded factors obscure."""
+    return usable(*(round(value / METRES_AN_INCH) * METRES_AN_INCH for value in dpi))
+
+
 def as_ratio(value: float) -> tuple[int, int]:
     """Px per inch as numerator and denominator; exact for whole px per inch, centimetre and metre."""
     return Fraction(value).limit_denominator(10_000).as_integer_ratio()

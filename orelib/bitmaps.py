@@ -1,13 +1,10 @@
-"""PNG, JPEG, BMP and WebP: decoded and written.
+"""JPEG, BMP and WebP: decoded and written.
 
-Pillow does most of it. It would read PNG of 16 bits a channel as 8 without a word, and takes 23 bytes a pixel for WebP:
-imagecodecs decodes these two.
+Pillow does most of it. It takes 23 bytes a pixel for WebP, which imagecodecs decodes.
 """
 
 from __future__ import annotations
 
-import math
-import zlib
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -18,35 +15,34 @@ import numpy as np
 from PIL import Image
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile, PngInfo, putchunk
 
-from orelib.beside import METRES_AN_INCH, Resolution, finer, join_exif, read_exif, split_exif, usable
-from orelib.stored import Decoded, PhotographError, bytes_a_pixel, demand_memory, demand_plausible, full_range
+from orelib.beside import Resolution, finer, from_metres, join_exif, read_exif, split_exif, usable
+from orelib.stored import Decoded, PhotographError, bytes_a_pixel, demand_plausible, room_for
+from orelib.whole import bmp_holds_more, ends_in_zeros, jpeg_ends
 
 if TYPE_CHECKING:
     from orelib.photographs import Photograph
 
-PNG, JPEG, BMP, RIFF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"RIFF"
+JPEG, BMP, RIFF = b"\xff\xd8\xff", b"BM", b"RIFF"
 # The classes rather than Image.open, which refuses all above a number of pixels that is set for the whole process.
-_CLASSES = {PNG: PngImageFile, JPEG: JpegImageFile, BMP: BmpImageFile}
+_CLASSES = {JPEG: JpegImageFile, BMP: BmpImageFile}
 
-# Bytes of pixels that a byte of the file can hold: deflate repeats 258 bytes by 2 bits. In JPEG a block takes a bit at
-# least, in colours of a sixteenth of the samples 1.125 bits. In WebP a copy of 4096 pixels takes 3 bits; only an image
-# of one colour takes none. BMP repeats 255 pixels by 2 bytes.
-_DEFLATE, _JPEG, _WEBP, _RUNS = 1032, 1536, 4 * 32_768, 3 * 128
-_PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by its type of colour
-_LIBPNG = 1_000_000  # px a side that libpng reads and writes at most
+# Bytes of pixels that a byte of the file can hold. In JPEG a block takes a bit at least, in colours of a sixteenth of
+# the samples 1.125 bits. In WebP a copy of 4096 pixels takes 3 bits; only an image of one colour takes none. BMP
+# repeats 255 pixels by 2 bytes.
+_JPEG, _WEBP, _RUNS = 1536, 4 * 32_768, 3 * 128
+_SEGMENT = 65_533  # bytes of EXIF that a JPEG holds
 _WEBP_MEMORY, _PROGRESSIVE = 24, 11  # bytes a pixel that WebP takes to be written, a progressive JPEG to be read
 
 
 def read_bitmap(path: Path) -> Decoded:
-    """Decodes a PNG, JPEG, BMP or WebP.
+    """Decodes a JPEG, BMP or WebP.
 
     Raises PhotographError for another file, and almost anything for a damaged one.
     """
     size = path.stat().st_size
     with open(path, "rb") as file:
-        head = file.read(34)
+        head = file.read(138)
         file.seek(0)
         if head[:4] == RIFF and head[8:12] == b"WEBP":
             return _read_webp(file, size)
@@ -58,24 +54,24 @@ def read_bitmap(path: Path) -> Decoded:
             raise PhotographError(
                 "cannot be read as an image (whatever its name, it is no PNG, JPEG, TIFF, BMP or WebP)"
             )
-        deep = image.format == "PNG" and head[24] == 16
         demand_plausible(*image.size, *_wanted_and_held(image, head, size))
-        needed = bytes_a_pixel(16 if deep else 8, image.has_transparency_data)
-        demand_memory(*image.size, max(needed, _PROGRESSIVE) if "progressive" in image.info else needed)
-        bits = None
-        if image.format == "PNG":
-            place = file.tell()
-            bits = _inspect_png(file)
-            file.seek(place)
-        image.load()  # before EXIF is asked for, which PNG may hold behind the pixels
-        orientation, about = _about(image)
-        if not deep:
-            return Decoded(samples_of(image), orientation, about)
-        del image
-        file.seek(0)
-        samples = imagecodecs.png_decode(file.read())
-    samples = samples.reshape(*samples.shape[:2], -1)
-    return Decoded(full_range(samples, 3 if samples.shape[2] > 2 else 1, bits), orientation, about)
+        if image.format == "BMP" and not _is_packed(head) and bmp_holds_more(head, size, *image.size):
+            claimed = "{} x {} px".format(*image.size)
+            raise PhotographError(f"its header claims {claimed}, less than the file holds: it is damaged")
+        needed = bytes_a_pixel(8, image.has_transparency_data)
+        with room_for(*image.size, max(needed, _PROGRESSIVE) if "progressive" in image.info else needed):
+            if image.format == "JPEG":
+                _demand_whole_jpeg(file)
+            image.load()
+            return Decoded(samples_of(image), *_about(image))
+
+
+def _demand_whole_jpeg(file: BinaryIO) -> None:
+    place = file.tell()
+    file.seek(0)
+    if not jpeg_ends(file.read()):
+        raise PhotographError("cannot be read as an image (its end is missing)")
+    file.seek(place)
 
 
 def samples_of(image: Image.Image) -> np.ndarray:
@@ -95,26 +91,23 @@ def samples_of(image: Image.Image) -> np.ndarray:
 def _wanted_and_held(image: Image.Image, head: bytes, size: int) -> tuple[int, int]:
     """Bytes that the pixels take before they are compressed, and bytes that a file of this size can hold."""
     width, height = image.size
-    if image.format == "PNG":
-        bits = head[24] * _PNG_CHANNELS[head[25]]
-        return (math.ceil(width * bits / 8) + 1) * height, size * _DEFLATE
     if image.format == "BMP":
         old = head[14] == 12  # the header of OS/2 is shorter
-        bits, packed = int.from_bytes(head[24:26] if old else head[28:30], "little"), not old and head[30] in (1, 2)
-        return (width * height * 3, size * _RUNS) if packed else (width * height * bits // 8, size)
+        bits = int.from_bytes(head[24:26] if old else head[28:30], "little")
+        return (width * height * 3, size * _RUNS) if _is_packed(head) else (width * height * bits // 8, size)
     return width * height * 3, size * _JPEG
+
+
+def _is_packed(head: bytes) -> bool:
+    """Whether a BMP is compressed by runs; the header of OS/2 knows no compression."""
+    return head[14] != 12 and head[30] in (1, 2)
 
 
 def _about(image: Image.Image) -> tuple[int, dict]:
     """The orientation, and what is kept beside the pixels."""
     orientation, in_exif, exif = split_exif(image.getexif)
-    about = {"exif": exif, "icc_profile": image.info.get("icc_profile")}
-    about["resolution"] = finer(_stated_resolution(image), in_exif)
-    if image.format == "PNG":
-        about |= {"gamma": image.info.get("gamma") or None, "chromaticities": image.info.get("chromaticity")}
-    if getattr(image, "n_frames", 1) > 1:
-        about["remarks"] = (f"of its {image.n_frames} frames only the first is read",)
-    return orientation, about
+    resolution = finer(_stated_resolution(image), in_exif)
+    return orientation, {"exif": exif, "icc_profile": image.info.get("icc_profile"), "resolution": resolution}
 
 
 def _stated_resolution(image: Image.Image) -> Resolution | None:
@@ -122,127 +115,76 @@ def _stated_resolution(image: Image.Image) -> Resolution | None:
     if image.format == "JPEG":
         unit = {1: 1.0, 2: 2.54}.get(image.info.get("jfif_unit"), 0.0)
         return usable(*(value * unit for value in image.info.get("jfif_density", (0, 0))))
-    if "dpi" not in image.info:
-        return None
-    # PNG and BMP state whole px per metre, which Pillow's rounded factors obscure.
-    return usable(*(round(value / METRES_AN_INCH) * METRES_AN_INCH for value in image.info["dpi"]))
-
-
-def _inspect_png(file: BinaryIO) -> int | None:
-    """16 when the chunk sBIT of a PNG says that all of 16 bits matter; None otherwise.
-
-    Raises PhotographError when the checksum of a chunk of pixels is wrong, at which Pillow does not look.
-    """
-    bits = None
-    file.seek(len(PNG))
-    while len(start := file.read(8)) == 8:
-        left, name = int.from_bytes(start[:4], "big"), start[4:]
-        checksum = zlib.crc32(name)
-        while left and (part := file.read(min(left, 2**20))):
-            checksum, left = zlib.crc32(part, checksum), left - len(part)
-            bits = 16 if name == b"sBIT" and set(part) == {16} else bits
-        matches = checksum.to_bytes(4, "big") == file.read(4)
-        if not matches and name in (b"IHDR", b"PLTE", b"tRNS", b"IDAT"):
-            raise PhotographError("cannot be read as an image (its checksums do not match)")
-        if name == b"IEND":
-            break
-    return bits
+    return from_metres(image.info["dpi"]) if "dpi" in image.info else None
 
 
 # ---- WebP --------------------------------------------------------------------------------------------------------
 
 
 def _read_webp(file: BinaryIO, size: int) -> Decoded:
-    chunks = dict(reversed(list(_riff_chunks(file, size))))  # the first of each kind
-    extended = chunks.get(b"VP8X", b"")
+    chunks = {name: (content, end) for name, content, end in reversed(list(_riff_chunks(file, size)))}  # the first each
+    contents = {name: content for name, (content, _) in chunks.items()}
+    extended = contents.get(b"VP8X", b"")
     if extended:
         width, height = (int.from_bytes(extended[at : at + 3], "little") + 1 for at in (4, 7))
-    elif lossless := chunks.get(b"VP8L"):
+    elif lossless := contents.get(b"VP8L"):
         bits = int.from_bytes(lossless[1:5], "little")
         width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     else:
-        width, height = (int.from_bytes(chunks.get(b"VP8 ", b"")[at : at + 2], "little") & 0x3FFF for at in (6, 8))
+        width, height = (int.from_bytes(contents.get(b"VP8 ", b"")[at : at + 2], "little") & 0x3FFF for at in (6, 8))
     demand_plausible(width, height, width * height * 4, size * _WEBP)
-    demand_memory(width, height, _WEBP_MEMORY)
-    file.seek(0)
-    samples = imagecodecs.webp_decode(file.read())
-    orientation, resolution, exif = split_exif(lambda: read_exif(chunks.get(b"EXIF", b"")))
-    about = {"exif": exif, "icc_profile": chunks.get(b"ICCP"), "resolution": resolution}
+    remarks = []
+    with room_for(width, height, _WEBP_MEMORY):
+        file.seek(0)
+        encoded = file.read()
+        for name in (b"VP8 ", b"VP8L"):
+            if name in chunks and ends_in_zeros(encoded[: chunks[name][1]], width, height):
+                if name == b"VP8 ":
+                    raise PhotographError("cannot be read as an image (its end is missing)")
+                remarks.append("it ends in zeros: look whether it was copied whole, unless its lower part is even")
+        samples = imagecodecs.webp_decode(encoded)
+    orientation, resolution, exif = split_exif(lambda: read_exif(contents.get(b"EXIF", b"")))
     if extended[:1] and extended[0] & 2:
-        about["remarks"] = ("of its animation only the first frame is read",)
+        remarks.append("of its animation only the first frame is read")
+    about = {"exif": exif, "icc_profile": contents.get(b"ICCP"), "resolution": resolution, "remarks": tuple(remarks)}
     return Decoded(samples, orientation, about)
 
 
-def _riff_chunks(file: BinaryIO, size: int) -> Iterator[tuple[bytes, bytes]]:
-    """Names and contents of the chunks of a WebP; of pixels their first bytes."""
-    at = 12
+def _riff_chunks(file: BinaryIO, size: int) -> Iterator[tuple[bytes, bytes, int]]:
+    """Names, contents and ends of the chunks of a WebP; of pixels their first bytes."""
+    file.seek(4)
+    stated = int.from_bytes(file.read(4), "little")
+    at, size = 12, min(size, 8 + stated + stated % 2)  # what stands behind is no part of it
     while at + 8 <= size:
         file.seek(at)
         name, length = file.read(4), int.from_bytes(file.read(4), "little")
-        if at + 8 + length > size:
+        end = at + 8 + length
+        if end > size:
             raise PhotographError("cannot be read as an image (its end is missing)")
-        yield name, file.read(16 if name in (b"VP8 ", b"VP8L", b"ALPH", b"ANMF") else length)
-        at += 8 + length + length % 2
+        yield name, file.read(16 if name in (b"VP8 ", b"VP8L", b"ALPH", b"ANMF") else length), end
+        at = end + length % 2
 
 
 # ---- writing -----------------------------------------------------------------------------------------------------
 
 
-def write_png(path: Path, samples: np.ndarray, photograph: Photograph) -> None:
-    """Writes samples (H, W, 3 or 4) of 8 or 16 bits as PNG, with all that the photograph has beside its pixels."""
-    exif = photograph.exif and join_exif(photograph.exif, photograph.resolution)
-    chunks = list(_colour_chunks(photograph))
-    if samples.dtype == np.uint16:
-        chunks.append((b"sBIT", bytes([16] * samples.shape[2])))  # so that a dark one is not taken for unscaled values
-        _write_deep_png(path, samples, chunks, photograph, exif)
-        return
-    info = PngInfo()
-    for name, content in chunks:
-        info.add(name, content)
-    beside = {"icc_profile": photograph.icc_profile, "exif": exif, "dpi": photograph.resolution}
-    Image.fromarray(samples).save(path, pnginfo=info, **{name: value for name, value in beside.items() if value})
-
-
-def _colour_chunks(photograph: Photograph) -> Iterator[tuple[bytes, bytes]]:
-    for name, values in ((b"cHRM", photograph.chromaticities), (b"gAMA", photograph.gamma and (photograph.gamma,))):
-        if values:
-            yield name, b"".join(round(value * 100_000).to_bytes(4, "big") for value in values)
-
-
-def _write_deep_png(path: Path, samples: np.ndarray, chunks: list, photograph: Photograph, exif: bytes | None) -> None:
-    """A 16-bit PNG. imagecodecs writes pixels alone, so all other chunks are put behind the header."""
-    if max(samples.shape) > _LIBPNG:
-        raise ValueError(f"a 16-bit PNG has at most {_LIBPNG:,} px a side; save it as TIFF")
-    if photograph.icc_profile is not None:
-        chunks.append((b"iCCP", b"ICC profile\0\0" + zlib.compress(photograph.icc_profile)))
-    if photograph.resolution:
-        sides = (round(value / METRES_AN_INCH).to_bytes(4, "big") for value in photograph.resolution)
-        chunks.append((b"pHYs", b"".join(sides) + b"\1"))
-    if exif is not None:
-        chunks.append((b"eXIf", exif.removeprefix(b"Exif\0\0")))
-    # Into memory that is large enough at once, because imagecodecs lets it grow by copies.
-    room = samples.nbytes + samples.nbytes // 128 + len(samples) + 2**16
-    encoded = memoryview(imagecodecs.png_encode(samples, out=np.empty(room, np.uint8)))
-    header = 8 + 25  # signature and IHDR
-    with open(path, "wb") as file:
-        file.write(encoded[:header])
-        for name, content in chunks:
-            putchunk(file, name, content)
-        file.write(encoded[header:])
-
-
-def write_lossy(path: Path, samples: np.ndarray, photograph: Photograph) -> None:
-    """Writes 8-bit samples as JPEG, WebP or BMP, with what the format holds beside its pixels.
+def write_lossy(path: Path, samples: np.ndarray, photograph: Photograph) -> tuple[str, ...]:
+    """Writes 8-bit samples as JPEG, WebP or BMP, with what the format holds beside its pixels; returns remarks.
 
     JPEG states whole px per inch, so EXIF states the resolution, too; WebP has no other place for it.
     """
-    beside = {"icc_profile": photograph.icc_profile, "exif": join_exif(photograph.exif, photograph.resolution)}
-    beside = {name: value for name, value in beside.items() if value}
+    suffix, exif, remarks = path.suffix.lower(), join_exif(photograph.exif, photograph.resolution), ()
+    if suffix in (".jpg", ".jpeg") and len(exif or b"") > _SEGMENT:
+        exif = photograph.exif
+        if len(exif or b"") > _SEGMENT:
+            exif, remarks = None, ("its EXIF is left out, which is too long for a JPEG",)
+    beside = {name: value for name, value in (("icc_profile", photograph.icc_profile), ("exif", exif)) if value}
     dpi = photograph.resolution or (0, 0)  # Pillow would state 96 dpi in a BMP
-    if path.suffix.lower() != ".bmp" and not 0.5 <= min(dpi) <= max(dpi) <= 65535:
+    if suffix != ".bmp" and not 0.5 <= min(dpi) <= max(dpi) <= 65535:
         dpi = (0, 0)  # what JPEG cannot state, EXIF does
     # Into memory first, because Pillow does not notice a disk that fills up within the last block of a file. Its
     # writers pass over options of others. WebP's exact keeps the colours below transparent parts.
-    encoded, format = BytesIO(), Image.registered_extensions()[path.suffix.lower()]
+    encoded, format = BytesIO(), Image.registered_extensions()[suffix]
     Image.fromarray(samples).save(encoded, format, quality=95, subsampling=0, exact=True, dpi=dpi, **beside)
     path.write_bytes(encoded.getbuffer())
+    return remarks

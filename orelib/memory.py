@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-PHRASES = ("not enough memory", "out of memory", "allocate memory", "bad allocation", "bad_alloc")
+PHRASES = ("not enough memory", "out of memory", "allocate memory", "bad allocation", "bad alloc")
 
 
 def memory_ran_out(error: BaseException) -> bool:
     """Whether an error says so: Python's and NumPy's MemoryError, PyTorch's RuntimeError, and those of engines."""
     if isinstance(error, OSError | ValueError):
         return False  # these are about files, whose names may hold any words
-    return isinstance(error, MemoryError) or any(phrase in str(error).lower() for phrase in PHRASES)
+    said = str(error).lower().replace("_", " ")  # some name a constant, such as VP8_STATUS_OUT_OF_MEMORY
+    return isinstance(error, MemoryError) or any(phrase in said for phrase in PHRASES)
 
 
 @contextmanager

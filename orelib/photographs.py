@@ -1,7 +1,7 @@
 """Photographs as files: read and written without loss, at 8 or 16 bits a channel.
 
-:mod:`orelib.tiff` and :mod:`orelib.bitmaps` decode and write the formats, :mod:`orelib.stored` says what a file has to
-be before they do.
+:mod:`orelib.tiff`, :mod:`orelib.png` and :mod:`orelib.bitmaps` decode and write the formats; :mod:`orelib.stored` and
+:mod:`orelib.whole` say what a file has to be before they do.
 
 What is kept beside the pixels depends on the format. ICC profile: all but BMP. EXIF: PNG, JPEG and WebP. Resolution:
 all, in WebP as part of its EXIF. Gamma and chromaticities, where no profile says more: PNG, and TIFF the latter. PNG,
@@ -21,9 +21,11 @@ import numpy as np
 from PIL import ImageCms
 
 from orelib.beside import Resolution
-from orelib.bitmaps import read_bitmap, write_lossy, write_png
+from orelib.bitmaps import read_bitmap, write_lossy
 from orelib.config import shown
 from orelib.files import appearing
+from orelib.memory import memory_ran_out
+from orelib.png import PNG, read_png, write_png
 from orelib.stored import Decoded, PhotographError, PhotographUnavailable, bands
 from orelib.tiff import SIGNATURES, read_tiff, write_tiff
 
@@ -92,6 +94,11 @@ def read_photograph(path: Path) -> Photograph:
     orientation and resolution; that of other formats comes without its preview, and is left out where it cannot be
     decoded.
 
+    JPEG, WebP, BMP and uncompressed TIFF have no checksums. A copy that ends early is refused, and of JPEG also one in
+    which zeros or other bytes stand in place of the rest, of WebP one with zeros there (a lossless one is remarked). In
+    the others such a rest goes unseen, as do bytes that changed amid the pixels, and a size that changed in the header
+    of a JPEG.
+
     Raises
     ------
     FileNotFoundError
@@ -126,14 +133,16 @@ def read_photograph(path: Path) -> Photograph:
 
 def _decode(path: Path) -> Decoded:
     with open(path, "rb") as file:
-        head = file.read(4)
-    return read_tiff(path) if head in SIGNATURES else read_bitmap(path)
+        head = file.read(len(PNG))
+    if head == PNG:
+        return read_png(path)
+    return read_tiff(path) if head[:4] in SIGNATURES else read_bitmap(path)
 
 
 def _is_passing(error: Exception) -> bool:
     """Whether an error says nothing of the file's content. Damaged offsets make a seek invalid."""
     is_of_system = isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
-    return isinstance(error, MemoryError) or is_of_system
+    return memory_ran_out(error) or is_of_system
 
 
 def _reason(error: Exception) -> str:
@@ -177,12 +186,14 @@ def _on_black(samples: np.ndarray) -> np.ndarray:
 # ---- writing -----------------------------------------------------------------------------------------------------
 
 
-def write_photograph(path: Path, photograph: Photograph, only_new: bool = False) -> None:
+def write_photograph(path: Path, photograph: Photograph, only_new: bool = False) -> tuple[str, ...]:
     """Writes a photograph in the format that the suffix names, in one piece (:func:`~orelib.files.appearing`).
 
     PNG holds everything, TIFF everything but EXIF and gamma. The others hold 8 bits, so 16 become 8. JPEG and BMP hold
     no alpha: transparent parts become black. BMP holds neither EXIF nor ICC profile. What a format does not hold is
     left out. JPEG and WebP lose a little: they are written at quality 95, JPEG with its colours at full resolution.
+
+    Returns remarks: sentences about what the format holds as a rule, and cannot hold of this photograph.
 
     Raises ValueError for a suffix that is not one of :data:`SUFFIXES`, and OSError or ValueError for what the format
     cannot hold, such as a JPEG of more than 65,500 px a side. With ``only_new``, FileExistsError when there is
@@ -199,4 +210,4 @@ def write_photograph(path: Path, photograph: Photograph, only_new: bool = False)
         samples = _on_black(samples)
     write = {".png": write_png, ".tif": write_tiff, ".tiff": write_tiff}.get(suffix, write_lossy)
     with appearing(path, only_new) as temporary:
-        write(temporary, samples, photograph)
+        return write(temporary, samples, photograph) or ()

@@ -6,13 +6,16 @@ Errors raised here and in the decoders do not name the file: :func:`orelib.photo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
 import psutil
 
 UNSCALED = 2**14  # 16-bit values that all lie below it are refused: 8 to 14 bits of a camera look like that
+_LARGE, _TURN = 50_000_000, Lock()  # px above which photographs are decoded one at a time
 # Limits of a container: version 2 of control groups, then version 1.
 _MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
@@ -55,6 +58,17 @@ def demand_memory(width: int, height: int, bytes_a_pixel: int) -> None:
         )
 
 
+@contextmanager
+def room_for(width: int, height: int, bytes_a_pixel: int) -> Iterator[None]:
+    """Demands memory as :func:`demand_memory` for a photograph that is decoded in this context.
+
+    Large ones take turns, because threads that ask at once would each find the same memory free.
+    """
+    with _TURN if width * height > _LARGE else nullcontext():
+        demand_memory(width, height, bytes_a_pixel)
+        yield
+
+
 def bytes_a_pixel(depth: int, alpha: bool) -> int:
     """Bytes that reading, restoring and writing take a pixel, besides what they take of a photograph of any size.
 
@@ -87,7 +101,7 @@ def full_range(samples: np.ndarray, colours: int, depth: int | None = None) -> n
         count as 16 bits.
     depth : bits of a sample as the file states them, 8 to 16; None: it does not. Then 16-bit colours that would come
         out at most a quarter as bright as they can be are refused, because a dark photograph cannot be told from one
-        of 8 to 14 bits. Black is black at any depth.
+        of 8 to 14 bits, and so is alpha of 8 bits. Black is black at any depth.
 
     Raises
     ------
@@ -101,12 +115,16 @@ def full_range(samples: np.ndarray, colours: int, depth: int | None = None) -> n
     if samples.dtype == np.uint8 or depth == 16:
         return samples
     if depth is None:
-        brightest = max(int(samples[..., channel].max()) for channel in range(colours))
-        if 0 < brightest < UNSCALED:
-            raise PhotographError(
-                f"its 16-bit values end at {brightest}, and it does not state how many bits they have; "
-                "scale them to the full range, 0 to 65535"
-            )
+        largest = [int(samples[..., channel].max()) for channel in range(samples.shape[2])]
+        for which, end, limit in (
+            ("its 16-bit values", max(largest[:colours]), UNSCALED),
+            ("the 16-bit values of its alpha", max(largest[colours:], default=0), 256),
+        ):
+            if 0 < end < limit:
+                raise PhotographError(
+                    f"{which} end at {end}, and it does not state how many bits they have; scale them to the full "
+                    "range, 0 to 65535, or state 16 bits: sBIT in a PNG, MaxSampleValue 65535 in a TIFF"
+                )
         return samples
     largest = 2**depth - 1
     for rows in bands(samples):

@@ -6,6 +6,7 @@ tifffile gives as they are. Both fill what is missing with black: :mod:`orelib.t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,24 +15,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import tifffile
-from PIL import Image
+from PIL import Image, ImagePalette
 from PIL.TiffImagePlugin import TiffImageFile
-from tifffile import EXTRASAMPLE, PHOTOMETRIC, TiffFile, TiffPage
+from tifffile import COMPRESSION, DATATYPE, EXTRASAMPLE, PHOTOMETRIC, TiffFile, TiffPage
 
 from orelib.beside import Resolution, as_ratio, from_unit
 from orelib.bitmaps import samples_of
-from orelib.stored import Decoded, PhotographError, bands, bytes_a_pixel, demand_memory, full_range
-from orelib.tiff_layout import demand_whole
+from orelib.stored import Decoded, PhotographError, bands, bytes_a_pixel, full_range, room_for
+from orelib.tiff_layout import demand_parts, demand_whole
 
 if TYPE_CHECKING:
     from orelib.photographs import Photograph
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _GREY = (PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.MINISBLACK)
+_RATIOS = (DATATYPE.RATIONAL, DATATYPE.SRATIONAL)
 _ALPHA = (EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA)
 _LIMIT = Lock()
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType
-_NEW_KIND, _OLD_KIND, _MAX_VALUE, _WHITE, _PRIMARIES = 254, 255, 281, 318, 319  # tags
+_NEW_KIND, _OLD_KIND, _MAX_VALUE, _WHITE, _PRIMARIES, _COLOUR_MAP = 254, 255, 281, 318, 319, 320  # tags
 
 
 def read_tiff(path: Path) -> Decoded:
@@ -46,37 +48,40 @@ def read_tiff(path: Path) -> Decoded:
             raise PhotographError("holds a volume; one flat grey or colour image is needed")
         if not isinstance(page.bitspersample, int):
             raise PhotographError("its channels have different depths; save it with 8 or 16 bits a channel")
-        demand_whole(page, path)
-        colours, alpha = _channels(page, remarks)
+        colours, alpha = _channels(page, number is None, remarks)
+        demand_parts(page, path)
         needed = bytes_a_pixel(16 if page.bitspersample > 8 else 8, alpha is not None)
         copies = 1 if page.is_contiguous or len(page.dataoffsets) > 1 else 3  # encoded, decoded, and in place
         needed = max(needed, copies * page.samplesperpixel * -(-page.bitspersample // 8))
-        demand_memory(page.imagewidth, page.imagelength, needed)
-        orientation = page.tags.valueof("Orientation", 1)
-        about = {
-            "icc_profile": page.iccprofile,
-            "resolution": _resolution(page),
-            "chromaticities": _chromaticities(page),
-            "remarks": tuple(remarks),
-        }
-        if colours:
-            return Decoded(_samples(page, colours, alpha), orientation, about)
-    if number is None:
-        raise PhotographError("its picture is of a kind not read here; save it as RGB")
-    if about["resolution"] and orientation in (5, 6, 7, 8):  # Pillow turns the pixels itself
-        about["resolution"] = about["resolution"][::-1]
-    return Decoded(_converted(path, number), 1, about)
+        with room_for(page.imagewidth, page.imagelength, needed):
+            demand_whole(page, path)
+            orientation = page.tags.valueof("Orientation", 1)
+            about = {
+                "icc_profile": page.iccprofile,
+                "resolution": _resolution(page),
+                "chromaticities": _chromaticities(page),
+                "remarks": tuple(remarks),
+            }
+            if colours:
+                return Decoded(_samples(page, colours, alpha), orientation, about)
+            if number is None:
+                raise PhotographError("its picture is of a kind not read here; save it as RGB")
+            if about["resolution"] and orientation in (5, 6, 7, 8):  # Pillow turns the pixels itself
+                about["resolution"] = about["resolution"][::-1]
+            return Decoded(_converted(path, number), 1, about)
 
 
 def _picture(tiff: TiffFile) -> tuple[TiffPage, int | None, list[str]]:
     """The page that is the picture, its number among the pages (None: it lies below one), and remarks.
 
-    It is the largest that is not marked as a preview or mask, the first of several; previews are often not marked.
+    It is the first that is not marked as a preview or mask, or the largest of which the first looks like a preview,
+    because many are not marked.
     """
     entries: list[tuple[TiffPage, int | None]] = [(page, number) for number, page in enumerate(tiff.pages)]
     entries += [(below, None) for page, _ in entries for below in page.pages or ()]
     full = [entry for entry in entries if not _kind(entry[0]) & (_REDUCED | _MASK)] or entries
-    page, number = max(full, key=lambda entry: entry[0].imagewidth * entry[0].imagelength)
+    likely = [full[0], *(entry for entry in full[1:] if _is_preview(full[0][0], entry[0]))]
+    page, number = max(likely, key=lambda entry: entry[0].imagewidth)
     count = sum(number is not None for _, number in full)
     if tiff.is_imagej:
         count = max(count, (tiff.imagej_metadata or {}).get("images", 1))
@@ -87,20 +92,35 @@ def _picture(tiff: TiffFile) -> tuple[TiffPage, int | None, list[str]]:
 
 
 def _kind(page: TiffPage) -> int:
-    """NewSubfileType, or what the older SubfileType says in its terms."""
-    if _NEW_KIND in page.tags:
-        return page.tags[_NEW_KIND].value
-    return _REDUCED if page.tags.valueof(_OLD_KIND) == 2 else 0
+    """NewSubfileType, or what the older SubfileType says in its terms; 0 where that is no whole number."""
+    kind = page.tags.valueof(_NEW_KIND)
+    if kind is None:
+        kind = _REDUCED if page.tags.valueof(_OLD_KIND) == 2 else 0
+    return kind if isinstance(kind, int) else 0
 
 
-def _channels(page: TiffPage, remarks: list[str]) -> tuple[int, int | None]:
-    """How many of the channels are colour, and which one is alpha; no colour: Pillow has to convert it."""
-    plain = page.photometric in (*_GREY, PHOTOMETRIC.RGB)
+def _is_preview(page: TiffPage, picture: TiffPage) -> bool:
+    """Whether a page looks like a smaller one of another: of its proportions, to two px, and both grey or colour."""
+    grey = [each.photometric in (*_GREY, PHOTOMETRIC.MASK) for each in (page, picture)]
+    height = picture.imagelength * page.imagewidth / picture.imagewidth
+    return page.imagewidth < picture.imagewidth and abs(height - page.imagelength) <= 2 and grey[0] == grey[1]
+
+
+def _channels(page: TiffPage, below: bool, remarks: list[str]) -> tuple[int, int | None]:
+    """How many of the channels are colour, and which one is alpha; no colour: Pillow has to convert it.
+
+    Pillow does not reach a page ``below`` another, but tifffile makes RGB of JPEG itself.
+    """
+    colour = page.photometric == PHOTOMETRIC.RGB or (below and _is_jpeg_in_other_colours(page))
+    plain = colour or page.photometric in _GREY
     if not plain or page.bitspersample < 8:
         if page.bitspersample > 8:
             raise PhotographError("its deep colours are of a kind not read here; save it as RGB")
+        packed = page.photometric == PHOTOMETRIC.YCBCR and page.compression == COMPRESSION.NONE
+        if packed and page.tags.valueof("YCbCrSubSampling", (1, 1)) != (1, 1):  # Pillow passes over the tag
+            raise PhotographError("holds uncompressed colours at less than full resolution; save it as RGB")
         return 0, None
-    colours = 3 if page.photometric == PHOTOMETRIC.RGB else 1
+    colours = 3 if colour else 1
     extra = page.samplesperpixel - colours
     if extra < 0:
         raise PhotographError("it lacks channels: it is damaged")
@@ -119,6 +139,10 @@ def _channels(page: TiffPage, remarks: list[str]) -> tuple[int, int | None]:
     if left := extra - (alpha is not None):
         remarks.append(f"{left} channel(s) that are neither colour nor alpha are left out")
     return colours, alpha
+
+
+def _is_jpeg_in_other_colours(page: TiffPage) -> bool:
+    return page.photometric == PHOTOMETRIC.YCBCR and page.compression == COMPRESSION.JPEG
 
 
 def _samples(page: TiffPage, colours: int, alpha: int | None) -> np.ndarray:
@@ -157,7 +181,7 @@ def _depth(page: TiffPage, colours: np.ndarray) -> int | None:
         return page.bitspersample
     largest = page.tags.valueof(_MAX_VALUE)
     largest = largest[0] if isinstance(largest, tuple) else largest
-    depth = int(largest or 0).bit_length()
+    depth = largest.bit_length() if isinstance(largest, int) else 0
     return depth if depth >= 8 and largest == 2**depth - 1 and colours.max() <= largest else None
 
 
@@ -166,6 +190,9 @@ def _converted(path: Path, number: int) -> np.ndarray:
     with open(path, "rb") as file:  # a TIFF that Pillow opens by name has its sides swapped before they are turned
         image = TiffImageFile(file)
         image.seek(number)
+        colours = image.tag_v2.get(_COLOUR_MAP, ())
+        if 0 < max(colours, default=0) < 256:  # of 8 bits, as old programs wrote it; Pillow would take it for black
+            image.palette = ImagePalette.raw("RGB;L", bytes(colours))
         with _pillow_of_any_size():
             image.load()
         return samples_of(image)
@@ -186,19 +213,28 @@ def _pillow_of_any_size() -> Iterator[None]:
 
 
 def _resolution(page: TiffPage) -> Resolution | None:
-    sides = [page.tags.valueof(name) for name in ("XResolution", "YResolution")]
-    if not all(isinstance(side, tuple) and side[1] for side in sides):
+    sides = [_numbers(page, name) for name in ("XResolution", "YResolution")]
+    unit = page.tags.valueof("ResolutionUnit", 2)
+    if [len(side) for side in sides] != [1, 1] or not isinstance(unit, int):
         return None
-    across, down = (numerator / denominator for numerator, denominator in sides)
-    return from_unit(across, down, page.tags.valueof("ResolutionUnit", 2))
+    return from_unit(sides[0][0], sides[1][0], unit)
 
 
 def _chromaticities(page: TiffPage) -> tuple[float, ...] | None:
     """White, red, green and blue, x and y each, or None."""
-    values = (*page.tags.valueof(_WHITE, ()), *page.tags.valueof(_PRIMARIES, ()))
-    if len(values) != 16 or not all(values[1::2]):
-        return None
-    return tuple(values[at] / values[at + 1] for at in range(0, 16, 2))
+    values = (*_numbers(page, _WHITE), *_numbers(page, _PRIMARIES))
+    return values if len(values) == 8 else None
+
+
+def _numbers(page: TiffPage, name: str | int) -> tuple[float, ...]:
+    """The values of a tag that should hold ratios and may hold other numbers; none where it holds anything else."""
+    tag = page.tags.get(name)
+    if tag is None or not isinstance(tag.value, tuple | int | float):
+        return ()
+    values = tag.value if isinstance(tag.value, tuple) else (tag.value,)
+    if tag.dtype in _RATIOS:
+        values = [over / under if under else math.nan for over, under in zip(values[::2], values[1::2], strict=True)]
+    return tuple(map(float, values)) if all(map(math.isfinite, values)) else ()
 
 
 # ---- writing -----------------------------------------------------------------------------------------------------

@@ -119,6 +119,36 @@ def test_a_photograph_for_which_memory_does_not_suffice_says_how_large_it_is(tmp
         read_photograph(tmp_path / f"a{suffix}")
 
 
+@pytest.mark.parametrize("name", ["a.png", "deep.png", "a.jpg", "a.bmp", "a.webp", "a.tif", "palette.tif"])
+def test_large_photographs_are_decoded_one_at_a_time(tmp_path, name, monkeypatch):
+    """Threads would find the same memory free otherwise. Small ones wait for none."""
+    log = []
+
+    class Turn:
+        def __enter__(self):
+            log.append("begins")
+
+        def __exit__(self, *error):
+            log.append("ends")
+
+    def available():
+        log.append("asks")
+        return 10**9
+
+    monkeypatch.setattr(stored, "_TURN", Turn())
+    monkeypatch.setattr(stored, "available_memory", available)
+    pixels = np.full((40, 50, 3), 40_000, np.uint16)
+    if name == "palette.tif":
+        Image.new("P", (50, 40)).save(tmp_path / name)
+    else:
+        write_photograph(tmp_path / name, Photograph(pixels if name == "deep.png" else pixels.astype(np.uint8)))
+    for large, expected in ((2000, ["asks"]), (1999, ["begins", "asks", "ends"])):
+        log.clear()
+        monkeypatch.setattr(stored, "_LARGE", large)
+        assert read_photograph(tmp_path / name).pixels.shape == (40, 50, 3)
+        assert log == expected
+
+
 @pytest.mark.parametrize("depth", [8, 16])
 def test_flipped_bits_in_a_png_are_seen(tmp_path, noise, depth):
     """By the checksums of its chunks: never other pixels."""

@@ -171,6 +171,19 @@ def test_raw_camera_values_in_16_bits_are_refused(tmp_path, name, largest, read)
         read(tmp_path / name)
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_opaque_alpha_of_8_bits_in_16_does_not_make_a_picture_black(tmp_path, noise, name):
+    pixels, alpha = values(noise, 16, 16, 16, 3), np.full((16, 16), 255, np.uint16)
+    if name == "a.png":
+        (tmp_path / name).write_bytes(imagecodecs.png_encode(np.dstack([pixels, alpha])))
+    else:
+        tifffile.imwrite(tmp_path / name, np.dstack([pixels, alpha]), photometric="rgb", extrasamples=["unassalpha"])
+    with pytest.raises(PhotographError, match="values of its alpha end at 255"):
+        read_photograph(tmp_path / name)
+    write_photograph(tmp_path / name, Photograph(pixels, alpha))  # states its depth
+    assert np.array_equal(read_photograph(tmp_path / name).alpha, alpha)
+
+
 @pytest.mark.parametrize("value", [0, 1, 1000])
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_a_dark_photograph_that_states_its_depth_is_dark(tmp_path, suffix, value):
@@ -407,11 +420,15 @@ def test_frames_that_are_left_out_are_remarked(tmp_path, noise):
 def test_errors_of_the_moment_are_told_from_those_of_the_content(tmp_path, monkeypatch):
     write_photograph(tmp_path / "a.png", Photograph(np.zeros((16, 16, 3), np.uint8)))
     for error in (PermissionError(errno.EACCES, "denied"), OSError(errno.EIO, "I/O error"), MemoryError()):
-        monkeypatch.setattr(photographs, "read_bitmap", lambda path, error=error: (_ for _ in ()).throw(error))
+        monkeypatch.setattr(photographs, "read_png", lambda path, error=error: (_ for _ in ()).throw(error))
+        with pytest.raises(PhotographUnavailable, match=r"a\.png: cannot be read"):
+            read_photograph(tmp_path / "a.png")
+    for error in (RuntimeError("WebPDecode returned VP8_STATUS_OUT_OF_MEMORY"), RuntimeError("out of memory")):
+        monkeypatch.setattr(photographs, "read_png", lambda path, error=error: (_ for _ in ()).throw(error))
         with pytest.raises(PhotographUnavailable, match=r"a\.png: cannot be read"):
             read_photograph(tmp_path / "a.png")
     for error in (OSError("image file is truncated"), OSError(errno.EINVAL, "invalid seek"), KeyError("IHDR")):
-        monkeypatch.setattr(photographs, "read_bitmap", lambda path, error=error: (_ for _ in ()).throw(error))
+        monkeypatch.setattr(photographs, "read_png", lambda path, error=error: (_ for _ in ()).throw(error))
         with pytest.raises(PhotographError) as caught:
             read_photograph(tmp_path / "a.png")
         assert not isinstance(caught.value, PhotographUnavailable)
@@ -500,3 +517,33 @@ def test_a_pair_with_two_profiles_or_pages_that_are_left_out_is_remarked(pair_fo
     assert "the colour profile of wet is sRGB" in said
     assert "that of dry none" in said
     assert not pairs.drop(("train", "belt_0"))["remark"].str.contains("profile|pages").any()
+
+
+# ---- what does not fit beside the pixels -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("length", [65_000, 65_400, 65_440, 65_460, 65_480, 65_490, 65_499])
+def test_exif_that_fills_its_place_in_a_jpeg_does_not_cost_the_copy(tmp_path, length):
+    """The resolution, which is joined to it, may be too much; JPEG states that itself, in whole px per inch."""
+    exif = Image.Exif()
+    exif[MAKE] = "x" * length
+    Image.new("RGB", (16, 16)).save(tmp_path / "a.jpg", exif=exif.tobytes(), dpi=(300, 300))
+    photograph = read_photograph(tmp_path / "a.jpg")
+    assert write_photograph(tmp_path / "b.jpg", photograph) == ()
+    again = read_photograph(tmp_path / "b.jpg")
+    assert said(again.exif)[0] == "x" * length
+    assert again.resolution == (300, 300)
+
+
+@pytest.mark.parametrize("resolution", [None, (300.0, 300.0)])
+def test_exif_that_a_jpeg_cannot_hold_is_left_out_with_a_remark(tmp_path, resolution):
+    exif = Image.Exif()
+    exif[MAKE] = "x" * 70_000
+    photograph = Photograph(np.zeros((16, 16, 3), np.uint8), exif=exif.tobytes(), resolution=resolution)
+    for suffix in (".png", ".webp", ".tif", ".bmp"):
+        assert write_photograph(tmp_path / f"a{suffix}", photograph) == ()
+    for name in ("a.jpg", "a.jpeg"):
+        assert write_photograph(tmp_path / name, photograph) == ("its EXIF is left out, which is too long for a JPEG",)
+        again = read_photograph(tmp_path / name)
+        assert again.exif is None
+        assert again.resolution == resolution

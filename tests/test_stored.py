@@ -37,12 +37,28 @@ def test_stated_depth_becomes_the_full_range():
     assert np.array_equal(full_range(samples.copy(), 1, 16), samples)
 
 
-def test_colour_alone_decides_whether_values_are_unscaled():
-    """Opaque alpha says nothing, and dark alpha is no fault."""
+def test_colour_decides_whether_values_are_unscaled_and_dark_alpha_is_no_fault():
     grey = np.full((4, 4, 1), 30_000, np.uint16)
-    assert full_range(np.dstack([grey, grey * 0 + 255]), 1)[0, 0].tolist() == [30_000, 255]
+    assert full_range(np.dstack([grey, grey * 0 + 1000]), 1)[0, 0].tolist() == [30_000, 1000]
     with pytest.raises(PhotographError, match="end at 255"):
         full_range(np.dstack([grey * 0 + 255, grey]), 1)
+
+
+@pytest.mark.parametrize("largest", [1, 200, 255])
+def test_alpha_of_8_bits_in_16_is_refused(largest):
+    """Opaque would count as transparent, and the picture be black; none at all, and a stated depth, are no fault."""
+    deep = np.full((4, 4, 4), 30_000, np.uint16)
+    deep[..., 3] = 0
+    assert full_range(deep.copy(), 3)[0, 0].tolist() == [30_000] * 3 + [0]
+    deep[1, 2, 3] = largest
+    assert np.array_equal(full_range(deep.copy(), 3, 16), deep)
+    with pytest.raises(PhotographError, match=f"the 16-bit values of its alpha end at {largest}, "):
+        full_range(deep, 3)
+
+
+def test_who_has_unscaled_values_is_told_both_cures():
+    with pytest.raises(PhotographError, match=r"or state 16 bits: sBIT in a PNG, MaxSampleValue 65535 in a TIFF"):
+        full_range(np.full((4, 4, 1), 100, np.uint16), 1)
 
 
 def test_bands_cover_every_row_once():

@@ -1,12 +1,15 @@
 """TIFF: the page that is the picture, its channels and depth; nothing that is missing is made up."""
 
 import struct
+import zlib
 
 import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
+from orelib import stored, tiff_layout
 from orelib.photographs import Photograph, PhotographError, read_photograph, write_photograph
 
 
@@ -262,6 +265,15 @@ def test_more_pixels_than_there_is_room_for_are_refused_at_once(tmp_path):
             read_photograph(tmp_path / "a.tif")
 
 
+@pytest.mark.parametrize("compression", ["lzw", "webp", "jpeg2000"])
+def test_memory_is_asked_for_before_anything_is_decoded(tmp_path, picture, compression, monkeypatch):
+    tifffile.imwrite(tmp_path / "a.tif", picture, photometric="rgb", compression=compression)
+    monkeypatch.setattr(stored, "available_memory", lambda: 1000)
+    monkeypatch.setattr(tiff_layout, "_bytes_in", lambda *given: pytest.fail("decoded"))
+    with pytest.raises(stored.PhotographUnavailable, match="of memory"):
+        read_photograph(tmp_path / "a.tif")
+
+
 def test_a_volume_is_refused(tmp_path, noise):
     stored = noise.integers(0, 256, (4, 32, 32, 3)).astype(np.uint8)
     with pytest.raises(PhotographError, match="volume"):
@@ -275,3 +287,190 @@ def test_what_is_written_is_whole(tmp_path, noise):
             pixels = noise.integers(0, np.iinfo(dtype).max, (*size, 3), endpoint=True).astype(dtype)
             write_photograph(tmp_path / "a.tif", Photograph(pixels))
             assert np.array_equal(read_photograph(tmp_path / "a.tif").pixels, pixels)
+
+
+# ---- by tags -----------------------------------------------------------------------------------------------------
+
+
+def write_tags(path, content, tags):
+    """A TIFF of one strip, 36 x 24 px; tags are {code: (type, values)}, of which None leaves one out."""
+    held = {256: (4, [36]), 257: (4, [24]), 258: (3, [8]), 259: (3, [1]), 262: (3, [2]), 273: (4, [0]), 277: (3, [3]),
+            278: (4, [24]), 279: (4, [len(content)])} | tags  # fmt: skip
+    held = sorted((code, *tag) for code, tag in held.items() if tag)
+    letters, beside, at = {2: "B", 3: "H", 4: "I", 5: "I", 12: "d"}, b"", 8 + 2 + 12 * len(held) + 4
+    start = at + sum(struct.calcsize(letters[kind]) * len(values) for _, kind, values in held)
+    entries = b""
+    for code, kind, values in held:
+        values = [start] if code == 273 else values
+        packed = struct.pack(f"<{len(values)}{letters[kind]}", *values)
+        count = len(values) // (2 if kind == 5 else 1)
+        entries += struct.pack("<HHI", code, kind, count)
+        entries += packed.ljust(4, b"\0") if len(packed) <= 4 else struct.pack("<I", at + len(beside))
+        beside += packed if len(packed) > 4 else b""
+    beside = beside.ljust(start - at, b"\0")
+    path.write_bytes(b"II*\0" + struct.pack("<IH", 8, len(held)) + entries + bytes(4) + beside + content)
+    return path
+
+
+@pytest.mark.parametrize("compression", [1, 8])
+def test_a_colour_map_of_8_bits_is_no_black_one(tmp_path, noise, compression):
+    """A fault of old programs, whose maps end at 255 instead of 65535."""
+    indices = noise.integers(0, 256, (24, 36)).astype(np.uint8)
+    content = indices.tobytes() if compression == 1 else zlib.compress(indices.tobytes())
+    tags = {258: (3, [8]), 259: (3, [compression]), 262: (3, [3]), 277: (3, [1])}
+    for scale in (1, 257):
+        colours = np.array([np.arange(256), np.arange(256)[::-1], np.full(256, 9)]) * scale
+        path = write_tags(tmp_path / "a.tif", content, tags | {320: (3, colours.ravel().tolist())})
+        assert np.array_equal(read_photograph(path).pixels, (colours.T[indices] // scale).astype(np.uint8))
+    path = write_tags(tmp_path / "a.tif", content, tags | {320: (3, [0] * 768)})
+    assert not read_photograph(path).pixels.any()
+
+
+SUBSAMPLED = {"444": (1, 1), "422": (2, 1), "420": (2, 2)}
+ENCODERS = {1: bytes, 5: imagecodecs.lzw_encode, 8: zlib.compress, 32773: imagecodecs.packbits_encode}
+
+
+@pytest.mark.parametrize("compression", ENCODERS)
+@pytest.mark.parametrize("subsampling", SUBSAMPLED)
+def test_luma_and_chroma_without_jpeg(tmp_path, noise, subsampling, compression):
+    """Of several subsamplings; what is missing is refused, and so is a size that is damaged."""
+    across, down = SUBSAMPLED[subsampling]
+    blocks = noise.integers(0, 256, (24 // down, 36 // across, across * down + 2)).astype(np.uint8)
+    blocks[..., -2:] = 128  # no colour, so that luma is grey
+    grey = blocks[..., :-2].reshape(24 // down, 36 // across, down, across).swapaxes(1, 2).reshape(24, 36)
+    tags = {262: (3, [6]), 259: (3, [compression]), 530: (3, [across, down])}
+    encode = ENCODERS[compression]
+    path = tmp_path / "a.tif"
+    if compression == 1 and subsampling != "444":
+        with pytest.raises(PhotographError, match="save it as RGB"):
+            read_photograph(write_tags(path, blocks.tobytes(), tags))
+        return
+    found = read_photograph(write_tags(path, encode(blocks.tobytes()), tags)).pixels
+    assert np.abs(found.astype(int) - grey[..., None]).max() <= 1
+    with pytest.raises(PhotographError, match=r"a\.tif: (cannot be read as|its header claims)"):
+        read_photograph(write_tags(path, encode(blocks[: len(blocks) // 2].tobytes()), tags))
+    for code, lengths in ((256, (18, 34, 72)), (257, (12, 20, 48))):
+        for length in lengths:
+            damaged = tags | {code: (4, [length])} | ({278: (4, [length])} if code == 257 else {})
+            with pytest.raises(PhotographError, match=r"a\.tif: (cannot be read as|its header claims)"):
+                read_photograph(write_tags(path, encode(blocks.tobytes()), damaged))
+    if compression == 8:
+        content = bytearray(encode(blocks.tobytes()))
+        content[len(content) // 2] ^= 255
+        with pytest.raises(PhotographError, match=r"a\.tif: cannot be read as an image"):
+            read_photograph(write_tags(path, bytes(content), tags))
+
+
+def test_tags_of_another_type_do_not_cost_the_photograph(tmp_path, picture):
+    """Numbers are taken as such, and what is no number says nothing."""
+    inch = {296: (3, [2])}
+    for kind, value, expected in (
+        (4, [300], (300, 300)),
+        (12, [299.5], (299.5, 299.5)),
+        (3, [300], (300, 300)),
+        (5, [600, 2], (300, 300)),
+        (5, [300, 0], None),
+        (5, [300, 1, 300, 1], None),
+        (2, list(b"300\0"), None),
+        (12, [float("nan")], None),
+        (12, [float("inf")], None),
+    ):
+        path = write_tags(tmp_path / "a.tif", picture.tobytes(), inch | {282: (kind, value), 283: (kind, value)})
+        assert read_photograph(path).resolution == expected
+    plain = [0.3127, 0.329], [0.64, 0.33, 0.3, 0.6, 0.15, 0.06]
+    path = write_tags(tmp_path / "a.tif", picture.tobytes(), {318: (12, plain[0]), 319: (12, plain[1])})
+    assert read_photograph(path).chromaticities == pytest.approx((*plain[0], *plain[1]))
+    odd = [
+        {318: (5, [1, 1]), 319: (5, [1, 1])}, {318: (4, [1]), 319: (2, list(b"x\0"))}, {254: (2, [49, 0])},
+        {254: (12, [0.0])}, {255: (2, [50, 0])}, {281: (2, list(b"65535\0"))}, {296: (2, list(b"2\0"))},
+        {274: (2, [54, 0])},
+    ]  # fmt: skip
+    for tags in odd:
+        photograph = read_photograph(write_tags(tmp_path / "a.tif", picture.tobytes(), tags))
+        assert np.array_equal(photograph.pixels, picture)
+        assert photograph.chromaticities is None
+
+
+# ---- codecs that state a size of their own -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("compression", ["webp", "jpeg2000", "jpegxl", "jpegxr", "lerc", "png"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_damaged_size_is_refused_where_the_codec_knows_it(tmp_path, compression, layout):
+    picture = np.dstack([np.arange(24 * 36).reshape(24, 36) // 4] * 3).astype(np.uint8)
+    path = tmp_path / "a.tif"
+    for side, length in (("ImageWidth", 36), ("ImageLength", 24)):
+        for value in (length, length // 2, length + 13, 2 * length):
+            tifffile.imwrite(
+                path, picture, photometric="rgb", compression=compression, metadata=None, **LAYOUTS[layout]
+            )
+            damage(path, side, value)
+            if value == length:
+                assert read_photograph(path).pixels.shape == (24, 36, 3)
+            else:
+                with pytest.raises(PhotographError, match=r"a\.tif: (cannot be read|its header claims)"):
+                    read_photograph(path)
+
+
+@pytest.mark.parametrize("compression", ["webp", "jpeg2000", "png"])
+@pytest.mark.parametrize("value", [2, 4, 255])
+def test_samples_that_are_called_planes_are_refused_where_the_codec_knows_them(tmp_path, picture, compression, value):
+    path = tmp_path / "a.tif"
+    for rows in (8, 24):  # three strips may pass for three planes of one
+        tifffile.imwrite(path, picture, photometric="rgb", compression=compression, metadata=None, rowsperstrip=rows)
+        damage(path, "PlanarConfiguration", value)
+        damage(path, "RowsPerStrip", 24)
+        with pytest.raises(PhotographError, match=r"a\.tif: cannot be read"):
+            read_photograph(path)
+
+
+@pytest.mark.parametrize("alpha", [255, 7])
+def test_opaque_alpha_that_webp_leaves_out_is_alpha(tmp_path, picture, alpha):
+    stored = np.dstack([picture, np.full((24, 36), 255, np.uint8)])
+    stored[3, 4, 3] = alpha
+    options = {"compression": "webp", "compressionargs": {"lossless": True}, "extrasamples": ["unassalpha"]}
+    assert np.array_equal(read(tmp_path / "a.tif", stored, **options).alpha, stored[..., 3])
+
+
+def test_tiles_may_end_where_the_picture_does(tmp_path, picture):
+    """Some programs cut the PNGs or JPEGs of the last tiles to the picture."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, picture, photometric="rgb", compression="png", tile=(16, 32), metadata=None)
+    with tifffile.TiffFile(path) as tiff:
+        offset, held = tiff.pages[0].dataoffsets[3], tiff.pages[0].databytecounts[3]
+    last = imagecodecs.png_encode(picture[16:, 32:])
+    assert len(last) <= held
+    content = bytearray(path.read_bytes())
+    content[offset : offset + len(last)] = last
+    path.write_bytes(content)
+    assert np.array_equal(read_photograph(path).pixels, picture)
+
+
+# ---- which page --------------------------------------------------------------------------------------------------
+
+
+def test_the_first_page_is_read_unless_it_looks_like_a_preview(tmp_path, picture):
+    grey, large = np.zeros((60, 90), np.uint8), picture.repeat(2, axis=0).repeat(2, axis=1)
+    cases = {
+        "larger mask behind": ((picture, {}), (grey, {"photometric": "minisblack"}), 0),
+        "mask of the same proportions": ((picture, {}), (large[..., 0], {"photometric": "minisblack"}), 0),
+        "another picture, larger": ((picture, {}), (large[:, :50], {}), 0),
+        "preview": ((picture, {}), (large, {}), 1),
+        "preview a pixel off": ((picture[:23], {}), (large, {}), 1),
+        "preview of grey": ((picture[..., 0], {"photometric": "minisblack"}), (grey, {"photometric": "minisblack"}), 1),
+    }
+    for name, (first, second, expected) in cases.items():
+        write_pages(tmp_path / "a.tif", first, second)
+        photograph = read_photograph(tmp_path / "a.tif")
+        assert photograph.pixels.shape[:2] == (first, second)[expected][0].shape[:2], name
+        assert photograph.remarks == (f"of its 2 pages or channels only page {expected + 1} is read",)
+
+
+def test_jpeg_in_other_colours_is_read_from_below_a_preview(tmp_path):
+    smooth = np.tile(np.uint8([200, 100, 50]), (24, 36, 1)) + np.arange(24, dtype=np.uint8)[:, None, None]
+    stored = np.asarray(Image.fromarray(smooth).convert("YCbCr"))
+    options = {"photometric": "ycbcr", "compression": "jpeg", "compressionargs": {"level": 98}}
+    write_pages(tmp_path / "a.tif", (smooth[::4, ::4].copy(), PREVIEW | BELOW), (stored, options))
+    assert np.abs(read_photograph(tmp_path / "a.tif").pixels.astype(int) - smooth).max() <= 3
+    write_pages(tmp_path / "b.tif", (stored, options))
+    assert np.array_equal(read_photograph(tmp_path / "a.tif").pixels, read_photograph(tmp_path / "b.tif").pixels)
