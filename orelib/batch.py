@@ -198,14 +198,14 @@ def _restore_file(
             raise FileExistsError
         state = _state(source)
         photograph = read_photograph(source)
-        for remark in photograph.remarks:
-            say(f"{shown(source)}: {printable(remark)}")
         photograph = replace(photograph, pixels=restorer.restore(photograph.pixels))  # the wet pixels are let go
         if _state(source) != state:  # or the copy would be of what it was, and count as done
             raise PhotographUnavailable(f"{shown(source)}: it changed while it was restored; restore it again")
         if not target.parent.is_dir():  # or it would be made anew, in the place of a share that is away
             raise FileNotFoundError(f"{shown(target.parent)} is gone")
-        write_photograph(target, photograph, only_new=not replace_copies)
+        left_out = write_photograph(target, photograph, only_new=not replace_copies)
+        for remark in (*photograph.remarks, *left_out):
+            say(f"{shown(source)}: {printable(remark)}")
         there.add(target.name)
         row["height"], row["width"] = photograph.pixels.shape[:2]
     except FileExistsError:

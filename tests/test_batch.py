@@ -685,3 +685,13 @@ def test_two_photographs_of_one_name_are_told_to_be_renamed(tmp_path, identity, 
         pytest.skip("this file system knows no upper and lower case")
     table = restore_folder(identity, wet, tmp_path / "dry", replace_copies=True)
     assert table.loc[table["status"] == "failed", "error"].item().endswith("so rename one")
+
+
+def test_what_a_copy_cannot_hold_is_told(tmp_path, identity, noise, capsys):
+    source = tmp_path / "wet" / "belt.png"
+    source.parent.mkdir()
+    exif = Image.Exif()
+    exif[0x010E] = "x" * 70_000
+    Image.fromarray(noise.integers(0, 256, (24, 40, 3), dtype=np.uint8)).save(source, exif=exif)
+    restore_folder(identity, source, tmp_path / "dry.jpg")
+    assert "belt.png: its EXIF is left out" in capsys.readouterr().out
