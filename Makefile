@@ -18,8 +18,10 @@ INSTALLED := $(VENV)/installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Folders may be called anything, 007 or it's {mine}: so recipes take them from the environment, and Snakemake, which
 # would read numbers, gets a list of one text.
+override DATA_DIR := $(value DATA_DIR)
+override RESULTS_DIR := $(or $(value RESULTS_DIR),results)
 export PROFILE SEED DATA_DIR RESULTS_DIR
-TEXT := python -c 'import json, os, sys; print(json.dumps([os.environ[sys.argv[1]]]))'
+TEXT := python -c 'import os, sys; print("[\"" + "".join(f"\\U{ord(c):08x}" for c in os.environ[sys.argv[1]]) + "\"]")'
 CONFIG = profile="$$PROFILE" seed="$$SEED" results_dir="$$($(TEXT) RESULTS_DIR)" data_dir="$$($(TEXT) DATA_DIR)"
 # After a kill, Snakemake's lock is stale and its last outputs may be incomplete: both are safe to go on from, since
 # every file appears whole, and two runs side by side would only write the same bytes twice.

@@ -1,7 +1,7 @@
 # What depends on what. Called by the Makefile; also by hand: snakemake --cores 2 --config profile=smoke
 # Most rules run one notebook headless. Snakemake deletes the outputs of a rule before it runs it again, and of one that
-# failed. So what takes long to make is no declared output: a training declares an empty file, ``finished``, and Snakemake
-# never touches what else is in a run folder.
+# failed. So what takes long to make is no declared output: a training declares an empty file, ``finished``, the data set
+# another, ``checked``, and Snakemake never touches what they stand for.
 
 import re
 import shlex
@@ -11,8 +11,10 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from orelib.checksums import DamagedFileError
 from orelib.config import METHODS, Experiment, Folders
 from orelib.pairs import folder_state
+from orelib.provenance import is_whole
 from orelib.study import study
 
 
@@ -47,13 +49,25 @@ TRAINING_THREADS = Experiment.from_profile(PROFILE, seed=SEED).threads  # fixed,
 OUT = f"{without_braces(RESULTS)}/{PROFILE}"
 FIGURES = f"{OUT}/figures"
 PYTHON = shlex.quote(sys.executable).replace("{", "{{").replace("}", "}}")
-PAPERMILL = f"{PYTHON} -m papermill --engine orelib --no-progress-bar --log-level WARNING --stdout-file -"
+PAPERMILL = f"{PYTHON} -m orelib.execute"
 EMBEDDED = [] if DATA else [f"data/{PROFILE}/manifest.json"]
 LASTING = ("generator.safetensors", "metrics.csv", "baselines.csv")  # of a finished run
 
-for finished in Path(OUT).glob("*-seed*/finished"):
-    if not all((finished.parent / name).exists() for name in LASTING):
-        finished.unlink()  # somebody deleted what it stands for
+
+def stands(stamp, files):
+    """Whether all is there, and whole, that an empty file stands for."""
+    try:
+        return all(is_whole(Path(stamp).parent / name) for name in files)
+    except DamagedFileError:  # which the next to read it says
+        return True
+
+
+# Somebody may have deleted or damaged what these files stand for.
+for stamp in Path(OUT).glob("*-seed*/finished"):
+    if not stands(stamp, LASTING):
+        stamp.unlink()
+if not all(Path(name).exists() for name in (f"{OUT}/manifest.csv", f"{FIGURES}/figure5_pairs.png", *EMBEDDED)):
+    Path(OUT, "checked").unlink(missing_ok=True)
 
 
 def changes_of(wildcards):
@@ -71,8 +85,9 @@ def method_of(wildcards):
 
 
 def scenes_of(wildcards):
-    """The data set of a training: the profile's, or one of its own where the changes make it another."""
-    return f"data/{Folders(PROFILE, changes=changes_of(wildcards)).data.name}/manifest.json" if not DATA else []
+    """The data set of a training where the changes make it another than the profile's."""
+    scenes = Folders(PROFILE, changes=changes_of(wildcards)).data.name
+    return [] if DATA or scenes == PROFILE else f"data/{scenes}/manifest.json"
 
 
 def papermill(notebook, *, data=False, changed=False, **parameters):
@@ -99,32 +114,21 @@ rule all:
         f"{OUT}/report.html",
 
 
-rule same_images:
-    # Refuses other images than those that runs in this folder were trained on, before anything in it is touched.
+rule dataset:
+    # First, before anything is touched, it refuses other images than those that runs in this folder were trained on.
+    input:
+        "notebooks/01_dataset.ipynb",
     output:
         touch(f"{OUT}/checked"),
     params:
         **PARAMS,
-        photographs=lambda _: folder_state(Path(DATA).expanduser()) if DATA else "",
-    shell:
-        f"{PYTHON} -m orelib.study same-images {PROFILE} --results-dir={{params.results:q}} --data-dir={{params.data:q}}"
-
-
-rule dataset:
-    input:
-        "notebooks/01_dataset.ipynb",
-        rules.same_images.output if DATA else [],
-    output:
-        f"{OUT}/manifest.csv",
-        f"{FIGURES}/figure5_pairs.png",
-        EMBEDDED,
-    params:
-        **PARAMS,
         executed=f"{OUT}/notebooks/01_dataset.ipynb",
         title=lambda _: f"01 data set: {DATA or PROFILE}",
+        photographs=lambda _: folder_state(Path(DATA).expanduser()) if DATA else "",
     threads: workflow.cores
     shell:
-        papermill("01_dataset.ipynb", data=True)
+        f"{PYTHON} -m orelib.study same-images {PROFILE} --results-dir={{params.results:q}} --data-dir={{params.data:q}}; "
+        + papermill("01_dataset.ipynb", data=True)
 
 
 rule mosaic:
@@ -186,7 +190,7 @@ rule changed_scenes:
 
 rule sizing_scenes:
     input:
-        EMBEDDED,
+        rules.dataset.output,
     output:
         f"data/{PROFILE}/sizing/manifest.json",
     threads: workflow.cores
@@ -196,7 +200,7 @@ rule sizing_scenes:
 
 rule size_unrestored:
     input:
-        EMBEDDED,
+        rules.dataset.output,
         rules.sizing_scenes.output,
     output:
         f"{OUT}/sizing.csv",

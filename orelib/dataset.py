@@ -143,6 +143,12 @@ def demand_whole_scenes(folder: Path, layers: Iterable[str] = ("wet", "dry")) ->
         raise DamagedFileError(f"missing, or not what was rendered: {CURE}:\n{listing}")
 
 
+def demand_same_settings(folder: Path, experiment: Experiment) -> None:
+    """Raises FileExistsError when a folder holds scenes of other settings; changes nothing."""
+    if (Path(folder) / "settings.json").exists():
+        _claim(Path(folder), _settings(experiment))
+
+
 def _claim(folder: Path, settings: dict) -> None:
     """Writes down what the folder is for, or checks that it is for the same."""
     path = folder / "settings.json"

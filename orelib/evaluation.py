@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from orelib.baselines import score_baselines
+from orelib.baselines import BASELINES, score_baselines
 from orelib.checksums import DamagedFileError
 from orelib.config import shown
+from orelib.files import one_at_a_time
 from orelib.metrics import LIMITS, mean_interval, score
 from orelib.pairs import Pairs
 from orelib.progress import Progress
@@ -33,7 +34,11 @@ def evaluate(run: Path, pairs: Pairs) -> pd.DataFrame:
     values. The baselines, which are the same for all runs on the same images, are taken from another run beside this
     one where there is one.
     """
-    run = Path(run)
+    with one_at_a_time(run):
+        return _evaluate(Path(run), pairs)
+
+
+def _evaluate(run: Path, pairs: Pairs) -> pd.DataFrame:
     metrics, baselines = run / "metrics.csv", run / "baselines.csv"
     if not _is_finished(baselines, pairs):
         found = _baselines_beside(run, pairs)
@@ -63,27 +68,32 @@ def evaluate(run: Path, pairs: Pairs) -> pd.DataFrame:
 
 
 def _is_finished(table: Path, pairs: Pairs) -> bool:
-    """Whether a table of scores is there and holds every test image; says so where it does not."""
+    """Whether a table of scores is there and holds every test image once; says so where it does not."""
     if not table.exists():
         return False
-    if is_whole(table) and _images(table) == {pair.stem for pair in pairs.test}:
+    if is_whole(table) and _holds_all(table, pairs):
         return True
     print(f"{shown(table)} is damaged or not finished: its scores are computed again", flush=True)
     return False
 
 
-def _images(table: Path) -> set[str]:
+def _holds_all(table: Path, pairs: Pairs) -> bool:
+    """Whether a table has a row a test image, and, of baselines, for each of them."""
     try:
-        return set(read_table(table)["image"])
+        scores = read_table(table)
+        methods = [*scores["method"]] if "method" in scores else [""] * len(scores)
+        rows = sorted(zip(methods, scores["image"], strict=True))
     except (DamagedFileError, KeyError):
-        return set()
+        return False
+    wanted = BASELINES if "method" in scores else ("",)
+    return rows == sorted((name, pair.stem) for name in wanted for pair in pairs.test)
 
 
 def _baselines_beside(run: Path, pairs: Pairs) -> pd.DataFrame | None:
     for _, _, path in find_runs(run.parent, "baselines.csv"):
         try:
             same = read_provenance(path.parent)["data_checksum"] == pairs.checksum
-            if same and is_whole(path) and _images(path) == {pair.stem for pair in pairs.test}:
+            if same and is_whole(path) and _holds_all(path, pairs):
                 return read_table(path)
         except (DamagedFileError, FileNotFoundError, KeyError):
             continue  # what is wrong there is said where that run is read

@@ -82,6 +82,30 @@ def appearing_folder(path: Path, replace_earlier: bool = False) -> Iterator[Path
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Lets one process at a time work in a folder; another one says so and waits.
+
+    The folder is made where it is missing, and goes again where it stays empty.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"{printable(str(folder))} is in use by another process: waiting for it", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError:
+            pass  # a file system without locks
+        yield
+    finally:
+        os.close(file)
+        with suppress(OSError):  # it holds something
+            folder.rmdir()
+
+
 def demand_new_folder(path: Path) -> None:
     """Raises FileExistsError when something lies at ``path``, unless it is an empty folder that can be replaced."""
     path = Path(path)

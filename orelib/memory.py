@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 
-PHRASES = ("not enough memory", "out of memory", "allocate memory", "bad allocation", "bad alloc")
+# A worker that is killed was killed by the system, mostly because memory ran out.
+PHRASES = (
+    "not enough memory",
+    "out of memory",
+    "allocate memory",
+    "bad allocation",
+    "bad alloc",
+    "is killed by signal",
+)
 
 
 def memory_ran_out(error: BaseException) -> bool:
@@ -13,7 +22,7 @@ def memory_ran_out(error: BaseException) -> bool:
     if isinstance(error, OSError | ValueError):
         return False  # these are about files, whose names may hold any words
     said = str(error).lower().replace("_", " ")  # some name a constant, such as VP8_STATUS_OUT_OF_MEMORY
-    return isinstance(error, MemoryError) or any(phrase in said for phrase in PHRASES)
+    return isinstance(error, MemoryError | BrokenExecutor) or any(phrase in said for phrase in PHRASES)
 
 
 @contextmanager

@@ -23,15 +23,13 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from scipy import ndimage
 from skimage.segmentation import find_boundaries, relabel_sequential, watershed
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from orelib.files import appearing
 from orelib.methods import one_cycle
-from orelib.model_file import demand_file, unusable
+from orelib.model_file import checksum, demand_file, unusable, write
 from orelib.mosaic import to_network
 from orelib.names import is_left_behind, one_line
 from orelib.networks import UNet
@@ -88,8 +86,11 @@ def load_segmenter(path: Path = WEIGHTS) -> Segmenter:
     network = build()
     try:
         with safe_open(path, framework="pt") as file:
-            network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 (a file)
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (a file, not a dict)
             about = json.loads(file.metadata()["orelib"])
+        if about.pop("sha256", None) != checksum(about, weights):
+            raise ValueError("its checksum does not fit")
+        network.load_state_dict(weights)
         return Segmenter(network, float(about["level"]))
     except (SafetensorError, OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
         raise unusable(path, f"holds no segmenter ({one_line(error)})") from error
@@ -98,11 +99,8 @@ def load_segmenter(path: Path = WEIGHTS) -> Segmenter:
 def save_segmenter(segmenter: Segmenter, path: Path, **about) -> None:
     """Writes a segmenter, its weights at half precision, with what is told ``about`` it."""
     state = segmenter.network.state_dict()
-    halved = {
-        name: (value.half() if value.is_floating_point() else value).contiguous() for name, value in state.items()
-    }
-    with appearing(path) as temporary:
-        save_file(halved, temporary, {"orelib": json.dumps({"level": segmenter.level} | about)})
+    halved = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
+    write(path, halved, {"level": segmenter.level} | about)
 
 
 def build() -> UNet:

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from orelib.checksums import DamagedFileError
 from orelib.command import run_command
 from orelib.config import METHODS, Experiment, Folders, parse_changes
-from orelib.dataset import render_dataset
+from orelib.dataset import demand_same_settings, render_dataset
 from orelib.files import appearing
 from orelib.pairs import load_pairs
 from orelib.provenance import demand_whole, find_runs, write_provenance
@@ -179,9 +181,12 @@ def main() -> None:
     parser.add_argument("--results-dir", default="results")
     parser.add_argument("--data-dir", help="same-images: the folder of pairs")
     arguments = parser.parse_args()
-    folders = Folders(arguments.profile, arguments.data_dir, arguments.results_dir, arguments.changes)
+    folders = Folders(arguments.profile, arguments.data_dir or None, arguments.results_dir, arguments.changes)
     if arguments.step == "same-images":
-        refuse_other_images(folders, load_pairs(folders))
+        if folders.embedded:
+            demand_same_settings(folders.data, Experiment.from_profile(arguments.profile))
+        with suppress(DamagedFileError, FileNotFoundError) if folders.embedded else nullcontext():  # 01 mends scenes
+            refuse_other_images(folders, load_pairs(folders))
     elif arguments.step == "scenes":
         render_dataset(folders.data, Experiment.from_profile(arguments.profile, **parse_changes(arguments.changes)))
     elif arguments.step == "sizing-scenes":
@@ -193,7 +198,7 @@ def main() -> None:
     elif arguments.step == "size":
         evaluate_sizing(arguments.run, sizing_folder(folders))
     else:
-        keep(folders.results, Path(arguments.results_dir) / "reference" / arguments.profile)
+        keep(folders.results, folders.results.parent / "reference" / arguments.profile)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from orelib.baselines import BASELINES
+from orelib.checksums import DamagedFileError
 from orelib.command import run_command
 from orelib.config import METHODS, Folders, shown
 from orelib.metrics import LIMITS, column, mean_interval
@@ -85,11 +86,24 @@ def build_table3(
 
     baselines = read_table(runs[methods[0]] / "baselines.csv")
     rows = [_row(name, baselines[baselines["method"] == name], protocol) for name in BASELINES]
+    _demand_all(runs, provenance)
     for method, run in runs.items():
         facts = provenance[method] | {"updates": read_experiment(run).steps}
         costs = {name: facts[name] for name in COSTS}
         rows.append(_row(method, read_table(run / "metrics.csv"), protocol) | costs)
     return pd.DataFrame(rows).astype(COSTS)
+
+
+def _demand_all(runs: dict[str, Path], provenance: dict[str, dict]) -> None:
+    """Raises DamagedFileError when scores lack images, have them twice, or baselines: of files without a checksum."""
+    for method, run in runs.items():
+        images = provenance[method].get("test_pairs")
+        for name, rows in (("metrics.csv", 1), ("baselines.csv", len(BASELINES))):
+            table = read_table(run / name)
+            found = len(table.drop_duplicates([column for column in ("method", "image") if column in table]))
+            if images is not None and not found == len(table) == images * rows:
+                cure = "run notebooks/03_training.ipynb for it again, which scores anew"
+                raise DamagedFileError(f"{shown(run / name)} does not hold {images} images: {cure}")
 
 
 def _row(method: str, scores: pd.DataFrame, protocol: str) -> dict:
@@ -198,7 +212,7 @@ def main() -> None:
     parser.add_argument("results", type=Path, help="results of a profile, for instance results/quick")
     parser.add_argument("--seed", default=0)
     chosen = parser.parse_args()
-    results = chosen.results
+    results = chosen.results.expanduser()
     table = build_table3(Folders(results.name, results_dir=str(results.parent)), chosen.seed)
     print(f"\nTable 3, {results.name} profile: mean over the test images [95 % interval]\n")
     print(to_markdown(readable(table), remarks(table)))

@@ -32,7 +32,7 @@ from torch.utils.data import DataLoader
 from orelib.checkpoint import RunLog, TrainingError, read_checkpoint
 from orelib.checksums import DamagedFileError
 from orelib.config import Experiment, Folders, SettingsError, kit_path, shown
-from orelib.files import write_text
+from orelib.files import one_at_a_time, write_text
 from orelib.memory import memory_for
 from orelib.methods import METHOD_CLASSES, Method
 from orelib.metrics import psnr, ssim
@@ -61,7 +61,20 @@ def read_log(run: Path, name: str) -> pd.DataFrame:
             method, _, seed = path.parent.name.rpartition("-seed")
             cure = f"run notebooks/03_training.ipynb with method={method!r} and seed={seed} first"
         raise FileNotFoundError(f"{shown(path)} is missing: {cure}")
-    return read_table(path)
+    try:
+        table = read_table(path)
+    except DamagedFileError as error:
+        cure = "put back a copy of it, nothing else holds it, or delete the folder to train anew"
+        raise DamagedFileError(f"{shown(path)} is damaged: {cure}") from error
+    if is_finished(path.parent) and table["step"].iloc[-1] != read_experiment(path.parent).steps:
+        cure = "put back a copy of it, or delete the folder to train anew"
+        raise DamagedFileError(f"{shown(path)} lacks its end: {cure}")
+    return table
+
+
+def is_finished(run: Path) -> bool:
+    """Whether a training has come to its end. What is kept of published ones has no generator, and does not count."""
+    return (Path(run) / "generator.safetensors").exists()
 
 
 def train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
@@ -82,7 +95,11 @@ def train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
     OSError, PairError
         When the training photographs cannot be decoded beside the run, see :func:`~orelib.pixels.decoded`.
     """
-    run = Path(run)
+    with one_at_a_time(run):
+        return _train(experiment, pairs, Path(run))
+
+
+def _train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
     checkpoint, generator = run / "checkpoint.pt", run / "generator.safetensors"
     saved = read_checkpoint(checkpoint) if checkpoint.exists() and not generator.exists() else None
     known = _check(run, experiment, pairs, saved)
@@ -94,11 +111,14 @@ def train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
         return run
     device = start_torch(experiment)
     torch.manual_seed(experiment.seed)
-    method = METHOD_CLASSES[experiment.method](experiment, device)
+    with memory_for(f"a {experiment.method} of these widths", "choose smaller ones"):
+        method = METHOD_CLASSES[experiment.method](experiment, device)
     origin = {}
     if experiment.start_from and not saved:
         about = load_weights(method.generator, kit_path("start_from", experiment.start_from))
         origin = {"started_from": {"data_checksum": about["data_checksum"], "step": about["step"]}}
+    for name in ("metrics.csv", "sizing.csv", "sizes.csv"):  # of a generator that is lost: another one may differ
+        (run / name).unlink(missing_ok=True)
     if not known:  # only now, so that weights that cannot be had leave no folder behind
         _claim(run, experiment, pairs)
     record_session(run)
@@ -126,13 +146,24 @@ def refuse_other_images(folders: Folders, pairs: Pairs) -> None:
 
     Runs of changed settings, which may have scenes of their own, are passed over.
     """
-    runs = [path.parent for variant, _, path in find_runs(folders.results, "provenance.json") if "+" not in variant]
-    other = [shown(run) for run in runs if read_provenance(run).get("data_checksum", pairs.checksum) != pairs.checksum]
+    kept = ("generator.safetensors", "checkpoint.pt")  # what takes hours; a run without them has nothing to lose
+    runs = {path.parent for name in kept for variant, _, path in find_runs(folders.results, name) if "+" not in variant}
+    other = [shown(run) for run in sorted(runs) if _checksum_of(run) != pairs.checksum]
     if other:
         raise SettingsError(
             f"trained on other images than those in {shown(folders.data)} now: {', '.join(other)}. "
             "Nothing was changed: choose another results_dir, or delete these folders to train anew"
         )
+
+
+def _checksum_of(run: Path) -> str:
+    """The checksum of the images that a run is trained on, from the file that most depends on it."""
+    if is_finished(run):
+        return read_about(run / "generator.safetensors")["data_checksum"]
+    try:
+        return read_provenance(run)["data_checksum"]
+    except (DamagedFileError, FileNotFoundError, KeyError):  # training mends it
+        return read_checkpoint(run / "checkpoint.pt")["data_checksum"]
 
 
 def start_torch(experiment: Experiment) -> torch.device:

@@ -10,6 +10,7 @@ from conftest import ROOT
 
 from orelib.config import PROFILES, Experiment
 from orelib.metrics import mean_interval, psnr, ssim
+from orelib.model_file import ModelFileError
 from orelib.restore import DEFAULT_RESTORER, load_restorer
 from orelib.scenes import render_pair
 
@@ -77,3 +78,11 @@ def test_the_cards_scores_on_photographs_are_those_measured():
     )
     assert f"least {dry['least_psnr']:.2f} dB" in CARD
     assert dry["at_30_dB"] == 0
+
+
+def test_a_single_flipped_bit_is_noticed(tmp_path):
+    whole = DEFAULT_RESTORER.read_bytes()
+    damaged = tmp_path / "generator.safetensors"
+    damaged.write_bytes(whole[:-1000] + bytes([whole[-1000] ^ 16]) + whole[-999:])
+    with pytest.raises(ModelFileError, match="checksum"):
+        load_restorer(damaged)

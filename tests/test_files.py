@@ -4,11 +4,12 @@ import os
 import re
 import subprocess
 import sys
+import threading
 
 import pytest
 from conftest import ROOT
 
-from orelib.files import appearing, appearing_folder, remove_leftovers, write_text
+from orelib.files import appearing, appearing_folder, one_at_a_time, remove_leftovers, write_text
 
 LONG = ["é" * 125 + ".jpg", "e\u0301" * 83 + ".tif", "石" * 83 + ".webp", "x" * 251 + ".png", "b" * 255]
 
@@ -201,3 +202,27 @@ def test_an_unfinished_folder_is_removed_by_the_next_unless_it_lives(tmp_path):
             (faster / "test").mkdir()
         path.rename(tmp_path / "elsewhere")
     assert names(tmp_path) == [".aligned.2024", "aligned", "elsewhere"]
+
+
+def test_one_process_at_a_time_works_in_a_folder(tmp_path, capsys):
+    order = []
+
+    def work():
+        with one_at_a_time(tmp_path / "run"):
+            order.append("second")
+
+    with one_at_a_time(tmp_path / "run"):
+        other = threading.Thread(target=work)
+        other.start()
+        other.join(0.2)  # it can but wait
+        (tmp_path / "run" / "file").touch()
+        order.append("first")
+    other.join()
+    assert order == ["first", "second"]
+    assert "in use by another process" in capsys.readouterr().out
+
+
+def test_a_folder_in_which_nothing_was_made_goes_again(tmp_path):
+    with one_at_a_time(tmp_path / "run"):
+        assert (tmp_path / "run").is_dir()
+    assert not (tmp_path / "run").exists()

@@ -101,7 +101,13 @@ def test_the_kits_segmenter_finds_most_particles_of_a_dry_scene():
     assert found.dtype == np.int32
 
 
-@pytest.mark.parametrize("damage", [lambda whole: whole[:1000], lambda whole: b"", lambda whole: b"{" + whole[1:]])
+def one_bit(whole):
+    return whole[:-100] + bytes([whole[-100] ^ 1]) + whole[-99:]
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda whole: whole[:1000], lambda whole: b"", lambda whole: b"{" + whole[1:], one_bit]
+)
 def test_a_damaged_segmenter_is_refused(tmp_path, damage):
     path = tmp_path / "segmenter.safetensors"
     path.write_bytes(damage(WEIGHTS.read_bytes()))

@@ -17,9 +17,13 @@ from snakemake.cli import parse_config
 from orelib.config import Experiment, Folders
 from orelib.evaluation import evaluate
 from orelib.pairs import folder_state, load_pairs
+from orelib.provenance import write_provenance
 from orelib.training import train
 
-NAMES = ("2024_05_12", "007", "1e3", "True", "null", "it's {mine} [a] (b)", "two  spaces ", '"quoted"', "a: b #c", "-x")
+NAMES = (
+    "2024_05_12", "007", "1e3", "True", "null", "it's {mine} [a] (b)", "two  spaces ", '"quoted"', "a: b #c", "-x",
+    "a$HOME", "🪨",
+)  # fmt: skip
 
 
 def quoted(**folders):
@@ -51,7 +55,8 @@ def test_make_hands_names_on_as_they_are(tmp_path, data, results):
 def test_snakemake_hands_names_on_as_they_are(tmp_path):
     name = "it's {mine} [a] (b)"
     shown = snakemake("--dry-run", "--printshellcmds", *quoted(data_dir=tmp_path / name, results_dir=tmp_path / name))
-    commands = [line.partition(": ")[2] for line in shown.stdout.splitlines() if line.startswith("Shell command: echo")]
+    commands = [line.partition(": ")[2] for line in shown.stdout.splitlines() if line.startswith("Shell command: ")]
+    commands = [command for command in commands if command != "None"]  # of the rule that only collects
     assert len(commands) == 11
     for command in commands:
         words = shlex.split(command.replace(";", " "))
@@ -90,3 +95,30 @@ def test_a_training_on_images_that_changed_is_refused_and_kept(pair_folder, tmp_
     assert "choose another results_dir" in refused.stdout + refused.stderr
     assert {path: path.read_bytes() for path in before} == before
     assert "Traceback" not in refused.stderr
+
+
+def test_what_a_stamp_stands_for_is_looked_at(pair_folder, tmp_path):
+    """A training whose files were deleted or damaged is asked for again, whatever Snakemake remembers."""
+    results = tmp_path / "results" / "smoke"
+    for method, name in (("slim", ""), ("nafnet", "baselines.csv"), ("improved", "metrics.csv")):
+        run = results / f"{method}-seed0"
+        run.mkdir(parents=True)
+        for file in ("finished", "generator.safetensors", "metrics.csv", "baselines.csv"):
+            (run / file).write_text("whole")
+        write_provenance(run, "metrics.csv")
+        if name == "baselines.csv":
+            (run / name).unlink()
+        elif name:
+            (run / name).write_text("damaged")
+    snakemake("--dry-run", *quoted(data_dir=pair_folder, results_dir=tmp_path / "results"))
+    assert [path.parent.name for path in results.glob("*/finished")] == ["slim-seed0"]
+
+
+def test_a_notebook_that_fails_is_one_line(tmp_path):
+    command = [sys.executable, "-m", "orelib.execute", "notebooks/04_loss_curves.ipynb", str(tmp_path / "out.ipynb")]
+    parameters = ["-r", "profile", "smoke", "-r", "results_dir", str(tmp_path / "none")]
+    failed = subprocess.run([*command, *parameters], cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert failed.returncode
+    assert failed.stderr.startswith("orelib: FileNotFoundError: ")
+    assert "03_training" in failed.stderr
+    assert len(failed.stderr.splitlines()) == 2
