@@ -30,6 +30,7 @@ SCENES_OF_A_SEED = 10_000_000  # each ``scenes_seed`` has seeds of its own, whic
 LAYERS = ("wet", "dry", "labels", "glare")
 CURE = "run notebooks/01_dataset.ipynb again, which renders them anew"
 THREADS = 4  # that compute checksums
+LARGEST_AREA = 4e6  # mm^2; with particles of the usual sizes, 50 mm^2 hold one
 
 
 def render_dataset(folder: Path, experiment: Experiment, workers: int | None = None) -> Path:
@@ -61,6 +62,12 @@ def render_dataset(folder: Path, experiment: Experiment, workers: int | None = N
 def _settings(experiment: Experiment) -> dict:
     for px_per_mm in (experiment.px_per_mm, experiment.px_per_mm * experiment.zoom):
         check_arguments(experiment.scene_size, px_per_mm, misalignment_px=experiment.misalignment_px)
+    area = experiment.scene_size[0] * experiment.scene_size[1] / experiment.px_per_mm**2
+    if area > LARGEST_AREA:
+        raise ValueError(
+            f"a scene of {area / 1e6:.1f} m^2, as scene_size and px_per_mm ask for, takes very long, and holds more "
+            f"particles than 16-bit labels tell apart: at most {LARGEST_AREA / 1e6:g} m^2 are possible"
+        )
     return {
         "renderer": RENDERER,
         "size": list(experiment.scene_size),

@@ -145,6 +145,7 @@ def test_a_folder_of_other_settings_is_refused(tmp_path, tiny):
         ({"size_mm": 500.0}, "less than 1 %"),
         ({"scene_size": (16, 16)}, "size"),
         ({"px_per_mm": 30.0, "zoom": 5.0}, "150"),
+        ({"px_per_mm": 0.2, "scene_size": (1024, 1024)}, "at most 4 m"),
     ],
 )
 def test_impossible_settings_are_refused_before_the_folder_is_made(tmp_path, tiny, change, named):
