@@ -208,11 +208,14 @@ def test_a_watched_folder_until_ctrl_c(wet, model, tmp_path):
     dry = tmp_path / "dry"
     (wet / "belt_1.png").write_bytes(b"rubbish")
     command = [sys.executable, "-m", "orelib.cli", "restore", wet, dry, "--watch", "--model", model]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background ignore Ctrl-C
+    )  # fmt: skip
     try:
         lines = [process.stdout.readline() for _ in range(5)]  # model, folder, two restored and one failed
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate()
+        out, err = process.communicate(timeout=600)
     finally:
         process.kill()
     assert process.returncode == 0
