@@ -44,6 +44,7 @@ PROFILE = config.get("profile", "quick")
 SEED = config.get("seed", 0)
 RESULTS = str(Path(text("results_dir", "results")).expanduser())
 DATA = text("data_dir", "")  # empty: the embedded scenes
+Folders(PROFILE, DATA or None, RESULTS)  # refuses folders that hold one another before anything is made
 TRAINING_THREADS = Experiment.from_profile(PROFILE, seed=SEED).threads  # fixed, because another number rounds otherwise
 
 OUT = f"{without_braces(RESULTS)}/{PROFILE}"

@@ -122,3 +122,11 @@ def test_a_notebook_that_fails_is_one_line(tmp_path):
     assert failed.stderr.startswith("orelib: FileNotFoundError: ")
     assert "03_training" in failed.stderr
     assert len(failed.stderr.splitlines()) == 2
+
+
+def test_results_among_the_photographs_are_refused_before_anything_is_made(tmp_path):
+    (tmp_path / "mine").mkdir()
+    refused = snakemake(*quoted(data_dir=tmp_path / "mine", results_dir=tmp_path / "mine" / "{results}"), check=False)
+    assert refused.returncode
+    assert "neither holds the other nor lies in it" in refused.stdout + refused.stderr
+    assert not list((tmp_path / "mine").iterdir())
