@@ -54,13 +54,15 @@ def test_make_hands_names_on_as_they_are(tmp_path, data, results):
 
 def test_snakemake_hands_names_on_as_they_are(tmp_path):
     name = "it's {mine} [a] (b)"
-    shown = snakemake("--dry-run", "--printshellcmds", *quoted(data_dir=tmp_path / name, results_dir=tmp_path / name))
+    shown = snakemake(
+        "--dry-run", "--printshellcmds", *quoted(data_dir=tmp_path / "a" / name, results_dir=tmp_path / "b" / name)
+    )
     commands = [line.partition(": ")[2] for line in shown.stdout.splitlines() if line.startswith("Shell command: ")]
     commands = [command for command in commands if command != "None"]  # of the rule that only collects
     assert len(commands) == 11
     for command in commands:
         words = shlex.split(command.replace(";", " "))
-        assert any(str(tmp_path / name) in word for word in words), command
+        assert any(str(tmp_path / "b" / name) in word for word in words), command
 
 
 def test_a_number_for_a_folder_is_refused_with_its_reason():
