@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from orelib.alignment import LARGEST_SHIFT, THREADS, Shift, measure_shift, misfit, overlap, why_not_measurable
+from orelib.alignment import (
+    LARGEST_SHIFT,
+    THREADS,
+    Shift,
+    measure_shift,
+    misfit,
+    overlap,
+    threads_for,
+    why_not_measurable,
+)
 from orelib.config import shown
 from orelib.files import appearing_folder, demand_new_folder
 from orelib.pairs import Pair, PairError, find_pairs, read_side
@@ -53,7 +62,7 @@ def align_folder(
         demand_new_folder(out)
     problems: list[str] = []
     pairs = find_pairs(folder, problems)
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(threads_for([pair.wet for pair in pairs])) as pool:
         shifts = list(pool.map(_shift_of, pairs))
     problems += [shift for shift in shifts if isinstance(shift, str)]
     if problems:

@@ -10,11 +10,13 @@ c + right of the wet one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, product
 from math import hypot, inf, isnan, nan, sqrt
+from pathlib import Path
+from statistics import median
 
 import numpy as np
 from PIL import Image
@@ -36,7 +38,8 @@ NEIGHBOURHOOD = 6  # px around the best shift that still belong to its peak
 COARSE_SIDE = 400  # px; a photograph whose shorter side is twice as long is searched on a reduced copy first
 PART_SIDE = 512  # px; then the shift is refined in parts of the photograph at full resolution
 SMALLEST_PART = 100  # px
-THREADS = 4  # reading and filtering leave the interpreter free
+# Reading and filtering leave the interpreter free, but in small images threads wait for it longer than they compute.
+THREADS, SMALL_FILE = 4, 20_000  # bytes
 NOT_MEASURABLE = "shift not measurable: see whether both show the same place"
 TOO_SMALL = f"shift not measurable in an image under {LEAST_SIDE} px a side"
 
@@ -96,6 +99,12 @@ def light(image: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(image).convert("F"))
 
 
+def threads_for(photographs: Sequence[Path]) -> int:
+    """How many threads look at these files soonest: one where most of them are small."""
+    sizes = [path.stat().st_size for path in photographs if path.exists()]
+    return 1 if sizes and median(sizes) < SMALL_FILE else THREADS
+
+
 def _reduction(image: np.ndarray) -> int:
     return max(1, min(image.shape[:2]) // COARSE_SIDE)
 
@@ -113,9 +122,19 @@ def edges(image: np.ndarray) -> np.ndarray:
     part, are shortened.
     """
     logarithm = np.log(image + 8)  # 8: noise in the darkest pixels is no edge
-    down, right = (ndimage.gaussian_filter(logarithm, 1, order=order) for order in ((1, 0), (0, 1)))
+    smooth, slope = _gaussian()
+    down = ndimage.correlate1d(ndimage.correlate1d(logarithm, slope, axis=0), smooth, axis=1)
+    right = ndimage.correlate1d(ndimage.correlate1d(logarithm, smooth, axis=0), slope, axis=1)
     gradient = down + 1j * right
     return gradient / (np.abs(gradient) + 0.03)
+
+
+@lru_cache(maxsize=1)
+def _gaussian() -> tuple[np.ndarray, np.ndarray]:
+    """A Gaussian of 1 px and its derivative, of which SciPy's gaussian_filter would make new ones for each image."""
+    impulse = np.zeros(9)  # 4 px a side, as in SciPy
+    impulse[4] = 1
+    return ndimage.gaussian_filter1d(impulse, 1), ndimage.gaussian_filter1d(impulse, 1, order=1)[::-1]
 
 
 def spectrum(gradient: np.ndarray) -> np.ndarray:
@@ -182,8 +201,11 @@ def _fine_shift(wet: np.ndarray, dry: np.ndarray) -> np.ndarray:
         np.exp(2j * np.pi * np.outer(at + fractions, fft.fftfreq(side))).astype(product.dtype)
         for at, side in zip(whole, product.shape, strict=True)
     )
-    # By einsum, because for a matrix product NumPy starts threads, which here wait far longer than they compute.
-    fine = np.abs(np.einsum("yw,xw->yx", np.einsum("yh,hw->yw", rows, product), columns))
+    # By einsum, because for a matrix product NumPy starts threads, which here wait far longer than they compute; and of
+    # real numbers, which einsum multiplies four times as fast as complex ones.
+    real, imaginary = (np.einsum("yh,hw->yw", part, product.view(np.float32)) for part in (rows.real, rows.imag))
+    along_rows = real.view(np.complex64) + 1j * imaginary.view(np.complex64)
+    fine = np.abs(np.einsum("yw,xw->yx", along_rows, columns))
     return whole + fractions[np.array(np.unravel_index(fine.argmax(), fine.shape))]
 
 

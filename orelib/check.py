@@ -20,7 +20,6 @@ from scipy import fft
 
 from orelib.alignment import (
     LARGEST_SHIFT,
-    THREADS,
     Shift,
     correlation,
     edges,
@@ -29,6 +28,7 @@ from orelib.alignment import (
     misfit,
     peak,
     spectrum,
+    threads_for,
     why_not_measurable,
 )
 from orelib.config import shown
@@ -115,7 +115,7 @@ def check_folder(folder: Path, largest_shift: float = LARGEST_SHIFT) -> Check:
     folder = Path(folder)
     listed: list[str] = []
     pairs = hold_out(folder, find_pairs(folder, listed), listed)
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(threads_for([pair.wet for pair in pairs])) as pool:
         looks = list(pool.map(lambda pair: _look(pair, largest_shift), pairs))
     listed += [problem for look in looks if isinstance(look, list) for problem in look]
     seen = [look for look in looks if isinstance(look, _Seen)]
@@ -147,11 +147,13 @@ def _look(pair: Pair, largest_shift: float) -> _Seen | list[str]:
     if unusable:
         return unusable
     wet, dry = images.values()
-    wet_grey, dry_grey = (float(light(image).mean(dtype=np.float64)) for image in (wet, dry))
+    lights = {side: light(image) for side, image in images.items()}
+    wet_grey, dry_grey = (float(grey.mean(dtype=np.float64)) for grey in lights.values())
     exposure = wet_grey / max(dry_grey, 0.5)  # 0.5: the dry image may be black
+    thumbnails = {side: _thumbnail(grey) for side, grey in lights.items()}
+    del lights  # of a large photograph they are large
     shift = measure_shift(wet, dry)
     pixels = {side: pixel_checksum(image) for side, image in images.items()}
-    thumbnails = {side: _thumbnail(image) for side, image in images.items()}
     if profiles[0] != profiles[1]:
         remarks.append("the colour profile of wet is {}, that of dry {}: convert both to one".format(*profiles))
     seen = _Seen(pair, wet.shape[:2], exposure, shift, pixels, thumbnails, remarks=remarks)
@@ -164,9 +166,9 @@ def _look(pair: Pair, largest_shift: float) -> _Seen | list[str]:
     return seen
 
 
-def _thumbnail(image: np.ndarray) -> np.ndarray:
-    """The light of an image reduced to a small square, so that copies of any size compare."""
-    return np.asarray(Image.fromarray(light(image)).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX))
+def _thumbnail(grey: np.ndarray) -> np.ndarray:
+    """An image (H, W) reduced to a small square, so that copies of any size compare."""
+    return np.asarray(Image.fromarray(grey).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX))
 
 
 def _judge_shift(seen: _Seen, largest_shift: float) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import psutil
 
 UNSCALED = 2**14  # 16-bit values that all lie below it are refused: 8 to 14 bits of a camera look like that
+_SMALL = 10_000_000  # bytes that every process can take, for which the system is not asked
 _LARGE, _TURN = 50_000_000, Lock()  # px above which photographs are decoded one at a time
 # Limits of a container: version 2 of control groups, then version 1.
 _MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
@@ -50,8 +51,8 @@ def demand_plausible(width: int, height: int, wanted: int, held: int) -> None:
 
 def demand_memory(width: int, height: int, bytes_a_pixel: int) -> None:
     """Raises PhotographUnavailable when a photograph is too large to be read and restored in the memory there is."""
-    wanted, free = width * height * bytes_a_pixel, available_memory()
-    if wanted > free:
+    wanted = width * height * bytes_a_pixel
+    if wanted > _SMALL and wanted > (free := available_memory()):
         raise PhotographUnavailable(
             f"{width} x {height} px take {wanted / 1e9:.1f} GB of memory, and {max(free, 0) / 1e9:.1f} GB are free; "
             "cut it into parts, or take a machine with more memory"
