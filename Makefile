@@ -27,7 +27,7 @@ CONFIG = profile="$$PROFILE" seed="$$SEED" results_dir="$$($(TEXT) RESULTS_DIR)"
 # every file appears whole, and two runs side by side would only write the same bytes twice.
 SNAKEMAKE := snakemake --cores $(CORES) --resources gpu=1 --nolock --rerun-incomplete --quiet progress rules host reason
 EXECUTE := jupyter nbconvert --to notebook --execute --inplace \
-    --ExecutePreprocessor.kernel_manager_class=orelib.kernel.LocalKernelManager
+    --ExecutePreprocessor.kernel_manager_class=orelib.utils.kernel.LocalKernelManager
 # Snakemake's reasons are shown, but not its account of every step.
 BRIEFLY := 2> >(grep --line-buffered -v -E '^(Select|Execute) .*jobs?|^(Touching|Complete log|Elapsed|Assuming|Building|Using shell)' >&2)
 INTERRUPTED := trap 'echo "Interrupted. What is finished is kept: the same command goes on from there."' INT
@@ -52,7 +52,7 @@ $(INSTALLED): requirements.txt pyproject.toml
 
 reproduce: env  ## data, five methods, loss curves, Table 3, comparison: all that is missing; PROFILE=cpu: and the study
 	@$(INTERRUPTED); $(SNAKEMAKE) --config $(CONFIG) $(BRIEFLY)
-	@python -m orelib.table3 --seed="$$SEED" -- "$$RESULTS_DIR/$$PROFILE"
+	@python -m orelib.study.table3 --seed="$$SEED" -- "$$RESULTS_DIR/$$PROFILE"
 ifeq ($(PROFILE)$(DATA_DIR),cpu)
 	$(MAKE) study
 endif
@@ -60,9 +60,9 @@ endif
 test: env  ## run all tests
 	python -m ruff check $(SOURCES)
 	python -m ruff format --check $(SOURCES)
-	python -m pytest --ignore tests/test_engines.py
+	python -m pytest --ignore tests/restore/test_engines.py
 	@# In a process of their own, because engines are given damaged files, over which a library may damage its process.
-	python -m pytest tests/test_engines.py
+	python -m pytest tests/restore/test_engines.py
 
 lint: env  ## format the code and mend what ruff can mend
 	python -m ruff format $(SOURCES)
@@ -94,16 +94,16 @@ tables: env  ## rebuild all tables and figures from results/reference/, a minute
 	$(EXECUTE) notebooks/08_ablation.ipynb notebooks/09_particle_sizing.ipynb notebooks/10_claims.ipynb
 	python -m ruff format notebooks
 
-segmenter: env  ## train the segmenter that comes with the kit, minutes, and put it into orelib/segmenter/
+segmenter: env  ## train the segmenter that comes with the kit, minutes, and put it into orelib/sizing/
 	$(SNAKEMAKE) --config profile=cpu -- data/cpu/sizing/manifest.json
 	python -m orelib.study segmenter cpu
 
-restorer: env  ## train the restorer that comes with the kit, an hour or two, and put it into orelib/default_restorer/
+restorer: env  ## train the restorer that comes with the kit, an hour or two, and put it into orelib/restore/default_restorer/
 	$(SNAKEMAKE) --config profile=restorer seed=0 -- results/restorer/nafnet-seed0/finished
 	mkdir -p results/reference/restorer/nafnet-seed0
 	cd results/restorer/nafnet-seed0 && cp config.json provenance.json validation.csv metrics.csv baselines.csv \
 	    '$(CURDIR)/results/reference/restorer/nafnet-seed0'
-	python -c 'from orelib.restore import DEFAULT_RESTORER, publish; publish("results/restorer/nafnet-seed0/generator.safetensors", DEFAULT_RESTORER)'
+	python -c 'from orelib.restore.restorer import DEFAULT_RESTORER, publish; publish("results/restorer/nafnet-seed0/generator.safetensors", DEFAULT_RESTORER)'
 
 bench: reproduce  ## measure the kit beside its peers, 40 to 90 minutes, and keep it as results/reference/benchmarks.md
 	$(BIN)/python -m venv $(PEERS)

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from orelib.checksums import DamagedFileError
-from orelib.config import METHODS, Experiment, Folders
-from orelib.pairs import folder_state
-from orelib.provenance import is_whole
-from orelib.study import study
+from orelib.utils.checksums import DamagedFileError
+from orelib.config import METHODS, Experiment
+from orelib.runs import Folders
+from orelib.data.pairs import folder_state
+from orelib.utils.provenance import is_whole
+from orelib.study.variants import study
 
 
 def text(name, default):
@@ -50,7 +51,7 @@ TRAINING_THREADS = Experiment.from_profile(PROFILE, seed=SEED).threads  # fixed,
 OUT = f"{without_braces(RESULTS)}/{PROFILE}"
 FIGURES = f"{OUT}/figures"
 PYTHON = shlex.quote(sys.executable).replace("{", "{{").replace("}", "}}")
-PAPERMILL = f"{PYTHON} -m orelib.execute"
+PAPERMILL = f"{PYTHON} -m orelib.utils.execute"
 EMBEDDED = [] if DATA else [f"data/{PROFILE}/manifest.json"]
 LASTING = ("generator.safetensors", "metrics.csv", "baselines.csv")  # of a finished run
 
@@ -296,5 +297,5 @@ rule report:
         **PARAMS,
         title=lambda _: f"{RESULTS}/{PROFILE}/report.html",
     shell:
-        f"echo == {{params.title:q}}; {PYTHON} -m orelib.report {PROFILE} --seed {SEED} --results-dir={{params.results:q}}"
+        f"echo == {{params.title:q}}; {PYTHON} -m orelib.views.report {PROFILE} --seed {SEED} --results-dir={{params.results:q}}"
         + (" --data-dir={params.data:q}" if DATA else "")

@@ -32,7 +32,7 @@ def main(what: str, side: int) -> None:
 
     from orelib.config import Experiment
     from orelib.methods import METHOD_CLASSES
-    from orelib.restore import Restorer
+    from orelib.restore.restorer import Restorer
     from orelib.training import start_torch
 
     experiment = Experiment.from_profile("quick", "improved", mosaic_size=side, threads=2)

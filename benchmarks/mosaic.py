@@ -20,11 +20,11 @@ from common import Row, in_turn
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from orelib.config import Folders
-from orelib.mosaic import MosaicSamples, to_network
-from orelib.pairs import load_pairs
-from orelib.pixels import decoded
-from orelib.scenes import render_pair
+from orelib.data.decoded import decode_pairs
+from orelib.data.mosaic import MosaicSamples, to_network
+from orelib.data.pairs import load_pairs
+from orelib.data.scenes import render_pair
+from orelib.runs import Folders
 
 CPU = torch.device("cpu")
 PLAIN = "PNG decoded for each sample"
@@ -45,7 +45,7 @@ def measure(
         make_pairs(Path(folder), shape, pairs)
         found = load_pairs(Folders("", folder))
         began = time.perf_counter()
-        train = decoded(found, Path(folder))
+        train = decode_pairs(found, Path(folder))
         once = time.perf_counter() - began
         plain = MosaicSamples(found.train, side, 0, max(2, samples // 50))
         ways = {

@@ -17,15 +17,15 @@ from pathlib import Path
 import pandas as pd
 
 from orelib.baselines import BASELINES
-from orelib.config import Experiment, Folders
+from orelib.config import Experiment
+from orelib.data.pairs import Pairs, load_pairs
 from orelib.evaluation import evaluate
 from orelib.metrics import score
-from orelib.pairs import Pairs, load_pairs
-from orelib.provenance import read_experiment
-from orelib.restore import load_restorer
-from orelib.statistics import UNTRAINED, difference, estimate
-from orelib.tables import read_table, write_csv
+from orelib.restore.restorer import load_restorer
+from orelib.runs import Folders, read_experiment
+from orelib.study.bootstrap import UNTRAINED, difference, estimate
 from orelib.training import train
+from orelib.utils.tables import read_table, write_csv
 
 METHODS = ("pix2pix", "improved", "nafnet", "slim")
 METRICS = ("psnr", "ssim", "psnr_glare", "glare_removed", "sharpness", "colour_error")
@@ -85,7 +85,7 @@ def means(scores: list[pd.DataFrame], usual: list[pd.DataFrame]) -> dict[str, fl
 
 
 def _by_seed(scores: list[pd.DataFrame], metric: str) -> pd.DataFrame:
-    """A metric as :mod:`orelib.statistics` takes it: a row a seed, a column a photograph."""
+    """A metric as :mod:`orelib.study.bootstrap` takes it: a row a seed, a column a photograph."""
     return pd.DataFrame([table[metric].to_numpy() for table in scores])
 
 

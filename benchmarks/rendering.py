@@ -28,7 +28,7 @@ def measure(height: int, width: int, px_per_mm: float, pairs: int) -> tuple[floa
     """Median seconds a pair and peak memory in GiB, of this process."""
     import resource
 
-    from orelib.scenes import render_pair
+    from orelib.data.scenes import render_pair
 
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})

@@ -45,9 +45,10 @@ KEPT = (
 
 
 def measure() -> list[Row]:
-    from orelib.config import Experiment, Folders
+    from orelib.config import Experiment
+    from orelib.data.pairs import load_pairs
     from orelib.evaluation import evaluate
-    from orelib.pairs import load_pairs
+    from orelib.runs import Folders
     from orelib.training import train
 
     folders, pairs = Folders("quick"), load_pairs(Folders("quick"))
@@ -81,7 +82,7 @@ def check_engines(models: dict[str, Path]) -> None:
     """Raises RuntimeError when an engine restores otherwise than PyTorch, by more than 1 of 255."""
     import numpy as np
 
-    from orelib.restore import load_restorer
+    from orelib.restore.restorer import load_restorer
 
     wet = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
     for name, model in models.items():
@@ -95,7 +96,7 @@ def finding_of_wide(model: Path) -> str:
     """What the processor needs at least for the multiply-adds of a restoration."""
     import torch
 
-    from orelib.restore import load_restorer
+    from orelib.restore.restorer import load_restorer
 
     torch.set_num_threads(2)
     one, other = torch.rand(2, 2048, 2048)
@@ -110,9 +111,9 @@ def finding_of_wide(model: Path) -> str:
 
 
 def large_rows(wide: Path) -> list[Row]:
-    from orelib.engines import fastest_engine
-    from orelib.restore import load_restorer
-    from orelib.tiles import OVERLAP, TILE, tile_shape, tile_starts
+    from orelib.restore.engines import fastest_engine
+    from orelib.restore.restorer import load_restorer
+    from orelib.restore.tiles import OVERLAP, TILE, tile_shape, tile_starts
 
     rows, fastest = [], fastest_engine()
     for model, title, kept in (("default", "NAFNet, the kit's restorer", ""), (wide, "U-Net of width 64", KEPT)):
@@ -142,15 +143,15 @@ def main(way: str, model: str, height: int, width: int) -> None:
     import numpy as np
     import torch
 
-    from orelib import restore
+    from orelib.restore import restorer as module
 
     torch.set_num_threads(2)
     if way == "plain":
         as_pytorch_comes()
     if way in ("plain", "whole"):
-        restore.TILE = 1 << 20  # larger than any photograph: one tile
+        module.TILE = 1 << 20  # larger than any photograph: one tile
     path = None if model == "default" else Path(model)
-    restorer = restore.load_restorer(path, engine=way if way in ENGINES else "torch")
+    restorer = module.load_restorer(path, engine=way if way in ENGINES else "torch")
     wet = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     before, seconds = peak_mebibytes(), []
     for _ in range(10 if height * width < 1_000_000 else 2):

@@ -30,7 +30,7 @@ start-up the seconds.
 
 
 def main(names: list[str]) -> None:
-    from orelib.files import write_text
+    from orelib.utils.files import write_text
 
     machine = this_machine()
     rows = kept(machine)
@@ -44,7 +44,7 @@ def this_machine() -> dict:
     """What the ratios depend on. Processors of one name can differ in how much they compute at once."""
     import torch
 
-    from orelib.provenance import processor
+    from orelib.utils.provenance import processor
 
     return dict(
         processor=processor(), vectors=torch.backends.cpu.get_cpu_capability(), cores=os.cpu_count(),

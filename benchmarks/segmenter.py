@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from orelib.names import is_left_behind
-from orelib.segmentation import Segmenter, load_segmenter
-from orelib.sizing import match, particles
-from orelib.tables import write_csv
+from orelib.sizing.particles import match, particles
+from orelib.sizing.segmenter import Segmenter, load_segmenter
+from orelib.utils.names import is_left_behind
+from orelib.utils.tables import write_csv
 
 PX_PER_MM = 2.0  # of which only the size below which nothing is a particle depends: 8 px
 

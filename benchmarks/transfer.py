@@ -21,13 +21,13 @@ import numpy as np
 import pandas as pd
 
 from orelib.baselines import Restore, fit_baselines
-from orelib.config import Folders
+from orelib.data.pairs import Pair, load_pairs
+from orelib.data.photographs import SUFFIXES, read_image
 from orelib.metrics import finite, mean_interval, psnr, score, ssim
-from orelib.names import is_left_behind
-from orelib.pairs import Pair, load_pairs
-from orelib.photographs import SUFFIXES, read_image
-from orelib.restore import Restorer, load_restorer
-from orelib.tables import write_csv
+from orelib.restore.restorer import Restorer, load_restorer
+from orelib.runs import Folders
+from orelib.utils.names import is_left_behind
+from orelib.utils.tables import write_csv
 
 
 def main() -> None:

@@ -15,8 +15,8 @@ import pandas as pd
 from scipy import ndimage
 from skimage.restoration import inpaint_biharmonic
 
+from orelib.data.pairs import Pair
 from orelib.metrics import glare_of, score
-from orelib.pairs import Pair
 
 Restore = Callable[[np.ndarray], np.ndarray]
 BASELINES = ("do_nothing", "mean_colour", "linear_colour", "biharmonic", "telea")

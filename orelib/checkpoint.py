@@ -11,11 +11,11 @@ from pathlib import Path
 
 import torch
 
-from orelib.checksums import DamagedFileError
-from orelib.config import shown
-from orelib.files import appearing, write_text
 from orelib.methods import Method
-from orelib.names import one_line
+from orelib.utils.checksums import DamagedFileError
+from orelib.utils.files import appearing, write_text
+from orelib.utils.names import one_line
+from orelib.utils.paths import shown
 
 CURE = "put back a copy of it, or delete the folder to train anew"
 

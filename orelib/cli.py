@@ -17,7 +17,7 @@ from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
-from orelib.names import printable
+from orelib.utils.names import printable
 
 # What the commands work with is imported in them, so that --help does not wait for torch.
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def main(argv: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         return _complain(str(error), 2)
     except Exception as error:
-        from orelib.memory import memory_ran_out
+        from orelib.utils.memory import memory_ran_out
 
         if not memory_ran_out(error):
             raise
@@ -190,9 +190,9 @@ def _parser() -> argparse.ArgumentParser:
 def _restore(chosen: argparse.Namespace) -> int:
     import torch
 
-    from orelib.batch import restore_folder, watch_folder
-    from orelib.progress import say
-    from orelib.restore import load_restorer
+    from orelib.restore.folders import restore_folder, watch_folder
+    from orelib.restore.restorer import load_restorer
+    from orelib.utils.progress import say
 
     if chosen.watch and chosen.replace:
         raise ValueError("--watch restores each photograph once: leave --replace out")
@@ -220,7 +220,7 @@ def _restore(chosen: argparse.Namespace) -> int:
 
 def _default_engine(model: Path | None, photographs: Path, device: str) -> str:
     """The engine that is done first."""
-    from orelib.engines import fastest_engine
+    from orelib.restore.engines import fastest_engine
 
     if model is not None and model.suffix == ".onnx":
         return fastest_engine(takes_onnx=True)
@@ -244,7 +244,7 @@ def _is_small(photographs: Path) -> bool:
 
 def _reporter(results: TextIO, counts: Counter, as_json: bool, every: bool) -> Callable[[dict], None]:
     """What is told of each photograph: all in JSON; else what failed, and, of ``every`` one, what was restored."""
-    from orelib.progress import say
+    from orelib.utils.progress import say
 
     def report(row: dict) -> None:
         counts[row["status"]] += 1
@@ -267,7 +267,7 @@ def _reporter(results: TextIO, counts: Counter, as_json: bool, every: bool) -> C
 
 
 def _export(chosen: argparse.Namespace) -> int:
-    from orelib.restore import export_onnx
+    from orelib.restore.restorer import export_onnx
 
     out = chosen.out or chosen.model.parent / f"{chosen.model.stem}.{chosen.format}"
     export_onnx(chosen.model, out)
@@ -279,10 +279,10 @@ def _export(chosen: argparse.Namespace) -> int:
 
 
 def _check(chosen: argparse.Namespace) -> int:
-    from orelib.aligned import align_folder
-    from orelib.alignment import LARGEST_SHIFT
-    from orelib.allowed import parameter
-    from orelib.check import check_folder
+    from orelib.data.aligned import align_folder
+    from orelib.data.alignment import LARGEST_SHIFT
+    from orelib.data.check import check_folder
+    from orelib.utils.allowed import parameter
 
     largest_shift = LARGEST_SHIFT if chosen.largest_shift is None else parameter("largest_shift", chosen.largest_shift)
     check = check_folder(chosen.folder, largest_shift)

@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import re
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
 
-from orelib.allowed import FIELDS, SettingsError, brief, checked, parameter, path_text
-from orelib.names import printable
+from orelib.utils.allowed import FIELDS, SettingsError, brief, checked, parameter
 
 METHODS = ("pix2pix", "cyclegan", "improved", "nafnet", "slim")  # the last two are not in the paper, see methods.py
 
@@ -236,108 +233,3 @@ def parse_changes(text: str) -> dict:
 
 
 _CHANGE = re.compile(r"(\w+)=([\w.,()-]+)", re.ASCII)
-
-
-def kit_root() -> Path:
-    """The folder that relative paths count from.
-
-    The nearest folder at or above the current one that holds ``notebooks`` and ``orelib``, so that a notebook gives
-    the same result from the kit's root and from ``notebooks/``. Outside a kit, the kit that this package was installed
-    from in place; else the current folder.
-    """
-    package = Path(__file__).resolve().parent.parent
-    installed_in_place = (package / "notebooks").is_dir() and (package / "pyproject.toml").is_file()
-    return _kit_around(Path.cwd()) or (package if installed_in_place else Path.cwd())
-
-
-def _kit_around(here: Path) -> Path | None:
-    kits = (
-        place for place in (here, *here.parents) if all((place / name).is_dir() for name in ("notebooks", "orelib"))
-    )
-    return next(kits, None)
-
-
-def kit_path(name: str, folder: str | os.PathLike) -> Path:
-    """The path that a parameter of that name gives; relative ones count from :func:`kit_root`, and ~ is the home.
-
-    Raises SettingsError for what is no text, such as the number that papermill makes of ``-p data_dir 2024_05_12``.
-    """
-    try:
-        return kit_root() / Path(path_text(folder)).expanduser()
-    except ValueError:
-        cure = "it needs a path"
-        if folder is not None and not isinstance(folder, str):
-            cure = f"papermill keeps names text with -r {name} <path>, and turns 007 or 2024_05_12 into numbers with -p"
-        raise SettingsError(f"{name}={brief(folder)} names no file or folder: {cure}") from None
-    except RuntimeError:
-        raise SettingsError(f"{name}={brief(folder)}: there is no such user; ./ before ~ names a folder here") from None
-
-
-def shown(path: Path) -> str:
-    """A path as a reader should see it, in one line: relative to the kit that the reader is in, if it lies there."""
-    path = Path(path)
-    # The name of a link, not of what it leads to. realpath, because Path.resolve raises an error for a link to itself.
-    place = Path(os.path.realpath(path.parent), path.name)
-    try:
-        return printable(str(place.relative_to(os.path.realpath(_kit_around(Path.cwd()) or Path.cwd()))))
-    except ValueError:
-        return printable(str(path))
-
-
-@dataclass(frozen=True)
-class Folders:
-    """Where one profile reads its pairs and writes its results.
-
-    ``data_dir=None`` means the embedded data set of the profile, ``data/<profile>``. Relative paths count from
-    :func:`kit_root`. ``changes`` are those of :func:`parse_changes`; they are part of a run's name, and those of
-    :data:`SCENE_FIELDS` of the data set's. ``profile=""`` is for whoever needs no profile.
-
-    Raises SettingsError for what is no text, for ``results_dir`` that is or lies in a file, and for photographs and
-    results in each other's folder, where ``make clean`` would take both.
-    """
-
-    profile: str
-    data_dir: str | None = None
-    results_dir: str = "results"
-    changes: str = ""
-
-    def __post_init__(self):
-        if not isinstance(self.profile, str) or self.profile not in ("", *PROFILES):
-            raise SettingsError(f"profile={brief(self.profile)} is unknown: choose one of {', '.join(PROFILES)}")
-        parse_changes(self.changes)
-        data, results = Path(os.path.realpath(self.data)), Path(os.path.realpath(self.results))
-        nearest = next(place for place in (self.results, *self.results.parents) if os.path.lexists(place))
-        if not nearest.is_dir():
-            raise SettingsError(f"results_dir={brief(self.results_dir)}: {shown(nearest)} is no folder")
-        aligned = results / "aligned"  # pairs that 07_your_photos cut to fit
-        if self.profile and (results.is_relative_to(data) or (data.is_relative_to(results) and data != aligned)):
-            raise SettingsError(
-                f"results_dir={brief(self.results_dir)}: results would go to {shown(self.results)}, and photographs "
-                f"are in {shown(self.data)}: choose a folder that neither holds the other nor lies in it"
-            )
-
-    @property
-    def embedded(self) -> bool:
-        """Whether the pairs are the embedded scenes rather than the user's own photographs."""
-        return self.data_dir is None
-
-    @property
-    def data(self) -> Path:
-        scenes = f"data/{self.profile}{self._suffix(SCENE_FIELDS)}"
-        return kit_path("data_dir", scenes if self.embedded else self.data_dir)
-
-    @property
-    def results(self) -> Path:
-        return kit_path("results_dir", self.results_dir) / self.profile
-
-    def run(self, method: str, seed: int) -> Path:
-        """The run folder of one training, for instance ``improved+lambda_ssim=0-seed1``.
-
-        ``seed`` may be a text, as for :meth:`Experiment.from_profile`.
-        """
-        return self.results / f"{method}{self._suffix()}-seed{parameter('seed', seed)}"
-
-    def _suffix(self, among: tuple[str, ...] | None = None) -> str:
-        """The changes as a part of a name, always in the same order."""
-        words = sorted(self.changes.split())
-        return "".join(f"+{word}" for word in words if among is None or word.partition("=")[0] in among)

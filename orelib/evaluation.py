@@ -1,5 +1,4 @@
-"""Scores of a trained run: ``metrics.csv`` and ``baselines.csv`` of its run folder, and on scenes for sizing
-``sizing.csv`` and ``sizes.csv``."""
+"""Scores of a trained run: ``metrics.csv`` and ``baselines.csv`` of its run folder."""
 
 from __future__ import annotations
 
@@ -10,18 +9,17 @@ from pathlib import Path
 import pandas as pd
 
 from orelib.baselines import BASELINES, score_baselines
-from orelib.checksums import DamagedFileError
-from orelib.config import shown
-from orelib.files import one_at_a_time
+from orelib.data.pairs import Pairs
 from orelib.metrics import LIMITS, mean_interval, score
-from orelib.pairs import Pairs
-from orelib.progress import Progress
-from orelib.provenance import find_runs, is_listed, is_whole, read_experiment, read_provenance, write_provenance
-from orelib.restore import load_restorer
-from orelib.segmentation import load_segmenter
-from orelib.sizing import score_sizing
-from orelib.tables import read_table, write_csv
+from orelib.restore.restorer import load_restorer
+from orelib.runs import find_runs, read_experiment
 from orelib.training import start_torch
+from orelib.utils.checksums import DamagedFileError
+from orelib.utils.files import one_at_a_time
+from orelib.utils.paths import shown
+from orelib.utils.progress import Progress
+from orelib.utils.provenance import is_listed, is_whole, read_provenance, write_provenance
+from orelib.utils.tables import read_table, write_csv
 
 
 def evaluate(run: Path, pairs: Pairs) -> pd.DataFrame:
@@ -98,22 +96,6 @@ def _baselines_beside(run: Path, pairs: Pairs) -> pd.DataFrame | None:
         except (DamagedFileError, FileNotFoundError, KeyError):
             continue  # what is wrong there is said where that run is read
     return None
-
-
-def evaluate_sizing(run: Path, scenes: Path) -> None:
-    """Sizes the particles in what the run's generator makes of the scenes for sizing, see :mod:`orelib.sizing`.
-
-    Writes ``sizing.csv`` and ``sizes.csv``; a run that has them is left as it is.
-    """
-    run = Path(run)
-    if not (is_whole(run / "sizing.csv") and is_whole(run / "sizes.csv")):
-        device = start_torch(read_experiment(run))
-        restorer = load_restorer(run / "generator.safetensors", device)
-        rows, sizes = score_sizing(scenes, load_segmenter(), restorer.restore)
-        write_csv(run / "sizes.csv", sizes)
-        write_csv(run / "sizing.csv", rows)
-    if not (is_listed(run / "sizing.csv") and is_listed(run / "sizes.csv")):
-        write_provenance(run, "sizing.csv", "sizes.csv")
 
 
 def summary(run: Path) -> pd.DataFrame:

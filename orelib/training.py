@@ -10,7 +10,7 @@ A run folder is the unit of truth:
 ``generator.safetensors``  the generator that scored highest on the validation images, see :mod:`orelib.restore`
 
 Beside it, ``pixels`` holds the decoded training photographs, which the runs of a results folder share
-(:mod:`orelib.pixels`).
+(:mod:`orelib.data.decoded`).
 
 A run that is killed at any moment and started again ends with the same history and weights as one that was not, on
 the same machine with the same number of threads. On CUDA, cuDNN may choose other algorithms from run to run, so only
@@ -30,20 +30,23 @@ import torch
 from torch.utils.data import DataLoader
 
 from orelib.checkpoint import RunLog, TrainingError, read_checkpoint
-from orelib.checksums import DamagedFileError
-from orelib.config import Experiment, Folders, SettingsError, kit_path, shown
-from orelib.files import one_at_a_time, write_text
-from orelib.memory import memory_for
+from orelib.config import Experiment
+from orelib.data.decoded import decode_pairs
+from orelib.data.mosaic import MosaicSamples, to_network
+from orelib.data.pairs import Pairs
 from orelib.methods import METHOD_CLASSES, Method
 from orelib.metrics import psnr, ssim
-from orelib.model_file import ModelFile
-from orelib.mosaic import MosaicSamples, to_network
-from orelib.pairs import Pairs
-from orelib.pixels import decoded
-from orelib.progress import Progress
-from orelib.provenance import find_runs, read_experiment, read_provenance, record_session, write_provenance
-from orelib.restore import Restorer, load_weights, read_about, save_generator
-from orelib.tables import read_table
+from orelib.restore.model_file import ModelFile
+from orelib.restore.restorer import Restorer, load_weights, read_about, save_generator
+from orelib.runs import Folders, find_runs, read_experiment
+from orelib.utils.allowed import SettingsError
+from orelib.utils.checksums import DamagedFileError
+from orelib.utils.files import one_at_a_time, write_text
+from orelib.utils.memory import memory_for
+from orelib.utils.paths import kit_path, shown
+from orelib.utils.progress import Progress
+from orelib.utils.provenance import read_provenance, record_session, write_provenance
+from orelib.utils.tables import read_table
 
 HEADLINES = ("generator", "discriminator")  # the losses that the progress line shows, as G and D
 
@@ -93,7 +96,7 @@ def train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
     FileNotFoundError, ModelFileError
         When weights that the experiment names cannot be had: those to start from, or VGG19's.
     OSError, PairError
-        When the training photographs cannot be decoded beside the run, see :func:`~orelib.pixels.decoded`.
+        When the training photographs cannot be decoded beside the run, see :func:`~orelib.data.decoded.decoded`.
     """
     with one_at_a_time(run):
         return _train(experiment, pairs, Path(run))
@@ -252,7 +255,7 @@ def _train_on(method: Method, pairs: Pairs, log: RunLog) -> None:
     """The loop itself, from the step that ``log`` has reached to the last."""
     experiment, device = method.experiment, method.device
     batch = experiment.batch_size
-    train_pairs = decoded(pairs, log.run.parent)
+    train_pairs = decode_pairs(pairs, log.run.parent)
     samples = MosaicSamples(
         train_pairs, experiment.mosaic_size, experiment.seed, experiment.steps * batch, method.paired, experiment.mosaic
     )

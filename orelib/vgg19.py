@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from orelib.checksums import file_checksum
-from orelib.config import kit_path, shown
-from orelib.memory import memory_for
-from orelib.model_file import ModelFileError
-from orelib.names import one_line
+from orelib.utils.checksums import file_checksum
+from orelib.utils.memory import memory_for
+from orelib.utils.names import one_line
+from orelib.utils.paths import kit_path, shown
+from orelib.utils.weights import ModelFileError
 
 CURE = (
     "The perceptual loss needs them: pass vgg_weights=<path of vgg19-dcbb9e9d.pth>, or, on a machine with network "

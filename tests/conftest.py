@@ -10,11 +10,12 @@ import torch
 from PIL import Image
 
 from orelib.baselines import BASELINES
-from orelib.config import Experiment, Folders
+from orelib.config import Experiment
+from orelib.data.pairs import load_pairs
+from orelib.data.scenes import render_pair
 from orelib.metrics import score
-from orelib.pairs import load_pairs
-from orelib.scenes import render_pair
-from orelib.study import study
+from orelib.runs import Folders
+from orelib.study.variants import study
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL = ROOT.parent / "shared" / "real"

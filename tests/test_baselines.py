@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from orelib import baselines
+from orelib.data.scenes import render_pair
 from orelib.metrics import glare_of, psnr
-from orelib.scenes import render_pair
 
 
 class MadePair:

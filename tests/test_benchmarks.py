@@ -12,7 +12,7 @@ from PIL import Image
 
 from orelib.baselines import BASELINES
 from orelib.config import Experiment
-from orelib.scenes import render_pair
+from orelib.data.scenes import render_pair
 from orelib.training import train
 
 

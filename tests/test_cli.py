@@ -15,13 +15,13 @@ import pytest
 from conftest import ROOT
 from PIL import Image
 
-from orelib import restore
-from orelib.alignment import LARGEST_SHIFT
 from orelib.cli import main
-from orelib.engines import ENGINES, is_installed
+from orelib.data.alignment import LARGEST_SHIFT
+from orelib.data.scenes import render_pair
 from orelib.methods import Pix2Pix
-from orelib.restore import save_generator
-from orelib.scenes import render_pair
+from orelib.restore import restorer as module
+from orelib.restore.engines import ENGINES, is_installed
+from orelib.restore.restorer import save_generator
 
 
 @pytest.fixture
@@ -141,10 +141,10 @@ def test_json_is_one_line_a_photograph_and_nothing_else(wet, model, tmp_path, ca
 
 
 def test_without_a_model_the_default_restorer_is_used(wet, model, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(restore, "DEFAULT_RESTORER", model)
+    monkeypatch.setattr(module, "DEFAULT_RESTORER", model)
     assert run("restore", wet, tmp_path / "dry") == 0
     assert "0123456789ab" in capsys.readouterr().out
-    monkeypatch.setattr(restore, "DEFAULT_RESTORER", tmp_path / "none.safetensors")
+    monkeypatch.setattr(module, "DEFAULT_RESTORER", tmp_path / "none.safetensors")
     assert run("restore", wet, tmp_path / "more") == 2
     assert "name a model file" in one_line(capsys.readouterr().err)
 
@@ -197,7 +197,7 @@ def test_interrupted_it_says_so_without_a_traceback(wet, model, tmp_path, capsys
     def interrupted(self, wet, progress=None):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(restore.Restorer, "restore", interrupted)
+    monkeypatch.setattr(module.Restorer, "restore", interrupted)
     assert run("restore", wet, tmp_path / "dry", "--model", model) == 1
     assert "interrupted" in one_line(capsys.readouterr().err)
     assert names(tmp_path / "dry") == []
@@ -235,7 +235,7 @@ def test_a_watched_folder_in_json(wet, model, tmp_path, capsys, monkeypatch):
         if next(looks, "no more") == "no more":
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("orelib.batch.time.sleep", sleep)
+    monkeypatch.setattr("orelib.restore.folders.time.sleep", sleep)
     assert run("restore", wet, tmp_path / "dry", "--model", model, "--watch", "--json") == 0
     said = capsys.readouterr()
     assert [json.loads(line)["file"] for line in said.out.splitlines()] == ["belt_0.png", "belt_1.png", "belt_2.png"]
@@ -448,7 +448,7 @@ def test_memory_that_runs_out_is_one_line(model, monkeypatch, capsys, error):
     def too_much(*_):
         raise error
 
-    monkeypatch.setattr(restore, "export_onnx", too_much)
+    monkeypatch.setattr(module, "export_onnx", too_much)
     assert run("export", model) == 2
     assert "memory" in one_line(capsys.readouterr().err)
 
@@ -457,7 +457,7 @@ def test_an_error_that_nobody_thought_of_is_shown_whole(model, monkeypatch):
     def wrong(*_):
         raise RuntimeError("a fault of the program")
 
-    monkeypatch.setattr(restore, "export_onnx", wrong)
+    monkeypatch.setattr(module, "export_onnx", wrong)
     with pytest.raises(RuntimeError, match="a fault of the program"):
         run("export", model)
 

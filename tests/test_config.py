@@ -12,20 +12,11 @@ import pytest
 import torch
 from papermill.cli import _resolve_type  # what -p makes of a text
 
-from orelib import config
-from orelib.allowed import FIELDS, parameter
-from orelib.config import (
-    METHODS,
-    PROFILES,
-    SCENE_FIELDS,
-    Experiment,
-    Folders,
-    SettingsError,
-    kit_path,
-    kit_root,
-    parse_changes,
-    shown,
-)
+from orelib.config import METHODS, PROFILES, SCENE_FIELDS, Experiment, parse_changes
+from orelib.runs import Folders
+from orelib.utils import paths
+from orelib.utils.allowed import FIELDS, SettingsError, parameter
+from orelib.utils.paths import kit_path, kit_root, shown
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -215,7 +206,7 @@ def test_relative_paths_count_from_the_kit_in_every_folder_of_it(tmp_path, monke
 
 def test_outside_a_kit_paths_count_from_the_kit_that_is_installed_in_place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(config, "__file__", str(tmp_path / "kit" / "orelib" / "config.py"))
+    monkeypatch.setattr(paths, "__file__", str(tmp_path / "kit" / "orelib" / "utils" / "paths.py"))
     assert kit_root() == tmp_path  # the package alone is no kit
     (tmp_path / "kit" / "notebooks").mkdir(parents=True)
     assert kit_root() == tmp_path  # nor is a folder of packages, one of which is called notebooks

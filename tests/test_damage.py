@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from orelib import study
-from orelib.config import Experiment, Folders
-from orelib.dataset import read_particles, read_scenes, render_dataset
-from orelib.effects import scores
-from orelib.evaluation import evaluate, evaluate_sizing
+from orelib.config import Experiment
+from orelib.data.dataset import read_particles, read_scenes, render_dataset
+from orelib.data.pairs import load_pairs
+from orelib.evaluation import evaluate
 from orelib.methods import METHOD_CLASSES
-from orelib.pairs import load_pairs
-from orelib.restore import load_restorer
-from orelib.sizing import render_sizing
-from orelib.table3 import build_table3
+from orelib.restore.restorer import load_restorer
+from orelib.runs import Folders
+from orelib.sizing.particles import render_sizing
+from orelib.sizing.scores import evaluate_sizing, size_unrestored
+from orelib.study.effects import scores
+from orelib.study.table3 import build_table3
 from orelib.training import read_log, train
 
 FOLDERS = Folders("smoke")
@@ -73,7 +74,7 @@ def kit(tmp_path_factory):
         patch.chdir(root)
         render_dataset(FOLDERS.data, Experiment.from_profile("smoke"), workers=1)
         render_sizing(FOLDERS)
-        study.size_unrestored(FOLDERS)
+        size_unrestored(FOLDERS)
         pairs = load_pairs(FOLDERS)
         with pytest.MonkeyPatch.context() as stopping:
             stopping.setattr(METHOD_CLASSES["improved"], "step", until(6, METHOD_CLASSES["improved"].step))

@@ -12,7 +12,7 @@ from torch import nn
 from torchvision.models.vgg import cfgs, make_layers
 
 from orelib import losses, vgg19
-from orelib.model_file import ModelFileError
+from orelib.utils.weights import ModelFileError
 
 
 @pytest.fixture

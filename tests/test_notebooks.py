@@ -15,13 +15,14 @@ import pytest
 from conftest import REAL, ROOT
 from PIL import Image
 
-from orelib.compare import Compare
-from orelib.config import METHODS, Experiment, Folders
-from orelib.pairs import load_pairs
-from orelib.report import write_report
-from orelib.scenes import render_pair
-from orelib.table3 import COSTS, readable, readable_costs, remarks
-from orelib.tables import read_table
+from orelib.config import METHODS, Experiment
+from orelib.data.pairs import load_pairs
+from orelib.data.scenes import render_pair
+from orelib.runs import Folders
+from orelib.study.table3 import COSTS, readable, readable_costs, remarks
+from orelib.utils.tables import read_table
+from orelib.views.compare import Compare
+from orelib.views.report import write_report
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PARAMETERS = {"profile", "method", "methods", "seed", "data_dir", "results_dir", "images", "photographs_dir", "model",

@@ -8,10 +8,10 @@ from conftest import ROOT
 
 from orelib import __version__
 from orelib.config import METHODS
-from orelib.figures import COLOURS, SHORT
 from orelib.methods import METHOD_CLASSES
-from orelib.restore import DEFAULT_RESTORER
-from orelib.table3 import TITLES
+from orelib.restore.restorer import DEFAULT_RESTORER
+from orelib.study.table3 import TITLES
+from orelib.views.figures import COLOURS, SHORT
 
 try:
     import tomllib

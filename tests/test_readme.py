@@ -10,14 +10,14 @@ from conftest import ROOT
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.vgg import cfgs, make_layers
 
-from orelib.claims import Study, weigh
 from orelib.config import METHODS, PROFILES, Experiment
-from orelib.effects import ablation_effects, compared, missing, scores, share_gone, table3_of_seeds
 from orelib.losses import PerceptualLoss
 from orelib.methods import Improved
-from orelib.statistics import CONTRADICTED, NOISE, NOT_RUN, REPRODUCED, UNTESTED
-from orelib.table3 import CLAIM, COSTS, differences, readable, readable_costs, to_markdown
-from orelib.tables import read_table
+from orelib.study.bootstrap import CONTRADICTED, NOISE, NOT_RUN, REPRODUCED, UNTESTED
+from orelib.study.claims import Study, weigh
+from orelib.study.effects import ablation_effects, compared, missing, scores, share_gone, table3_of_seeds
+from orelib.study.table3 import CLAIM, COSTS, differences, readable, readable_costs, to_markdown
+from orelib.utils.tables import read_table
 
 README = (ROOT / "README.md").read_text("utf-8")
 REFERENCE = ROOT / "results" / "reference" / "quick"

@@ -17,15 +17,17 @@ from safetensors.torch import load_file
 from orelib import checkpoint
 from orelib.baselines import BASELINES
 from orelib.checkpoint import read_checkpoint
-from orelib.checksums import DamagedFileError, write_json
-from orelib.config import METHODS, Experiment, Folders, SettingsError
+from orelib.config import METHODS, Experiment
 from orelib.evaluation import evaluate, summary
 from orelib.methods import METHOD_CLASSES
-from orelib.model_file import ModelFileError
-from orelib.provenance import demand_whole, is_listed, is_whole, read_provenance, write_provenance
-from orelib.restore import load_restorer
-from orelib.table3 import build_table3
+from orelib.restore.restorer import load_restorer
+from orelib.runs import Folders
+from orelib.study.table3 import build_table3
 from orelib.training import TrainingError, read_log, refuse_other_images, train
+from orelib.utils.allowed import SettingsError
+from orelib.utils.checksums import DamagedFileError, write_json
+from orelib.utils.provenance import demand_whole, is_listed, is_whole, read_provenance, write_provenance
+from orelib.utils.weights import ModelFileError
 
 RESULT = ("history.csv", "validation.csv", "generator.safetensors")
 
@@ -267,8 +269,9 @@ def test_weights_that_are_missing_leave_no_folder_behind(tmp_path, experiment, p
 TRAINER = """
 import sys, torch
 from pathlib import Path
-from orelib.config import Experiment, Folders
-from orelib.pairs import load_pairs
+from orelib.config import Experiment
+from orelib.runs import Folders
+from orelib.data.pairs import load_pairs
 from orelib.training import train
 pairs = load_pairs(Folders("smoke", data_dir=sys.argv[1]))
 experiment = Experiment.from_profile("smoke", "pix2pix", threads=1, steps=120, checkpoint_every=5, validate_every=20)

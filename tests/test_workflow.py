@@ -14,11 +14,12 @@ from conftest import ROOT
 from PIL import Image
 from snakemake.cli import parse_config
 
-from orelib.config import Experiment, Folders
+from orelib.config import Experiment
+from orelib.data.pairs import folder_state, load_pairs
 from orelib.evaluation import evaluate
-from orelib.pairs import folder_state, load_pairs
-from orelib.provenance import write_provenance
+from orelib.runs import Folders
 from orelib.training import train
+from orelib.utils.provenance import write_provenance
 
 NAMES = (
     "2024_05_12", "007", "1e3", "True", "null", "it's {mine} [a] (b)", "two  spaces ", '"quoted"', "a: b #c", "-x",
@@ -117,7 +118,13 @@ def test_what_a_stamp_stands_for_is_looked_at(pair_folder, tmp_path):
 
 
 def test_a_notebook_that_fails_is_one_line(tmp_path):
-    command = [sys.executable, "-m", "orelib.execute", "notebooks/04_loss_curves.ipynb", str(tmp_path / "out.ipynb")]
+    command = [
+        sys.executable,
+        "-m",
+        "orelib.utils.execute",
+        "notebooks/04_loss_curves.ipynb",
+        str(tmp_path / "out.ipynb"),
+    ]
     parameters = ["-r", "profile", "smoke", "-r", "results_dir", str(tmp_path / "none")]
     failed = subprocess.run([*command, *parameters], cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert failed.returncode

@@ -1,0 +1,1 @@
+"""Pairs of photographs: rendered, read, checked, aligned, and mixed into training samples."""

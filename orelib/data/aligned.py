@@ -1,0 +1,114 @@
+"""Folders of wet/dry pairs whose photographs are shifted, cut to what both show."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from orelib.data.alignment import (
+    LARGEST_SHIFT,
+    THREADS,
+    Shift,
+    measure_shift,
+    misfit,
+    overlap,
+    threads_for,
+    why_not_measurable,
+)
+from orelib.data.pairs import Pair, PairError, find_pairs, read_side
+from orelib.data.photographs import (
+    Photograph,
+    PhotographError,
+    in_8_bits,
+    read_image,
+    read_photograph,
+    write_photograph,
+)
+from orelib.utils.files import appearing_folder, demand_new_folder
+from orelib.utils.paths import shown
+
+
+def align_folder(
+    folder: Path, out: Path, largest_shift: float = LARGEST_SHIFT, replace_earlier: bool = False
+) -> pd.DataFrame:
+    """Writes the pairs of a data folder to ``out``, those that are shifted cut to what both photographs show.
+
+    A pair whose shift exceeds ``largest_shift`` pixels is shifted by whole pixels, so that none is computed anew, and
+    written as PNG at the depth of its files; the others are copied byte for byte. ``out`` appears when all are written;
+    killed before, this leaves a hidden folder beside it, which the next call for the same ``out`` removes. With
+    ``replace_earlier`` it may be what an earlier call wrote, which goes when all are written. Returns a row a pair:
+    ``split, stem, shift_down, shift_right`` in pixels, ``action`` ("copied" or "aligned"), and ``remaining``, the
+    length of the shift that is left.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the folder is missing.
+    FileExistsError
+        When ``out`` is ``folder``, holds something already that is not to be replaced, or is where a disk is mounted.
+    OSError
+        When ``out`` cannot be written; nothing is left of it then.
+    PairError
+        Before anything is written; lists every pair that cannot be aligned.
+    """
+    folder, out = Path(folder), Path(out)
+    if out.exists() and out.samefile(folder):
+        raise FileExistsError(f"{shown(out)} holds the pairs that are to be aligned: name another folder")
+    if not replace_earlier:
+        demand_new_folder(out)
+    problems: list[str] = []
+    pairs = find_pairs(folder, problems)
+    with ThreadPoolExecutor(threads_for([pair.wet for pair in pairs])) as pool:
+        shifts = list(pool.map(_shift_of, pairs))
+    problems += [shift for shift in shifts if isinstance(shift, str)]
+    if problems:
+        listing = "\n".join(f"  - {problem}" for problem in problems)
+        raise PairError(f"{len(problems)} problem(s) in {shown(folder)}; nothing was written:\n{listing}")
+    try:
+        with appearing_folder(out, replace_earlier) as unfinished, ThreadPoolExecutor(THREADS) as pool:
+            rows = pool.map(lambda pair, shift: _write_aligned(pair, shift, unfinished, largest_shift), pairs, shifts)
+            return pd.DataFrame(rows)
+    except OSError as error:
+        if error.errno is None:
+            raise  # one of our own, which says what to do
+        raise OSError(
+            f"{shown(out)} cannot be written ({error.strerror}): choose another folder or make room on its disk. "
+            "Nothing was kept."
+        ) from error
+
+
+def _shift_of(pair: Pair) -> Shift | str:
+    """The shift of a pair, or why it cannot be aligned."""
+    try:
+        wet, dry = (in_8_bits(read_side(path)) for path in (pair.wet, pair.dry))
+    except PhotographError as error:
+        return str(error)
+    shift = measure_shift(wet, dry)
+    return shift if shift.measured else f"{shown(pair.wet)}: {misfit(wet, dry) or why_not_measurable(wet, dry)}"
+
+
+def _write_aligned(pair: Pair, shift: Shift, out: Path, largest_shift: float) -> dict:
+    """Writes one pair; returns its row."""
+    row = {"split": pair.split, "stem": pair.stem, "shift_down": shift.down, "shift_right": shift.right}
+    whole = round(shift.down), round(shift.right)
+    if shift.length <= largest_shift or whole == (0, 0):
+        for side, path in (("wet", pair.wet), ("dry", pair.dry)):
+            copy = out / pair.split / side / path.name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+        return row | {"action": "copied", "remaining": shift.length}
+    wet, dry = (out / pair.split / side / f"{pair.stem}.png" for side in ("wet", "dry"))
+    write_photograph(wet, _cut(read_photograph(pair.wet), 0, whole))
+    write_photograph(dry, _cut(read_photograph(pair.dry), 1, whole))
+    return row | {"action": "aligned", "remaining": measure_shift(read_image(wet), read_image(dry)).length}
+
+
+def _cut(photograph: Photograph, side: int, shift: tuple[int, int]) -> Photograph:
+    """What a wet (``side`` 0) or dry (1) photograph has in common with its partner."""
+    layers = {"pixels": photograph.pixels, "alpha": photograph.alpha}
+    cut = {name: overlap(layer, layer, *shift)[side] for name, layer in layers.items() if layer is not None}
+    return replace(photograph, **cut)

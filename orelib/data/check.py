@@ -1,0 +1,293 @@
+"""What to know of a folder of wet/dry pairs before training on it.
+
+Problems are what training must not start with; remarks are worth a look. Nothing is raised for bad content: everything
+that is found is listed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import combinations, product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from scipy import fft
+
+from orelib.data.alignment import (
+    LARGEST_SHIFT,
+    Shift,
+    correlation,
+    edges,
+    light,
+    measure_shift,
+    misfit,
+    peak,
+    spectrum,
+    threads_for,
+    why_not_measurable,
+)
+from orelib.data.pairs import SMALLEST_SIDE, Pair, PairError, find_pairs, hold_out, pixel_checksum, read_side
+from orelib.data.photographs import PhotographError, in_8_bits, profile_name
+from orelib.utils.paths import shown
+
+SIDES = ("wet", "dry")
+THUMBNAIL = 64  # px a side; large enough to tell places apart, small enough to compare many
+# Margin of the correlation (alignment.peak) from which two thumbnails show the same place. Unrelated scenes and tiles
+# of core stay below 0.1, other ore beside the same machinery below 0.21; recompressed, reduced and brightened copies
+# reach 0.3 and more, as does most of what is photographed again with the camera moved by a tenth of the image.
+SAME_PLACE = 0.25
+# Each image is compared with as many images of another split, those most like it by their marks. Of 560 images changed
+# as above, or moved by up to a fifth, each was the most alike of 599 to the one it was made of.
+MOST_ALIKE = 8
+LOWEST = 10  # cycles a thumbnail, up to which amplitudes are compared
+HALF_A_STOP = 2**0.5  # a pair whose exposure differs from the others' by this factor is remarked
+SWAPPED = 1.1  # exposure; water darkens rock to about 0.7, and automatic exposure brings that back to 1 at most
+
+
+@dataclass(frozen=True)
+class Check:
+    """What :func:`check_folder` found.
+
+    ``pairs`` has a row a pair that could be read, in the splits that training uses: ``split, stem, width, height``;
+    ``exposure``, the mean grey of the wet over that of the dry image; ``shift_down, shift_right, shift, trust, spread``
+    of the wet against the dry image (:class:`~orelib.data.alignment.Shift`, NaN: not measurable); ``problem`` and
+    ``remark`` in words, empty where there is none.
+
+    ``problems`` has a row a problem: ``file`` and ``problem``, which says what to do.
+    """
+
+    folder: Path
+    largest_shift: float
+    pairs: pd.DataFrame
+    problems: pd.DataFrame
+
+    @property
+    def ok(self) -> bool:
+        """Whether training may start."""
+        return self.problems.empty
+
+    def demand(self) -> None:
+        """Raises PairError that lists every problem, when there is one."""
+        if not self.ok:
+            listing = "\n".join(f"  - {file}: {problem}" for file, problem in self.problems.itertuples(index=False))
+            raise PairError(f"{len(self.problems)} problem(s) in {shown(self.folder)}; nothing was trained:\n{listing}")
+
+
+@dataclass
+class _Seen:
+    """What is kept of a pair when its images are closed, and what is said of it."""
+
+    pair: Pair
+    size: tuple[int, int]  # of the wet image
+    exposure: float
+    shift: Shift
+    pixels: dict[str, str]  # checksums by side
+    thumbnails: dict[str, np.ndarray]  # by side
+    problems: list[tuple[str, str]] = field(default_factory=list)  # file, problem
+    remarks: list[str] = field(default_factory=list)
+
+    def file(self, side: str) -> str:
+        return shown(getattr(self.pair, side))
+
+    @property
+    def cure(self) -> str:
+        """What to do when another split has the same."""
+        if self.pair.split == "val" and self.pair.wet.parents[1].name == "train":
+            return "training holds out the last eighth of train as val, so make a folder val of places of its own"
+        return "keep both in one split"
+
+
+def check_folder(folder: Path, largest_shift: float = LARGEST_SHIFT) -> Check:
+    """Checks a data folder, as :mod:`orelib.data.pairs` describes it; changes nothing.
+
+    Problems are: missing partners and folders, damaged files, different sizes, a dry image that is turned or mirrored,
+    a shift of more than ``largest_shift`` pixels, wet images that are brighter than the dry ones on the whole, an image
+    that is both among the wet and the dry, and the same image or place in two splits. Without ``val``, the last eighth
+    of the training pairs counts as ``val``, as in training.
+
+    Raises FileNotFoundError when the folder is missing.
+    """
+    folder = Path(folder)
+    listed: list[str] = []
+    pairs = hold_out(folder, find_pairs(folder, listed), listed)
+    with ThreadPoolExecutor(threads_for([pair.wet for pair in pairs])) as pool:
+        looks = list(pool.map(lambda pair: _look(pair, largest_shift), pairs))
+    listed += [problem for look in looks if isinstance(look, list) for problem in look]
+    seen = [look for look in looks if isinstance(look, _Seen)]
+    listed += _compare_exposures(seen)
+    _find_same_images(seen)
+    _find_same_places(seen)
+    problems = [problem.partition(": ")[::2] for problem in listed] + [row for look in seen for row in look.problems]
+    return Check(folder, largest_shift, _table(seen), pd.DataFrame(problems, columns=["file", "problem"]))
+
+
+def _look(pair: Pair, largest_shift: float) -> _Seen | list[str]:
+    """A pair read and measured, or what is wrong with its files."""
+    images, unusable, remarks, profiles = {}, [], [], []
+    for side in SIDES:
+        path = getattr(pair, side)
+        try:
+            photograph = read_side(path)
+        except PhotographError as error:
+            unusable.append(f"{error}; export it anew or take the pair away")
+            continue
+        images[side] = in_8_bits(photograph)
+        remarks += [f"{side}: {remark}" for remark in photograph.remarks]
+        profiles.append(profile_name(photograph))
+        height, width = images[side].shape[:2]
+        if min(height, width) < SMALLEST_SIDE:
+            unusable.append(
+                f"{shown(path)}: {width} x {height} px; take the pair away, {SMALLEST_SIDE} a side are needed"
+            )
+    if unusable:
+        return unusable
+    wet, dry = images.values()
+    lights = {side: light(image) for side, image in images.items()}
+    wet_grey, dry_grey = (float(grey.mean(dtype=np.float64)) for grey in lights.values())
+    exposure = wet_grey / max(dry_grey, 0.5)  # 0.5: the dry image may be black
+    thumbnails = {side: _thumbnail(grey) for side, grey in lights.items()}
+    del lights  # of a large photograph they are large
+    shift = measure_shift(wet, dry)
+    pixels = {side: pixel_checksum(image) for side, image in images.items()}
+    if profiles[0] != profiles[1]:
+        remarks.append("the colour profile of wet is {}, that of dry {}: convert both to one".format(*profiles))
+    seen = _Seen(pair, wet.shape[:2], exposure, shift, pixels, thumbnails, remarks=remarks)
+    if shift.measured:
+        _judge_shift(seen, largest_shift)
+    elif text := misfit(wet, dry):
+        seen.problems.append((seen.file("wet"), text))
+    else:
+        seen.remarks.append(why_not_measurable(wet, dry))
+    return seen
+
+
+def _thumbnail(grey: np.ndarray) -> np.ndarray:
+    """An image (H, W) reduced to a small square, so that copies of any size compare."""
+    return np.asarray(Image.fromarray(grey).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX))
+
+
+def _judge_shift(seen: _Seen, largest_shift: float) -> None:
+    shift = seen.shift
+    if shift.length > largest_shift:
+        down = f"{abs(shift.down):.1f} px {'lower' if shift.down > 0 else 'higher'}"
+        right = f"{abs(shift.right):.1f} px further {'right' if shift.right > 0 else 'left'}"
+        # By whole pixels, because nothing is computed anew.
+        cure = "align the folder" if round(shift.down) or round(shift.right) else "choose a larger largest_shift"
+        text = f"lies {down} and {right} than its dry partner, more than {largest_shift:g} px off: {cure}"
+        seen.problems.append((seen.file("wet"), text))
+    if shift.spread > largest_shift:
+        seen.remarks.append(
+            f"its parts are shifted by up to {shift.spread:.1f} px against each other, which aligning cannot mend: "
+            "see whether the camera was turned, tilted or moved nearer"
+        )
+
+
+def _compare_exposures(seen: Sequence[_Seen]) -> list[str]:
+    """Remarks pairs whose exposure is unlike the others'; lists folders whose wet images are the brighter ones."""
+    usual = np.median([look.exposure for look in seen]) if seen else 1.0
+    for look in seen:
+        if not usual / HALF_A_STOP <= look.exposure <= usual * HALF_A_STOP:
+            look.remarks.append(f"wet is {look.exposure:.2f} times as bright as dry, in other pairs {usual:.2f} times")
+    by_folder = defaultdict(list)
+    for look in seen:
+        by_folder[look.pair.wet.parents[1]].append(look.exposure)
+    return [
+        f"{shown(folder)}: its wet images are {np.median(exposures):.2f} times as bright as the dry ones (median), "
+        "while water darkens rock: swap the folders wet and dry"
+        for folder, exposures in by_folder.items()
+        if np.median(exposures) > SWAPPED
+    ]
+
+
+def _find_same_images(seen: Sequence[_Seen]) -> None:
+    """Names every image whose pixels are those of another one."""
+    places = defaultdict(list)
+    for look, side in product(seen, SIDES):
+        places[look.pixels[side]].append((look, side))
+    for (first, first_side), *others in places.values():
+        for look, side in others:
+            same = f"the same image as {first.file(first_side)} ({first.pair.split})"
+            if side != first_side:
+                look.problems.append((look.file(side), f"{same}: one of them is in the wrong folder"))
+            elif look.pair.split != first.pair.split:
+                look.problems.append((look.file(side), f"{same}: {look.cure}"))
+            else:
+                look.remarks.append(f"{side} is {same}")
+
+
+def _find_same_places(seen: Sequence[_Seen]) -> None:
+    """Names every image that shows what an image of another split shows, though with other pixels."""
+    splits = defaultdict(list)
+    for number, look in enumerate(seen):
+        splits[look.pair.split].append(number)
+    for side in SIDES:
+        spectra = _spectra([look.thumbnails[side] for look in seen])
+        marks = _marks(spectra)
+        for split, other_split in combinations(splits, 2):
+            ones, others = np.array(splits[split]), splits[other_split]
+            copies = defaultdict(list)  # places among ``ones``, by pixels
+            for place, one in enumerate(ones):
+                copies[seen[one].pixels[side]].append(place)
+            for number, likeness in zip(others, marks[others] @ marks[ones].T, strict=True):
+                other = seen[number]
+                likeness[copies.get(other.pixels[side], [])] = -np.inf  # named already
+                likely = np.argsort(likeness)[-MOST_ALIKE:]
+                likely = ones[likely[np.isfinite(likeness[likely])]]
+                margins = _margins(spectra[likely], spectra[number])
+                if len(margins) and margins.max() >= SAME_PLACE:
+                    one = seen[likely[margins.argmax()]]
+                    text = f"shows the same place as {one.file(side)} ({split}): {other.cure}"
+                    other.problems.append((other.file(side), text))
+
+
+def _spectra(thumbnails: Sequence[np.ndarray]) -> np.ndarray:
+    """Spectra of the edges of thumbnails, complex64 (N, H, W), without what is in all of them."""
+    found = np.empty((len(thumbnails), THUMBNAIL, THUMBNAIL), np.complex64)
+    for number, thumbnail in enumerate(thumbnails):
+        found[number] = edges(thumbnail)
+    if len(found) > 2:  # what a fixed camera sees in every image, such as the rim of the belt, is no place
+        found -= found.mean(axis=0)
+    for number, gradient in enumerate(found):
+        found[number] = spectrum(gradient)
+    return found
+
+
+def _marks(spectra: np.ndarray) -> np.ndarray:
+    """What tells one place from another wherever the camera stands: float32 (N, D); the likeness is their product.
+
+    A shift changes the phases of a spectrum and leaves the amplitudes, of which the lowest outlive compression,
+    reduction and noise.
+    """
+    if not len(spectra):
+        return np.zeros((0, 0), np.float32)
+    frequency = fft.fftfreq(THUMBNAIL, 1 / THUMBNAIL)
+    amplitudes = np.abs(spectra[:, np.hypot(frequency[:, None], frequency) <= LOWEST])
+    marks = (amplitudes - amplitudes.mean(axis=0)) / (amplitudes.std(axis=0) + 1e-9)
+    return marks / (np.linalg.norm(marks, axis=1, keepdims=True) + 1e-9)
+
+
+def _margins(thumbnails: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Margins of the correlation of spectra (N, H, W) with another (H, W); 0 where they are too low to matter."""
+    surfaces = correlation(thumbnails, other)
+    margins = np.zeros(len(thumbnails))
+    for number in np.flatnonzero(surfaces.max(axis=(1, 2)) >= SAME_PLACE):  # a margin is at most the correlation
+        margins[number] = peak(surfaces[number])[1]
+    return margins
+
+
+def _table(seen: Sequence[_Seen]) -> pd.DataFrame:
+    columns = ["split", "stem", "width", "height", "exposure", "shift_down", "shift_right", "shift", "trust", "spread"]
+    rows = [
+        (
+            look.pair.split, look.pair.stem, look.size[1], look.size[0], look.exposure,
+            look.shift.down, look.shift.right, look.shift.length, look.shift.trust, look.shift.spread,
+            "; ".join(text for _, text in look.problems), "; ".join(look.remarks),
+        )
+        for look in seen
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=[*columns, "problem", "remark"])

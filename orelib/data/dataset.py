@@ -1,0 +1,260 @@
+"""The embedded data set on disk: rendered scenes as PNG, with their ground truth and a manifest.
+
+``<folder>/{train,val,test}/{wet,dry,labels,glare}/<number>.png``, ``.../particles/<number>.csv`` with the size of each
+labelled particle, and ``.../truth/<number>.json``, which is written last and marks a finished scene; ``manifest.json``
+marks a finished data set. An interrupted rendering goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from orelib.config import Experiment
+from orelib.data.scenes import RENDERER, Scene, SizeDistribution, check_arguments, render_pair
+from orelib.utils.checksums import DamagedFileError, file_checksum, read_json, write_json
+from orelib.utils.files import appearing, write_text
+from orelib.utils.paths import shown
+from orelib.utils.progress import Progress
+
+# Scenes of different splits never share a seed.
+FIRST_SEED = {"train": 0, "val": 1_000_000, "test": 2_000_000}
+SCENES_OF_A_SEED = 10_000_000  # each ``scenes_seed`` has seeds of its own, which hold all splits
+LAYERS = ("wet", "dry", "labels", "glare")
+CURE = "run notebooks/01_dataset.ipynb again, which renders them anew"
+THREADS = 4  # that compute checksums
+LARGEST_AREA = 4e6  # mm^2; with particles of the usual sizes, 50 mm^2 hold one
+
+
+def render_dataset(folder: Path, experiment: Experiment, workers: int | None = None) -> Path:
+    """Renders the scenes of a profile that are missing or damaged; returns the path of the manifest.
+
+    ``workers`` processes render side by side (None: one a core); the bytes do not depend on it.
+
+    Raises
+    ------
+    FileExistsError
+        When the folder holds scenes of other settings.
+    OSError
+        When the disk has too little room, or the folder cannot be written.
+    ValueError
+        For settings that cannot be rendered; the folder is not touched then.
+    """
+    folder = Path(folder)
+    try:
+        return _render_missing(folder, _settings(experiment), workers)
+    except OSError as error:
+        if error.errno is None:
+            raise  # one of our own, which says what to do
+        raise OSError(
+            f"{shown(folder)} cannot be written ({error.strerror}): choose another folder or make room on its disk. "
+            "What is finished is kept."
+        ) from error
+
+
+def _settings(experiment: Experiment) -> dict:
+    for px_per_mm in (experiment.px_per_mm, experiment.px_per_mm * experiment.zoom):
+        check_arguments(experiment.scene_size, px_per_mm, misalignment_px=experiment.misalignment_px)
+    area = experiment.scene_size[0] * experiment.scene_size[1] / experiment.px_per_mm**2
+    if area > LARGEST_AREA:
+        raise ValueError(
+            f"a scene of {area / 1e6:.1f} m^2, as scene_size and px_per_mm ask for, takes very long, and holds more "
+            f"particles than 16-bit labels tell apart: at most {LARGEST_AREA / 1e6:g} m^2 are possible"
+        )
+    return {
+        "renderer": RENDERER,
+        "size": list(experiment.scene_size),
+        "px_per_mm": experiment.px_per_mm,
+        "zoom": experiment.zoom,
+        "sizes": asdict(SizeDistribution(experiment.size_mm, experiment.size_modulus)),
+        "misalignment_px": experiment.misalignment_px,
+        "scenes_seed": experiment.scenes_seed,
+        "pairs": {"train": experiment.train_pairs, "val": experiment.val_pairs, "test": experiment.test_pairs},
+    }
+
+
+def _render_missing(folder: Path, settings: dict, workers: int | None) -> Path:
+    _claim(folder, settings)
+    scenes = [(split, number) for split, count in settings["pairs"].items() for number in range(count)]
+    with ThreadPoolExecutor(THREADS) as pool:
+        whole = list(pool.map(lambda scene: _is_whole(folder, *scene), scenes))
+    missing = [scene for scene, is_whole in zip(scenes, whole, strict=True) if not is_whole]
+    _check_room(folder, settings["size"], len(missing))
+    if missing:
+        progress = Progress(len(scenes), f"rendering {shown(folder)}", start=len(scenes) - len(missing))
+        with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
+            jobs = [pool.submit(_render_scene, folder, settings, split, number) for split, number in missing]
+            try:
+                for job in jobs:
+                    job.result()
+                    progress.advance()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)  # or an interruption would wait for all that are queued
+                raise
+        progress.close()
+    manifest = folder / "manifest.json"
+    contents = {"settings": settings, "scenes": [read_json(_truth_path(folder, *scene), CURE) for scene in scenes]}
+    try:
+        whole = _read_manifest(folder) == contents
+    except (DamagedFileError, FileNotFoundError):
+        whole = False
+    if not whole:
+        write_json(manifest, contents)
+    return manifest
+
+
+def _read_manifest(folder: Path) -> dict:
+    return read_json(Path(folder) / "manifest.json", CURE)
+
+
+def _is_whole(folder: Path, split: str, number: int) -> bool:
+    """Whether a scene was rendered, and none of its files changed since; names those that did."""
+    path = _truth_path(folder, split, number)
+    if not path.exists():
+        return False
+    try:
+        damaged = _damaged(folder, read_json(path, CURE), (*LAYERS, "particles"))
+    except DamagedFileError:
+        damaged = [path]
+    if damaged:
+        print(f"{', '.join(map(shown, damaged))}: missing or damaged, so this scene is rendered again", flush=True)
+    return not damaged
+
+
+def _damaged(folder: Path, truth: dict, layers: Iterable[str]) -> list[Path]:
+    """Files of a scene that are missing or not what was rendered."""
+    split, stem = truth["split"], truth["stem"]
+    paths = {
+        layer: Path(folder) / split / layer / f"{stem}.{'csv' if layer == 'particles' else 'png'}" for layer in layers
+    }
+    return [path for layer, path in paths.items() if not path.exists() or file_checksum(path) != truth["sha256"][layer]]
+
+
+def demand_whole_scenes(folder: Path, layers: Iterable[str] = ("wet", "dry")) -> None:
+    """Raises DamagedFileError that lists all files of these layers that are missing or not what was rendered.
+
+    FileNotFoundError when the data set is not finished.
+    """
+    scenes, layers = _read_manifest(folder)["scenes"], tuple(layers)
+    with ThreadPoolExecutor(THREADS) as pool:
+        damaged = [path for paths in pool.map(lambda truth: _damaged(folder, truth, layers), scenes) for path in paths]
+    if damaged:
+        listing = "\n".join(f"  - {shown(path)}" for path in damaged)
+        raise DamagedFileError(f"missing, or not what was rendered: {CURE}:\n{listing}")
+
+
+def demand_same_settings(folder: Path, experiment: Experiment) -> None:
+    """Raises FileExistsError when a folder holds scenes of other settings; changes nothing."""
+    if (Path(folder) / "settings.json").exists():
+        _claim(Path(folder), _settings(experiment))
+
+
+def _claim(folder: Path, settings: dict) -> None:
+    """Writes down what the folder is for, or checks that it is for the same."""
+    path = folder / "settings.json"
+    if not path.exists():
+        if any(folder.glob("*/truth/*.json")):
+            raise FileNotFoundError(
+                f"{shown(path)} is missing, so nobody knows what the scenes beside it are: put back a copy of it, or "
+                "delete the folder to render it anew"
+            )
+        write_json(path, settings)
+    elif {"scenes_seed": 0} | read_json(path, "delete the folder to render it anew") != settings:  # older ones lack it
+        raise FileExistsError(
+            f"{shown(folder)} holds scenes rendered with other settings, see {shown(path)}: "
+            "delete the folder to render it anew"
+        )
+
+
+def _check_room(folder: Path, size: list[int], scenes: int) -> None:
+    """Refuses before the first file when the disk cannot hold the last one."""
+    needed = scenes * size[0] * size[1] * 7  # bytes: two colour images, which noise keeps incompressible, and masks
+    free = shutil.disk_usage(folder).free
+    if needed > 0.95 * free:
+        raise OSError(
+            f"{shown(folder)} needs about {needed / 1e9:.1f} GB for {scenes} scenes and the disk has "
+            f"{free / 1e9:.1f} GB free: make room, or choose a smaller profile"
+        )
+
+
+def _truth_path(folder: Path, split: str, number: int) -> Path:
+    return folder / split / "truth" / f"{number:04d}.json"
+
+
+def _render_scene(folder: Path, settings: dict, split: str, number: int) -> None:
+    """Renders one scene and writes its files; runs in a worker process."""
+    seed, stem = FIRST_SEED[split] + SCENES_OF_A_SEED * settings["scenes_seed"] + number, f"{number:04d}"
+    # As many scenes between one and two times nearer as between two and four times.
+    nearer = settings["zoom"] ** np.random.default_rng([seed, 1]).random()
+    px_per_mm = round(settings["px_per_mm"] * nearer, 3)
+    scene = render_pair(
+        seed, settings["size"], px_per_mm,
+        sizes=SizeDistribution(**settings["sizes"]),
+        misalignment_px=0.0 if split == "test" else settings["misalignment_px"],
+    )  # fmt: skip
+    paths = {layer: folder / split / layer / f"{stem}.png" for layer in LAYERS}
+    for layer, path in paths.items():
+        with appearing(path) as temporary:
+            Image.fromarray(_as_png(getattr(scene, layer))).save(temporary, compress_level=3)
+    paths["particles"] = folder / split / "particles" / f"{stem}.csv"
+    write_text(paths["particles"], particle_table(scene).to_csv(index=False))
+    truth = {
+        "split": split, "stem": stem, "seed": seed, "random_generator": f"PCG64, NumPy {np.__version__}",
+        "px_per_mm": px_per_mm, "wetness": round(scene.wetness, 6), "glare_share": round(float(scene.glare.mean()), 6),
+        "particles": len(scene.size_mm),
+        "sha256": {name: file_checksum(path) for name, path in paths.items()},
+    }  # fmt: skip
+    write_json(_truth_path(folder, split, number), truth)
+
+
+def particle_table(scene: Scene) -> pd.DataFrame:
+    """One row a particle of which something is seen: label, size_mm, visible (share of its outline, 0-1), cut."""
+    return pd.DataFrame(
+        {
+            "label": np.arange(1, len(scene.size_mm) + 1),
+            "size_mm": scene.size_mm.round(3),
+            "visible": scene.visible.round(3),
+            "cut": scene.cut,
+        }
+    )
+
+
+_PARTICLE = {"label": int, "size_mm": float, "visible": float, "cut": bool}  # also of a scene that shows no particle
+
+
+def read_particles(folder: Path) -> pd.DataFrame:
+    """The particles of all scenes of a finished data set: split, stem, and the columns of :func:`particle_table`."""
+    demand_whole_scenes(folder, ["particles"])
+    tables = [
+        pd.read_csv(Path(folder) / split / "particles" / f"{stem}.csv", dtype=_PARTICLE).assign(split=split, stem=stem)
+        for split, stem in read_scenes(folder)[["split", "stem"]].itertuples(index=False)
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def read_scenes(folder: Path) -> pd.DataFrame:
+    """A row a scene of a finished data set: split, stem, seed, px_per_mm, wetness, glare_share, particles."""
+    scenes = _read_manifest(folder)["scenes"]
+    return pd.DataFrame(scenes)[["split", "stem", "seed", "px_per_mm", "wetness", "glare_share", "particles"]]
+
+
+def _as_png(layer: np.ndarray) -> np.ndarray:
+    """Particle labels as 16-bit, masks as black and white, photographs as they are."""
+    if layer.dtype == bool:
+        return layer.astype(np.uint8) * 255
+    if layer.dtype == np.uint8:
+        return layer
+    if layer.max() > 65535:
+        raise ValueError(
+            f"a scene with {layer.max():,} particles: 16-bit labels tell at most 65,535 apart; "
+            "choose a smaller scene_size or px_per_mm, or larger particles"
+        )
+    return layer.astype(np.uint16)

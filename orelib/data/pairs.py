@@ -1,0 +1,268 @@
+"""Folders of wet/dry photographs: match and check.
+
+A data folder holds ``train``, ``test`` and, if wanted, ``val``; each holds ``wet`` and ``dry``; the same stem in both
+is the same place, whichever way its accents are written::
+
+    <data_dir>/train/wet/belt_017.jpg      <data_dir>/train/dry/belt_017.png
+
+Everything is checked before anything is trained, and one error lists every file that is wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from orelib.data.dataset import demand_whole_scenes
+from orelib.data.photographs import SUFFIXES, Photograph, PhotographError, in_8_bits, read_image, read_photograph
+from orelib.runs import Folders
+from orelib.utils.names import composed, fits_a_table, is_left_behind, printable
+from orelib.utils.paths import shown
+
+SPLITS = ("train", "val", "test")
+SMALLEST_SIDE = 16  # the 11 x 11 window of SSIM must fit, with some image around it
+
+
+class PairError(ValueError):
+    """A data folder that cannot be used; the message lists every file that is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One place, photographed wet and dry."""
+
+    split: str
+    stem: str
+    wet: Path
+    dry: Path
+
+    def load(self) -> tuple[np.ndarray, np.ndarray]:
+        """The wet and the dry image, uint8 (H, W, 3) RGB."""
+        return read_image(self.wet), read_image(self.dry)
+
+
+def read_side(path: Path) -> Photograph:
+    """Reads one photograph of a pair; whatever speaks against it becomes a PhotographError."""
+    try:
+        return read_photograph(path)
+    except (OSError, MemoryError) as error:  # a link that leads nowhere, a file that may not be read
+        reason = getattr(error, "strerror", None) or str(error) or "it does not fit into memory"
+        raise PhotographError(f"{shown(path)}: cannot be read ({reason})") from error
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A checked data folder.
+
+    ``manifest`` has a row a pair; ``checksum`` names exactly these pixels in this split; ``embedded`` says whether they
+    are the kit's rendered scenes rather than a user's photographs.
+    """
+
+    train: tuple[Pair, ...]
+    val: tuple[Pair, ...]
+    test: tuple[Pair, ...]
+    manifest: pd.DataFrame
+    checksum: str
+    embedded: bool
+
+
+def load_pairs(folders: Folders) -> Pairs:
+    """Matches and checks all pairs below ``folders.data``.
+
+    Without a ``val`` folder, the last eighth of the training pairs in order of their names (at least one) becomes
+    the validation split: a block at the end, because neighbouring names are often the same scene.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the folder is missing; says what to run first.
+    DamagedFileError
+        Lists all images of embedded scenes that are missing or not what was rendered.
+    PairError
+        Lists all of: a missing partner, different sizes, an unreadable, empty or too small image, two files with one
+        stem, a file that is no image, an empty folder, and the same image in two splits.
+    """
+    root = folders.data
+    if folders.embedded and not (root / "manifest.json").exists():
+        cure = f"run notebooks/01_dataset.ipynb with profile={folders.profile!r} first"
+        if "+" in root.name:  # a data set of changed scenes
+            cure = f"run python -m orelib.study scenes {folders.profile} --changes {folders.changes!r} first"
+        raise FileNotFoundError(f"{shown(root)} holds no finished data set: {cure}")
+    if folders.embedded:
+        demand_whole_scenes(root)
+    problems: list[str] = []
+    pairs = hold_out(root, find_pairs(root, problems), problems)
+    rows = _inspect(pairs, problems)
+    _find_leaks(pairs, rows, problems)
+    if problems:
+        listing = "\n".join(f"  - {problem}" for problem in problems)
+        raise PairError(f"{len(problems)} problem(s) in {shown(root)}; nothing was trained:\n{listing}")
+    by_split = {split: tuple(pair for pair in pairs if pair.split == split) for split in SPLITS}
+    manifest = pd.DataFrame(rows)
+    checksum = hashlib.sha256(manifest.to_csv(index=False).encode()).hexdigest()
+    return Pairs(**by_split, manifest=manifest, checksum=checksum, embedded=folders.embedded)
+
+
+def find_pairs(root: Path, problems: list[str]) -> list[Pair]:
+    """The pairs of a data folder, by split and stem; what has no partner goes into ``problems``.
+
+    Raises FileNotFoundError when the folder is missing.
+    """
+    if not root.is_dir():
+        cure = "name a folder that holds train/ and test/, each with wet/ and dry/"
+        raise FileNotFoundError(f"{shown(root)} is not a folder: {cure}")
+    splits = [split for split in SPLITS if split != "val" or (root / split).exists()]
+    return [pair for split in splits for pair in _match(root / split, split, problems)]
+
+
+def folder_state(root: Path) -> str:
+    """SHA-256 of names, sizes and times of change of all that a data folder holds of pairs: what a change would alter.
+
+    What cannot be looked at is left out; whoever reads the pairs names it.
+    """
+    state = hashlib.sha256()
+    for split, side in product(SPLITS, ("wet", "dry")):
+        with suppress(OSError):
+            for name in sorted(os.listdir(Path(root) / split / side)):
+                if not is_left_behind(name):
+                    state.update(repr((split, side, name, _facts(Path(root) / split / side / name))).encode())
+    return state.hexdigest()
+
+
+def _facts(path: Path) -> tuple[int, int] | None:
+    try:
+        return path.stat().st_size, path.stat().st_mtime_ns
+    except OSError:  # a link that leads nowhere
+        return None
+
+
+def hold_out(root: Path, pairs: list[Pair], problems: list[str]) -> list[Pair]:
+    """The pairs; without a ``val`` folder, the last eighth of the training split, at least one, as validation."""
+    if (root / "val").exists():
+        return pairs
+    train = [pair for pair in pairs if pair.split == "train"]
+    held_out = train[-max(1, len(train) // 8) :]
+    kept = train[: len(train) - len(held_out)]
+    rest = [pair for pair in pairs if pair.split != "train"]
+    if train and not kept:
+        problems.append(f"{shown(root / 'train')}: two pairs are needed at least, since one is held out")
+    return [*kept, *(replace(pair, split="val") for pair in held_out), *rest]
+
+
+def _match(folder: Path, split: str, problems: list[str]) -> list[Pair]:
+    """Pairs of one split, by stem, in order of the stems; what does not match goes into ``problems``."""
+    wet, dry = (_images(folder / side, problems) for side in ("wet", "dry"))
+    for side, other, partner in ((wet, dry, "dry"), (dry, wet, "wet")):
+        if other:  # a missing or empty folder was named already
+            problems += [
+                f"{shown(side[stem])}: has no {partner} partner; add it or take the file away"
+                for stem in sorted(set(side) - set(other))
+            ]
+    return [Pair(split, stem, wet[stem], dry[stem]) for stem in sorted(set(wet) & set(dry))]
+
+
+def _images(folder: Path, problems: list[str]) -> dict[str, Path]:
+    """The images of a folder by stem, accents composed; what is none goes into ``problems``."""
+    if not os.path.isdir(folder):  # unlike Path.is_dir, also where it may not be looked at
+        problems.append(f"{shown(folder)}: the folder is missing; put the photographs there")
+        return {}
+    try:
+        files = [path for path in sorted(folder.iterdir()) if not is_left_behind(path.name)]
+    except OSError as error:
+        problems.append(f"{shown(folder)}: the folder cannot be read ({error.strerror}); make it readable")
+        return {}
+    images: dict[str, list[Path]] = defaultdict(list)
+    for path in files:
+        if not fits_a_table(path.name):
+            problems.append(f"{shown(path)}: its name is no text that a table can hold; rename it")
+        elif path.suffix.lower() in SUFFIXES and not os.path.isdir(path):
+            images[composed(path.stem)].append(path)
+        else:
+            problems.append(f"{shown(path)}: not an image this kit reads ({', '.join(SUFFIXES)}); move it elsewhere")
+    problems += [
+        f"{shown(folder)}: more than one file is named {printable(stem)}.*; keep one"
+        for stem, paths in images.items()
+        if len(paths) > 1
+    ]
+    if not images:
+        problems.append(f"{shown(folder)}: the folder holds no images; put the photographs there")
+    return {stem: paths[-1] for stem, paths in images.items()}
+
+
+def _inspect(pairs: list[Pair], problems: list[str]) -> list[dict]:
+    """Reads every image once; a row a readable pair with its size and pixel checksums."""
+
+    def look(path: Path) -> tuple[tuple[int, int], str] | str:
+        try:
+            pixels = in_8_bits(read_side(path))
+        except PhotographError as error:
+            return str(error)
+        if min(pixels.shape[:2]) < SMALLEST_SIDE:
+            return (
+                f"{shown(path)}: {pixels.shape[1]} x {pixels.shape[0]} px; at least {SMALLEST_SIDE} a side are needed"
+            )
+        return pixels.shape[:2], pixel_checksum(pixels)
+
+    with ThreadPoolExecutor(4) as pool:
+        wet_looks = list(pool.map(look, [pair.wet for pair in pairs]))
+        dry_looks = list(pool.map(look, [pair.dry for pair in pairs]))
+    rows = []
+    for pair, wet, dry in zip(pairs, wet_looks, dry_looks, strict=True):
+        bad = [seen for seen in (wet, dry) if isinstance(seen, str)]
+        problems += bad
+        if bad:
+            continue
+        if wet[0] != dry[0]:
+            sizes = [f"{size[1]} x {size[0]}" for size in (wet[0], dry[0])]
+            problems.append(f"{shown(pair.wet)}: is {sizes[0]} px, its dry partner {sizes[1]} px")
+        height, width = wet[0]
+        rows.append(
+            {
+                "split": pair.split,
+                "stem": pair.stem,
+                "width": width,
+                "height": height,
+                "wet_sha256": wet[1],
+                "dry_sha256": dry[1],
+            }
+        )
+    return rows
+
+
+def pixel_checksum(pixels: np.ndarray) -> str:
+    """The SHA-256 of an image's shape and pixels, whatever file format they come from."""
+    checksum = hashlib.sha256(repr(pixels.shape).encode())
+    checksum.update(np.ascontiguousarray(pixels))
+    return checksum.hexdigest()
+
+
+def _find_leaks(pairs: list[Pair], rows: list[dict], problems: list[str]) -> None:
+    """The same pixels in two splits would let the table measure memory."""
+    files = {(pair.split, pair.stem): pair for pair in pairs}
+    places = defaultdict(list)
+    for row in rows:
+        pair = files[row["split"], row["stem"]]
+        places[row["wet_sha256"]].append((row["split"], shown(pair.wet)))
+        places[row["dry_sha256"]].append((row["split"], shown(pair.dry)))
+    for seen in places.values():
+        if len({split for split, _ in seen}) > 1:
+            listing = ", ".join(f"{file} ({split})" for split, file in seen)
+            problems.append(f"the same image in two splits, keep one: {listing}")
+
+
+def pixel_counts(pairs: Iterable[Pair]) -> tuple[np.ndarray, np.ndarray]:
+    """How many values of the wet and of the dry images are 0, 1, ... 255: two integer arrays (256,)."""
+    counts = np.zeros((2, 256), dtype=np.int64)
+    for pair in pairs:
+        counts += [np.bincount(image.ravel(), minlength=256) for image in pair.load()]
+    return counts[0], counts[1]

@@ -1,0 +1,189 @@
+"""Photographs as files: read and written without loss, at 8 or 16 bits a channel.
+
+The modules of :mod:`orelib.data.formats` decode and write the formats, and say what a file has to be before they do.
+
+What is kept beside the pixels depends on the format. ICC profile: all but BMP. EXIF: PNG, JPEG and WebP. Resolution:
+all, in WebP as part of its EXIF. Gamma and chromaticities, where no profile says more: PNG, and TIFF the latter. PNG,
+TIFF and WebP keep alpha, PNG and TIFF 16 bits. The rest is left out: text, XMP, previews, pixels that are not square
+without a unit.
+"""
+
+from __future__ import annotations
+
+import errno
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import ImageCms
+
+from orelib.data.formats.bitmaps import read_bitmap, write_lossy
+from orelib.data.formats.png import PNG, read_png, write_png
+from orelib.data.formats.stored import Decoded, Photograph, PhotographError, PhotographUnavailable, bands
+from orelib.data.formats.tiff import SIGNATURES, read_tiff, write_tiff
+from orelib.utils.files import appearing
+from orelib.utils.memory import memory_ran_out
+from orelib.utils.paths import shown
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+
+
+# ---- reading -----------------------------------------------------------------------------------------------------
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Reads a photograph as uint8 (H, W, 3) RGB, in which networks are trained and images compared.
+
+    As :func:`read_photograph` and :func:`in_8_bits`, with the same errors.
+    """
+    return in_8_bits(read_photograph(path))
+
+
+def in_8_bits(photograph: Photograph) -> np.ndarray:
+    """The photograph as uint8 (H, W, 3) RGB: 16 bits become 8, 65535 becoming 255; transparent parts become black."""
+    return _on_black(_to_8_bits(_samples(photograph)))
+
+
+def profile_name(photograph: Photograph) -> str:
+    """What tells the colour profile of a photograph from others: "none", or its description and a checksum.
+
+    The checksum leaves out date and identifier, so that a profile made twice is one.
+    """
+    profile = photograph.icc_profile
+    if profile is None:
+        return "none"
+    checksum = zlib.crc32(profile[:24] + profile[36:84] + profile[100:])
+    try:
+        name = ImageCms.getProfileDescription(BytesIO(profile)).strip()
+    except ImageCms.PyCMSError:
+        name = "damaged"
+    return f"{''.join(filter(str.isprintable, name))} ({checksum:08x})"
+
+
+def read_photograph(path: Path) -> Photograph:
+    """Reads a photograph at the depth of its file.
+
+    EXIF orientation is applied; grey is repeated to three channels; palettes and CMYK become RGB; 9 to 15 bits that a
+    TIFF states become 16; an ICC profile that is not for RGB is dropped, and so is alpha that is 0 everywhere. Of a
+    TIFF with several pages the first is read that is no preview, and a remark says so. A TIFF gives no EXIF beyond
+    orientation and resolution; that of other formats comes without its preview, and is left out where it cannot be
+    decoded.
+
+    JPEG, WebP, BMP and uncompressed TIFF have no checksums. A copy that ends early is refused, and of JPEG also one in
+    which zeros or other bytes stand in place of the rest, of WebP one with zeros there (a lossless one is remarked). In
+    the others such a rest goes unseen, as do bytes that changed amid the pixels, and a size that changed in the header
+    of a JPEG.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    PhotographUnavailable
+        When memory, rights or disk do not allow to read it now: see :func:`~orelib.data.formats.stored.demand_memory`.
+    PhotographError
+        For a file that is empty, unreadable or not whole, holds floating-point or signed values, or has 16 bits of
+        which it uses at most 14 without stating it: see :func:`~orelib.data.formats.stored.full_range`.
+    """
+    path = Path(path)
+    if path.stat().st_size == 0:
+        raise PhotographError(f"{shown(path)}: the file is empty")
+    try:
+        samples, orientation, about = _decode(path)
+    except PhotographError as error:
+        raise type(error)(f"{shown(path)}: {error}") from error
+    except Exception as error:  # over damaged files decoders raise errors of almost any class
+        kind = PhotographUnavailable if _is_passing(error) else PhotographError
+        raise kind(f"{shown(path)}: cannot be read as an image ({_reason(error)})") from error
+    if about.get("resolution") and orientation in (5, 6, 7, 8):
+        about["resolution"] = about["resolution"][::-1]
+    samples = _upright(samples, orientation)
+    colour, alpha = (samples[..., :-1], samples[..., -1]) if samples.shape[2] in (2, 4) else (samples, None)
+    if alpha is not None:
+        alpha = np.ascontiguousarray(alpha) if alpha.any() else None  # many programs leave a channel 0 that is none
+    pixels = np.ascontiguousarray(np.repeat(colour, 3, axis=2) if colour.shape[2] == 1 else colour)
+    if (about.get("icc_profile") or b"")[16:20] != b"RGB ":
+        about["icc_profile"] = None
+    return Photograph(pixels, alpha, **about)
+
+
+def _decode(path: Path) -> Decoded:
+    with open(path, "rb") as file:
+        head = file.read(len(PNG))
+    if head == PNG:
+        return read_png(path)
+    return read_tiff(path) if head[:4] in SIGNATURES else read_bitmap(path)
+
+
+def _is_passing(error: Exception) -> bool:
+    """Whether an error says nothing of the file's content. Damaged offsets make a seek invalid."""
+    is_of_system = isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
+    return memory_ran_out(error) or is_of_system
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0].split(" <")[0].split(": '")[0] if str(error) else type(error).__name__
+
+
+def _upright(samples: np.ndarray, orientation: int) -> np.ndarray:
+    """The image (H, W, channels) as it is looked at, turned and mirrored as EXIF's 1-8 say; others leave it."""
+    if orientation in (5, 6, 7, 8):
+        samples = samples.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        samples = samples[::-1]
+    if orientation in (2, 3, 6, 7):
+        samples = samples[:, ::-1]
+    return samples
+
+
+def _samples(photograph: Photograph) -> np.ndarray:
+    """Pixels and alpha in one: (H, W, 3), or (H, W, 4) where there is alpha."""
+    return photograph.pixels if photograph.alpha is None else np.dstack([photograph.pixels, photograph.alpha])
+
+
+def _to_8_bits(samples: np.ndarray) -> np.ndarray:
+    if samples.dtype == np.uint8:
+        return samples
+    rounded = np.empty(samples.shape, np.uint8)
+    for deep, rows in zip(bands(samples), bands(rounded), strict=True):
+        rows[...] = (deep.astype(np.uint32) + 128) // 257
+    return rounded
+
+
+def _on_black(samples: np.ndarray) -> np.ndarray:
+    """8-bit samples without their alpha: transparent parts become black."""
+    if samples.shape[2] == 3:
+        return samples
+    for rows in bands(samples):
+        rows[..., :3] = (rows[..., :3] * rows[..., 3:].astype(np.uint32) + 127) // 255
+    return np.ascontiguousarray(samples[..., :3])
+
+
+# ---- writing -----------------------------------------------------------------------------------------------------
+
+
+def write_photograph(path: Path, photograph: Photograph, only_new: bool = False) -> tuple[str, ...]:
+    """Writes a photograph in the format that the suffix names, in one piece (:func:`~orelib.utils.files.appearing`).
+
+    PNG holds everything, TIFF everything but EXIF and gamma. The others hold 8 bits, so 16 become 8. JPEG and BMP hold
+    no alpha: transparent parts become black. BMP holds neither EXIF nor ICC profile. What a format does not hold is
+    left out. JPEG and WebP lose a little: they are written at quality 95, JPEG with its colours at full resolution.
+
+    Returns remarks: sentences about what the format holds as a rule, and cannot hold of this photograph.
+
+    Raises ValueError for a suffix that is not one of :data:`SUFFIXES`, and OSError or ValueError for what the format
+    cannot hold, such as a JPEG of more than 65,500 px a side. With ``only_new``, FileExistsError when there is
+    something at ``path``, which is left as it is.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ValueError(f"{shown(path)}: not a format this kit writes ({', '.join(SUFFIXES)})")
+    samples = np.ascontiguousarray(_samples(photograph))
+    if suffix not in (".png", ".tif", ".tiff"):
+        samples = _to_8_bits(samples)
+    if suffix in (".jpg", ".jpeg", ".bmp"):
+        samples = _on_black(samples)
+    write = {".png": write_png, ".tif": write_tiff, ".tiff": write_tiff}.get(suffix, write_lossy)
+    with appearing(path, only_new) as temporary:
+        return write(temporary, samples, photograph) or ()

@@ -1,0 +1,160 @@
+"""What computes a restoration on a processor: OpenVINO, ONNX Runtime or PyTorch itself.
+
+An engine maps a batch of one, float32 (1, 3, H, W) in [-1, 1], to one of the same shape. All compute in single
+precision and agree to 1 of 255 grey values. They use as many threads as PyTorch would.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from orelib.utils.memory import memory_for
+from orelib.utils.names import one_line
+
+if TYPE_CHECKING:  # both need packages that may be missing
+    import openvino
+
+    from orelib.restore.onnx_graph import OnnxGraph
+
+Engine = Callable[[Tensor], Tensor]
+
+
+class EngineError(ValueError):
+    """An engine that cannot be used; the message says why, and what to do."""
+
+
+@contextmanager
+def running(engine: str) -> Iterator[None]:
+    """Within, whatever an engine raises becomes an EngineError, or a MemoryError where memory ran out."""
+    try:
+        with memory_for(f"the engine {engine}"):
+            yield
+    except MemoryError:
+        raise
+    except Exception as error:  # ONNX Runtime and OpenVINO have errors of their own, which share no class
+        raise EngineError(f"the engine {engine} failed ({one_line(error)}): choose another engine") from error
+
+
+def _demand_same_size(dry: Tensor, wet: Tensor) -> Tensor:
+    if dry.shape != wet.shape:
+        raise ValueError(f"it made {tuple(dry.shape)} of {tuple(wet.shape)}")
+    return dry
+
+
+class TorchEngine:
+    """PyTorch, on the device that the generator is on."""
+
+    packages = ()
+
+    def __init__(self, generator: nn.Module):
+        self.generator = generator
+
+    def __call__(self, wet: Tensor) -> Tensor:
+        self.generator.eval()  # each time, since it may be in training meanwhile
+        device = next(self.generator.parameters()).device
+        # Channels last: a tenth faster on a processor, although not in training.
+        wet = wet.to(device, memory_format=torch.channels_last)
+        with memory_for("a tile of the photograph"):
+            return self.generator(wet).float().cpu()
+
+
+class OnnxEngine:
+    """ONNX Runtime."""
+
+    packages = ("onnx", "onnxruntime")
+
+    def __init__(self, graph: OnnxGraph):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        options.log_severity_level = 4  # it raises its errors, which need not be printed, too
+        self.weights = [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in graph.weights.values()]
+        options.add_external_initializers(list(graph.weights), self.weights)
+        model = graph.with_weights_elsewhere().SerializeToString()
+        # Without fallback: on a model that it cannot read it would print, and try again in the same way.
+        self.session = onnxruntime.InferenceSession(
+            model, options, providers=["CPUExecutionProvider"], enable_fallback=False
+        )
+
+    def __call__(self, wet: Tensor) -> Tensor:
+        with running("onnx"):
+            dry = self.session.run(None, {"wet": wet.contiguous().numpy()})[0]
+            return _demand_same_size(torch.from_numpy(dry), wet)
+
+
+class OpenVinoEngine:
+    """OpenVINO.
+
+    Compiled for one shape, a network takes up to a third less time than compiled for any, but compiling takes as long
+    as restoring half a megapixel. All tiles of a photograph have one shape. A folder of small photographs may hold
+    hundreds: what differs from the first two is computed by a network compiled for any shape.
+    """
+
+    packages = ("onnx", "openvino")
+
+    def __init__(self, graph: OnnxGraph):
+        # Merely importing OpenVINO reports that to its maker, unless this package is missing.
+        sys.modules.setdefault("openvino_telemetry", None)
+        import openvino
+
+        self.core = openvino.Core()
+        self.model = self.core.read_model(graph.with_weights_as_inputs().SerializeToString())
+        for parameter in self.model.get_parameters():
+            if (value := graph.weights.get(parameter.get_friendly_name())) is not None:
+                parameter.output(0).replace(openvino.opset13.constant(value, shared_memory=True).output(0))
+                self.model.remove_parameter(parameter)
+        self.requests: dict[tuple[int, ...], openvino.InferRequest] = {}
+
+    def __call__(self, wet: Tensor) -> Tensor:
+        with running("openvino"):
+            dry = self._request(tuple(wet.shape)).infer([wet.contiguous().numpy()], share_inputs=True)
+            return _demand_same_size(torch.from_numpy(dry[0]), wet)
+
+    def _request(self, shape: tuple[int, ...]) -> openvino.InferRequest:
+        any_shape = (1, 3, -1, -1)
+        if shape not in self.requests and len(self.requests) >= 2:
+            shape = any_shape
+        if shape not in self.requests:
+            self.model.reshape(shape)
+            settings = {
+                "INFERENCE_PRECISION_HINT": "f32",  # else bfloat16 where the processor has it
+                "PERFORMANCE_HINT": "LATENCY",
+                "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+                "ENABLE_CPU_PINNING": False,  # processes side by side would be pinned to the same cores
+            }
+            self.requests[shape] = self.core.compile_model(self.model, "CPU", settings).create_infer_request()
+        return self.requests[shape]
+
+
+# The fastest first for the kit's restorer and Slim; with wide U-Nets, PyTorch is, see orelib/winograd.py.
+ENGINES = {"openvino": OpenVinoEngine, "torch": TorchEngine, "onnx": OnnxEngine}
+
+
+def fastest_engine(takes_onnx: bool = False) -> str:
+    """The fastest engine that is installed; ``takes_onnx``: of those that run an ONNX file, installed or not."""
+    usable = [engine for engine in ENGINES if engine != "torch" or not takes_onnx]
+    return next(filter(is_installed, usable), usable[-1])
+
+
+def is_installed(engine: str) -> bool:
+    return all(find_spec(package) for package in ENGINES[engine].packages)
+
+
+def demand(engine: str) -> None:
+    """Raises EngineError for an engine that does not exist or is not installed."""
+    if engine not in ENGINES:
+        raise EngineError(f"there is no engine {engine!r}: choose one of {', '.join(ENGINES)}")
+    if not is_installed(engine):
+        raise EngineError(f"the engine {engine} is not installed: {how_to_install(engine)}")
+
+
+def how_to_install(extra: str) -> str:
+    return f'pip install "orelib[{extra}]", or in a copy of the kit pip install --editable ".[{extra}]"'

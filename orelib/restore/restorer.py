@@ -1,0 +1,279 @@
+"""A trained generator on photographs of any size, from the file that carries it (:mod:`orelib.restore.model_file`).
+
+:func:`export_onnx` makes an ONNX file of it, which says the same of itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import orelib
+from orelib.config import Experiment
+from orelib.methods import METHOD_CLASSES
+from orelib.networks import count_multiply_adds, count_parameters
+from orelib.restore.engines import ENGINES, Engine, EngineError, TorchEngine, demand, how_to_install, running
+from orelib.restore.model_file import ModelFile, described
+from orelib.restore.tiles import OVERLAP, TILE, by_tiles
+from orelib.utils.memory import memory_for
+from orelib.utils.paths import shown
+from orelib.utils.weights import ModelFileError, demand_file, shapes_of, unusable, write
+
+if TYPE_CHECKING:  # it needs the package onnx
+    from orelib.restore.onnx_graph import OnnxGraph
+
+DEFAULT_RESTORER = Path(__file__).parent / "default_restorer" / "generator.safetensors"
+
+
+class Restorer:
+    """Restores wet photographs with a generator whose sides must be multiples of ``stride``.
+
+    ``about`` is what the model file says of it: experiment, data checksum, step, version, and the scale of the rendered
+    scenes that it was trained on, smallest and largest, in px per mm (None: it was trained on photographs). ``engine``
+    computes what the generator would, by default the generator itself.
+    """
+
+    def __init__(self, generator: nn.Module, stride: int, about: dict | None = None, engine: Engine | None = None):
+        self.generator, self.stride, self.about = generator, stride, about or {}
+        self.engine = engine or TorchEngine(generator)
+
+    @property
+    def parameters(self) -> int:
+        """Number of trained parameters of the generator."""
+        return count_parameters(self.generator)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Those of restoring 512 x 512 px, see :func:`~orelib.networks.count_multiply_adds`."""
+        return count_multiply_adds(self.generator, self.stride)
+
+    def describe(self) -> str:
+        """What the model file says of the generator, in one or two sentences."""
+        if not self.about:
+            return "A generator without a model file."
+        experiment, step, scale = self.about["experiment"], self.about["step"], self.about.get("px_per_mm")
+        # A file that is older than the field does not say which of the two it was.
+        seen = "photographs of unknown scale" if "px_per_mm" in self.about else "images of unknown scale"
+        if scale:
+            seen = "rendered scenes of " + " to ".join(f"{edge:g}" for edge in dict.fromkeys(scale)) + " px per mm"
+        return (
+            f"Method {experiment['method']}, step {step:,} of {experiment['steps']:,}, trained on {seen}. "
+            f"Checksum of the training data: {self.about['data_checksum'][:12]}."
+        )
+
+    @torch.inference_mode()
+    def restore(self, wet: np.ndarray, progress: Callable[[int, int], object] | None = None) -> np.ndarray:
+        """The dry image of a wet one.
+
+        The photograph is restored at its own scale, a large one in overlapping tiles (:mod:`orelib.restore.tiles`);
+        mirrored margins fill it up to the stride and are cut off again. Besides ``wet`` and the result, one tile and
+        a few rows are held. Dropout is off, so the same photograph gives
+        the same result. Each tile becomes floating-point by itself, so 16 bits stay 16 bits, and memory small.
+
+        Parameters
+        ----------
+        wet : uint8 or uint16, RGB (H, W, 3) or grey (H, W), of any size.
+        progress : called with the number of finished tiles and that of all of them after each tile.
+
+        Returns
+        -------
+        RGB (H, W, 3), of the dtype of ``wet``.
+
+        Raises
+        ------
+        ValueError
+            For an array that is no such photograph.
+        """
+        if wet.dtype not in (np.uint8, np.uint16) or not (wet.ndim == 2 or wet.shape[2:] == (3,)) or wet.size == 0:
+            raise ValueError(
+                "a photograph is uint8 or uint16 of shape (height, width, 3) or (height, width), not "
+                f"{wet.dtype} of shape {wet.shape}"
+            )
+        if wet.ndim == 2:
+            wet = np.repeat(wet[..., None], 3, axis=2)
+        tile = max(self.stride, TILE - TILE % self.stride)
+        return by_tiles(self._restore_tile, wet, tile, min(OVERLAP, tile // 2), self.stride, progress)
+
+    def _restore_tile(self, tile: np.ndarray) -> np.ndarray:
+        """One tile through the engine, to floats in the range of its dtype."""
+        half = np.iinfo(tile.dtype).max / 2
+        wet = torch.from_numpy(tile.astype(np.float32)).permute(2, 0, 1)[None]
+        dry = self.engine(wet.div_(half).sub_(1))[0]
+        return dry.contiguous().add(1).mul_(half).permute(1, 2, 0).numpy()
+
+
+def save_generator(
+    path: Path,
+    weights: dict[str, Tensor],
+    experiment: Experiment,
+    checksum: str,
+    step: int,
+    embedded: bool = False,
+) -> None:
+    """Writes a generator's weights with what is needed to rebuild it and to say where it comes from.
+
+    ``embedded`` says whether it was trained on the rendered scenes of ``experiment``, whose scale is then noted, rather
+    than on a user's photographs. Raises ModelFileError for weights that are no finite numbers, and OSError.
+    """
+    about = {
+        "version": orelib.__version__,
+        "experiment": json.loads(experiment.to_json()),
+        "data_checksum": checksum,
+        "step": step,
+        # Smallest and largest scale of the training scenes: what photographs should have, too.
+        "px_per_mm": [experiment.px_per_mm, experiment.px_per_mm * experiment.zoom] if embedded else None,
+    }
+    write(path, weights, about)
+
+
+def publish(source: Path, target: Path) -> None:
+    """Writes a copy of a model file with weights of half the precision, and so of half the size, to pass on.
+
+    The copy says so itself. What it restored was seen to differ from what the original did by 1 of 255 grey values at
+    most. Raises FileNotFoundError and ModelFileError as :func:`load_restorer`, and OSError.
+    """
+    file = _open(source)
+    halved = {name: value.half() if value.is_floating_point() else value for name, value in file.weights().items()}
+    write(target, halved, file.about | {"precision": "float16"})
+
+
+def load_restorer(path: Path | None = None, device: torch.device | str = "cpu", engine: str = "torch") -> Restorer:
+    """The restorer in a ``generator.safetensors`` or an ONNX file made of it, ready to use.
+
+    Parameters
+    ----------
+    path : the model file; None: the restorer that comes with the kit.
+    device : where the engine ``torch`` computes. The others compute on the processor.
+    engine : one of :data:`~orelib.restore.engines.ENGINES`. An ONNX file is for any but ``torch``.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ModelFileError
+        When the file is damaged or not one of this kit's.
+    EngineError
+        When the engine is not installed, does not take the file, or fails.
+    MemoryError
+        When the network needs more memory than there is.
+    """
+    demand(engine)
+    path = DEFAULT_RESTORER if path is None else Path(path)
+    if path.suffix == ".onnx" and engine == "torch":
+        raise EngineError(f"{shown(path)} is an ONNX file, which the engine torch does not take: choose another engine")
+    with memory_for(f"the network in {shown(path)}"):
+        if engine == "torch":
+            generator, about = _load_generator(path)
+            return Restorer(generator.to(device), generator.stride, about)
+        graph, generator, about = _load_graph(path)
+    try:
+        with running(engine):
+            return Restorer(generator, generator.stride, about, ENGINES[engine](graph))
+    except EngineError as error:
+        if path.suffix != ".onnx":
+            raise
+        raise unusable(path, f"is damaged, or no network of this kit: {error}") from error
+
+
+def export_onnx(path: Path, out: Path) -> None:
+    """Writes the generator in a ``generator.safetensors`` as an ONNX file, which says the same of itself.
+
+    Its input and output are float32 (1, 3, H, W) in [-1, 1]; H and W are multiples of the generator's stride.
+
+    Raises
+    ------
+    FileNotFoundError, ModelFileError, EngineError
+        As :func:`load_restorer`.
+    ValueError
+        When ``out`` does not end in .onnx.
+    OSError
+        When it exists, or cannot be written.
+    """
+    path, out = Path(path), Path(out)
+    _demand(path)
+    if out.suffix != ".onnx":
+        raise ValueError(f"{shown(out)} must end in .onnx")
+    if os.path.lexists(out):  # before the work; write_bytes sees what appears meanwhile
+        raise FileExistsError(f"{shown(out)} exists already: name another file")
+    with memory_for(f"the network in {shown(path)}"):
+        graph, _, about = _load_graph(path)
+        graph.save(out, json.dumps(about))
+
+
+def read_about(path: Path) -> dict:
+    """What a ``generator.safetensors`` says of itself: experiment, data checksum, step, version, scale.
+
+    Raises FileNotFoundError and ModelFileError as :func:`load_restorer`.
+    """
+    _demand(Path(path))
+    return ModelFile(path).about
+
+
+def load_weights(generator: nn.Module, path: Path) -> dict:
+    """Gives a generator the weights in a ``generator.safetensors``; returns what the file says of itself.
+
+    Raises FileNotFoundError and ModelFileError as :func:`load_restorer`, and ModelFileError when the file holds another
+    network than this one.
+    """
+    _demand(Path(path))
+    file = ModelFile(path)
+    if file.shapes != shapes_of(generator):
+        raise ModelFileError(
+            f"{shown(path)} holds another network, of method {file.experiment.method!r}: choose method and widths alike"
+        )
+    generator.load_state_dict(file.weights())
+    return file.about
+
+
+def _load_generator(path: Path) -> tuple[nn.Module, dict]:
+    """The generator in a model file, on the processor, and what the file says of itself."""
+    file = _open(path)
+    weights = file.weights()
+    generator = METHOD_CLASSES[file.experiment.method].build_generator(file.experiment)
+    generator.load_state_dict(weights)
+    return generator, file.about
+
+
+def _without_weights(experiment: Experiment) -> nn.Module:
+    """The generator of an experiment on PyTorch's meta device, where even a giant one takes no memory."""
+    with torch.device("meta"):
+        return METHOD_CLASSES[experiment.method].build_generator(experiment)
+
+
+def _load_graph(path: Path) -> tuple[OnnxGraph, nn.Module, dict]:
+    """The generator in a model file as an ONNX graph, itself without weights, and what the file says of itself."""
+    if not find_spec("onnx"):
+        raise EngineError(f"ONNX files need the package onnx: {how_to_install('onnx')}")
+    from orelib.restore.onnx_graph import OnnxGraph
+
+    if path.suffix != ".onnx":
+        generator, about = _load_generator(path)
+        return OnnxGraph.of(generator), generator.to("meta"), about
+    _demand(path)
+    graph, text = OnnxGraph.read(path)
+    about, experiment = described(path, text)
+    return graph, _without_weights(experiment), about
+
+
+def _open(path: Path) -> ModelFile:
+    """A model file whose weights are those of the network that it names, which is seen before memory is taken."""
+    _demand(Path(path))
+    file = ModelFile(path)
+    if file.shapes != shapes_of(_without_weights(file.experiment)):
+        raise unusable(path, "holds other weights than those of the network that it names")
+    return file
+
+
+def _demand(path: Path) -> None:
+    cure = "train it with notebooks/03_training.ipynb first"
+    if path == DEFAULT_RESTORER:
+        cure = "this copy of the kit comes without a restorer; name a model file of your own"
+    demand_file(path, cure)

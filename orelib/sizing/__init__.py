@@ -1,0 +1,1 @@
+"""Particle sizes of ore: one segmenter for wet, restored and dry photographs."""

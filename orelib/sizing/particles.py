@@ -1,0 +1,148 @@
+"""Particle sizes by image, the paper's purpose: what wet, restored and dry photographs make of the same ore.
+
+One segmenter (:mod:`~orelib.sizing.segmenter`) looks at all of them alike, and what it finds is compared with the
+particles that the scene was rendered from. Scenes for sizing are larger than those for training and of one scale, since
+a belt's camera does not move: ``data/<profile>/sizing``, of seeds that no training scene has.
+
+A particle's size is the minor axis of the ellipse of equal second moments, in mm, near what a sieve lets through; its
+mass is taken as proportional to area times size. Particles that the image's border cuts are left out, both of what is
+found and of what is true, and so are those of which less shows than a disc of 4 mm.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from skimage.measure import regionprops_table
+from torch import nn
+
+from orelib.baselines import Restore
+from orelib.config import Experiment
+from orelib.data.dataset import demand_whole_scenes, read_scenes, render_dataset
+from orelib.runs import Folders
+from orelib.sizing.segmenter import SMALLEST_MM, Segmenter
+from orelib.utils.paths import shown
+
+SCENES = {"scene_size": (512, 512), "px_per_mm": 4.0, "zoom": 1.0, "train_pairs": 0, "val_pairs": 8, "test_pairs": 30}
+SMOKE_SCENES = SCENES | {"scene_size": (128, 128), "px_per_mm": 1.6, "val_pairs": 1, "test_pairs": 2}
+LEAST_IOU = 0.5  # a found and a true particle that overlap by more are one and the same; no third can be
+CLASS_MM = 1.0  # width of the size classes in which masses are kept
+
+
+def sizing_folder(folders: Folders) -> Path:
+    return folders.data / "sizing"
+
+
+def render_sizing(folders: Folders) -> Path:
+    """Renders the scenes for sizing that are missing; returns the manifest's path. Raises as ``render_dataset``."""
+    scenes = SMOKE_SCENES if folders.profile == "smoke" else SCENES
+    return render_dataset(sizing_folder(folders), Experiment.from_profile(folders.profile, **scenes))
+
+
+def particles(labels: np.ndarray, px_per_mm: float) -> pd.DataFrame:
+    """A row a particle that is whole and large enough: label, size_mm, mass (mm^3 but for a factor)."""
+    border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    table = pd.DataFrame(regionprops_table(labels, properties=("label", "area", "axis_minor_length")))
+    area, size = table["area"] / px_per_mm**2, table["axis_minor_length"] / px_per_mm
+    kept = ~table["label"].isin(border) & (area >= np.pi / 4 * SMALLEST_MM**2)
+    return pd.DataFrame({"label": table["label"], "size_mm": size, "mass": area * size})[kept]
+
+
+def percentile(sizes: np.ndarray, masses: np.ndarray, share: float) -> float:
+    """The size that ``share`` of the mass does not exceed, in mm: 0.8 for P80; NaN without particles."""
+    order = np.argsort(sizes)
+    sizes, masses = np.asarray(sizes, float)[order], np.asarray(masses, float)[order]
+    if not len(sizes):
+        return float("nan")
+    passing = (masses.cumsum() - masses / 2) / masses.sum()
+    return float(np.interp(share, passing, sizes))
+
+
+def match(found: np.ndarray, true: np.ndarray, px_per_mm: float) -> pd.DataFrame:
+    """The true particles that were found, and their overlap: found, true (numbers), iou."""
+    overlaps = _overlaps(found, true)
+    counted = overlaps["true"].isin(particles(true, px_per_mm)["label"])
+    return overlaps[counted & (overlaps["iou"] > LEAST_IOU)]
+
+
+def compare_particles(found: np.ndarray, true: np.ndarray, px_per_mm: float) -> dict[str, float]:
+    """What was found against what is true, both particle numbers (H, W).
+
+    ``count, true_count``; ``matched``, the share of true particles that a found one overlaps by more than half of
+    their union, and ``iou``, the mean overlap of these; ``p50, true_p50, p80, true_p80`` in mm.
+    """
+    one, other = particles(found, px_per_mm), particles(true, px_per_mm)
+    matches = match(found, true, px_per_mm)
+    values = {
+        "count": len(one), "true_count": len(other),
+        "matched": len(matches) / len(other) if len(other) else np.nan, "iou": matches["iou"].mean(),
+    }  # fmt: skip
+    for name, share in (("p50", 0.5), ("p80", 0.8)):
+        values[name] = percentile(one["size_mm"], one["mass"], share)
+        values[f"true_{name}"] = percentile(other["size_mm"], other["mass"], share)
+    return values
+
+
+def _overlaps(found: np.ndarray, true: np.ndarray) -> pd.DataFrame:
+    """Intersection over union of every found and true particle that touch: found, true, iou."""
+    both = np.ravel(found).astype(np.int64) * (int(true.max()) + 1) + np.ravel(true)
+    pairs, shared = np.unique(both, return_counts=True)
+    one, other = np.divmod(pairs, int(true.max()) + 1)
+    union = np.bincount(found.ravel())[one] + np.bincount(true.ravel())[other] - shared
+    table = pd.DataFrame({"found": one, "true": other, "iou": shared / union})
+    return table[(table["found"] > 0) & (table["true"] > 0)]
+
+
+def score_sizing(
+    folder: Path, segmenter: Segmenter, restore: Restore, split: str = "test", side: str = "wet"
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Sizes the scenes of a split as they look after ``restore``.
+
+    Returns a row a scene (``image`` and the columns of :func:`compare_particles`), and the mass found in every size
+    class (``image, size_mm``, the class's middle, ``mass``). Raises FileNotFoundError without scenes.
+    """
+    if not (Path(folder) / "manifest.json").exists():
+        raise FileNotFoundError(f"{shown(folder)} holds no scenes for sizing: run make study PROFILE=<profile> first")
+    demand_whole_scenes(folder, (side, "labels"))
+    scenes = read_scenes(folder)
+    rows, classes = [], []
+    for stem, px_per_mm in scenes.loc[scenes["split"] == split, ["stem", "px_per_mm"]].itertuples(index=False):
+        place = Path(folder) / split
+        image = np.asarray(Image.open(place / side / f"{stem}.png"))
+        true = np.asarray(Image.open(place / "labels" / f"{stem}.png"), dtype=np.int32)
+        found = segmenter.segment(restore(image), px_per_mm)
+        rows.append({"image": stem} | compare_particles(found, true, px_per_mm))
+        classes.append(_masses(particles(found, px_per_mm)).assign(image=stem))
+    return pd.DataFrame(rows), pd.concat(classes, ignore_index=True)[["image", "size_mm", "mass"]]
+
+
+LEVELS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+
+
+def choose_level(network: nn.Module, folder: Path) -> Segmenter:
+    """The segmenter whose level finds most particles of the dry validation scenes (mean of matched times overlap)."""
+
+    def found(segmenter: Segmenter) -> float:
+        rows, _ = score_sizing(folder, segmenter, np.copy, "val", "dry")
+        return (rows["matched"] * rows["iou"]).mean()
+
+    return max((Segmenter(network, level) for level in LEVELS), key=found)
+
+
+def true_sizes(folder: Path, split: str = "test") -> pd.DataFrame:
+    """The mass in every size class as it is, in the columns of :func:`score_sizing`."""
+    tables = []
+    scenes = read_scenes(folder)
+    for stem, px_per_mm in scenes.loc[scenes["split"] == split, ["stem", "px_per_mm"]].itertuples(index=False):
+        true = np.asarray(Image.open(Path(folder) / split / "labels" / f"{stem}.png"), dtype=np.int32)
+        tables.append(_masses(particles(true, px_per_mm)).assign(image=stem))
+    return pd.concat(tables, ignore_index=True)[["image", "size_mm", "mass"]]
+
+
+def _masses(table: pd.DataFrame) -> pd.DataFrame:
+    """Mass by size class."""
+    middle = (table["size_mm"] // CLASS_MM + 0.5) * CLASS_MM
+    return table.groupby(middle.rename("size_mm"))["mass"].sum().reset_index()

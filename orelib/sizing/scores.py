@@ -1,0 +1,65 @@
+"""Particle sizes of runs and of what is not restored: ``sizing.csv`` and ``sizes.csv`` of their folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from orelib.baselines import fit_baselines
+from orelib.data.dataset import read_scenes
+from orelib.data.pairs import load_pairs
+from orelib.restore.restorer import load_restorer
+from orelib.runs import Folders, read_experiment
+from orelib.sizing.particles import choose_level, score_sizing, sizing_folder, true_sizes
+from orelib.sizing.segmenter import WEIGHTS, load_segmenter, save_segmenter, train_segmenter
+from orelib.training import start_torch
+from orelib.utils.provenance import is_listed, is_whole, write_provenance
+from orelib.utils.tables import write_csv
+
+
+def evaluate_sizing(run: Path, scenes: Path) -> None:
+    """Sizes the particles in what the run's generator makes of the scenes for sizing (:mod:`orelib.sizing`).
+
+    Writes ``sizing.csv`` and ``sizes.csv``; a run that has them is left as it is.
+    """
+    run = Path(run)
+    if not (is_whole(run / "sizing.csv") and is_whole(run / "sizes.csv")):
+        device = start_torch(read_experiment(run))
+        restorer = load_restorer(run / "generator.safetensors", device)
+        rows, sizes = score_sizing(scenes, load_segmenter(), restorer.restore)
+        write_csv(run / "sizes.csv", sizes)
+        write_csv(run / "sizing.csv", rows)
+    if not (is_listed(run / "sizing.csv") and is_listed(run / "sizes.csv")):
+        write_provenance(run, "sizing.csv", "sizes.csv")
+
+
+def size_unrestored(folders: Folders) -> None:
+    """``sizing.csv`` and ``sizes.csv`` of a results folder: the scenes as they are, wet and dry, and each baseline.
+
+    ``scenes.csv`` beside them says how wet each test scene is.
+    """
+    segmenter, scenes = load_segmenter(), sizing_folder(folders)
+    ways = {name: (restore, "wet") for name, restore in fit_baselines(load_pairs(folders).train).items()}
+    del ways["mean_colour"]  # which shows no particle
+    ways["dry"] = (np.copy, "dry")
+    rows, sizes = [], [true_sizes(scenes).assign(method="truth")]
+    for name, (restore, side) in ways.items():
+        found, classes = score_sizing(scenes, segmenter, restore, side=side)
+        rows.append(found.assign(method=name))
+        sizes.append(classes.assign(method=name))
+    table = read_scenes(folders.data)
+    write_csv(folders.results / "scenes.csv", table[table["split"] == "test"].drop(columns="split"))
+    write_csv(folders.results / "sizes.csv", pd.concat(sizes))
+    write_csv(folders.results / "sizing.csv", pd.concat(rows))
+    write_provenance(folders.results, "scenes.csv", "sizes.csv", "sizing.csv")
+
+
+def make_segmenter(folders: Folders) -> None:
+    """Trains the segmenter that comes with the kit on a profile's scenes, and puts it into its place."""
+    segmenter = choose_level(train_segmenter(folders.data), sizing_folder(folders))
+    rows, _ = score_sizing(sizing_folder(folders), segmenter, np.copy, "val", "dry")
+    matched, iou = rows["matched"].mean(), rows["iou"].mean()
+    print(f"dry validation scenes: {matched:.1%} of the particles found, overlap {iou:.3f}, level {segmenter.level}")
+    save_segmenter(segmenter, WEIGHTS, data_checksum=load_pairs(folders).checksum)

@@ -1,0 +1,54 @@
+"""The steps of the published experiment that no notebook does; the Snakefile calls them."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import nullcontext, suppress
+from pathlib import Path
+
+from orelib.config import Experiment, parse_changes
+from orelib.data.dataset import demand_same_settings, render_dataset
+from orelib.data.pairs import load_pairs
+from orelib.runs import Folders
+from orelib.utils.checksums import DamagedFileError
+from orelib.utils.command import run_command
+
+STEPS = ("same-images", "scenes", "sizing-scenes", "segmenter", "unrestored", "size", "keep")
+
+
+def main() -> None:
+    from orelib.sizing.particles import render_sizing, sizing_folder
+    from orelib.sizing.scores import evaluate_sizing, make_segmenter, size_unrestored
+    from orelib.study.kept import keep
+    from orelib.training import refuse_other_images
+
+    parser = argparse.ArgumentParser(prog="python -m orelib.study", description=__doc__.splitlines()[0])
+    parser.add_argument("step", choices=STEPS)
+    parser.add_argument("profile")
+    parser.add_argument("--changes", default="", help="scenes: fields of a data set that differ from the profile's")
+    parser.add_argument("--run", type=Path, help="size: the run folder")
+    parser.add_argument("--results-dir", default="results")
+    parser.add_argument("--data-dir", help="same-images: the folder of pairs")
+    arguments = parser.parse_args()
+    folders = Folders(arguments.profile, arguments.data_dir or None, arguments.results_dir, arguments.changes)
+    if arguments.step == "same-images":
+        if folders.embedded:
+            demand_same_settings(folders.data, Experiment.from_profile(arguments.profile))
+        with suppress(DamagedFileError, FileNotFoundError) if folders.embedded else nullcontext():  # 01 mends scenes
+            refuse_other_images(folders, load_pairs(folders))
+    elif arguments.step == "scenes":
+        render_dataset(folders.data, Experiment.from_profile(arguments.profile, **parse_changes(arguments.changes)))
+    elif arguments.step == "sizing-scenes":
+        render_sizing(folders)
+    elif arguments.step == "segmenter":
+        make_segmenter(folders)
+    elif arguments.step == "unrestored":
+        size_unrestored(folders)
+    elif arguments.step == "size":
+        evaluate_sizing(arguments.run, sizing_folder(folders))
+    else:
+        keep(folders.results, folders.results.parent / "reference" / arguments.profile)
+
+
+if __name__ == "__main__":
+    run_command(main)

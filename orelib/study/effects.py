@@ -1,0 +1,204 @@
+"""What each method and each change of it does, from the runs of the published experiment: differences with intervals.
+
+All functions read a results folder, ``results/cpu`` or what is kept of it, ``results/reference/cpu``; nothing is
+trained. Differences are paired by seed and test image (:mod:`~.bootstrap`). An experiment that is still running
+can be looked at: tables hold what is there, and :func:`missing` says what is not.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from orelib.metrics import LIMITS
+from orelib.runs import find_runs
+from orelib.study.bootstrap import ANY, UNTRAINED, Estimate, contrast, difference, estimate, paired, wins
+from orelib.study.kept import baselines
+from orelib.study.table3 import BASELINES, PAPER, TITLES
+from orelib.study.variants import ablation, methods, study
+from orelib.utils.paths import shown
+from orelib.utils.tables import read_table, with_interval
+
+# The columns of metrics.csv that are compared, as tables call them.
+METRICS = {
+    "psnr": "PSNR, dB",
+    "ssim": "SSIM",
+    "psnr_glare": "PSNR in glare, dB",
+    "psnr_rock": "PSNR outside, dB",
+    "glare_removed": "glare removed",
+    "seams": "seams",
+    "colour_error": "colour error",
+    "sharpness": "sharpness",
+    "invented_edges": "invented edges",
+}
+PLAIN, WHOLE = "pix2pix", "improved"
+
+
+def scores(results: Path, name: str, metric: str, file: str = "metrics.csv") -> pd.DataFrame:
+    """A metric of a method or variant: a row a seed, a column a test image. A baseline has one row.
+
+    NaN where an image has no finite value.
+
+    Raises FileNotFoundError when there is no such run, with the command that makes it.
+    """
+    if name in BASELINES or name == "dry":
+        path = baselines(results) if file == "metrics.csv" else Path(results) / file
+        _demand(path, Path(results).name)
+        table = read_table(path)
+        return table[table["method"] == name].set_index("image")[[metric]].T.set_axis([UNTRAINED])
+    runs = {seed: path for variant, seed, path in find_runs(results, file) if variant == name}
+    if not runs:
+        _demand(Path(results) / f"{name}-seed0" / file, Path(results).name)
+    rows = {seed: read_table(runs[seed]).set_index("image")[metric] for seed in sorted(runs)}
+    return pd.DataFrame(rows).T
+
+
+def _demand(path: Path, profile: str) -> None:
+    if not path.exists():
+        raise FileNotFoundError(f"{shown(path)} is missing: run make study PROFILE={profile} first")
+
+
+def missing(results: Path, profile: str) -> list[str]:
+    """The runs of a profile's experiment that are not trained, scored and sized yet."""
+    runs = [f"{variant.name}-seed{seed}" for variant in study(profile) for seed in range(variant.seeds)]
+    files = ("metrics.csv", "sizing.csv")
+    return [run for run in runs if not all((Path(results) / run / file).exists() for file in files)]
+
+
+def is_there(results: Path, *names: str) -> bool:
+    """Whether at least one training of each of these methods and variants is finished; baselines always are."""
+    return {*names} <= {*BASELINES, *(variant for variant, _, _ in find_runs(results, "metrics.csv"))}
+
+
+def table3_of_seeds(results: Path, profile: str) -> pd.DataFrame:
+    """Table 3 over all seeds: a row a baseline and method, the paper's values, and the mean of each metric as text.
+
+    Intervals hold what other trainings and other scenes would change.
+    """
+    rows = []
+    names = [(name, TITLES[name]) for name in BASELINES]
+    names += [(variant.name, TITLES.get(variant.title, variant.title)) for variant in methods(profile)]
+    for name, title in names:
+        if not is_there(results, name):
+            continue
+        paper = PAPER.get(name, ("-", "-"))
+        row = {"method": title, "paper PSNR, dB": str(paper[0]), "paper SSIM": str(paper[1])}
+        for metric, heading in METRICS.items():
+            values = scores(results, name, metric)
+            if values.isna().all(axis=None):
+                row[heading] = "-"  # one colour has no edges that could be invented
+                continue
+            found = estimate(values, limits=LIMITS[metric])
+            spec = ".3f" if metric in ("ssim", "invented_edges") else ".2f"
+            row[heading] = found.text(spec) if metric in ("psnr", "ssim") else f"{found.mean:{spec}}"
+        rows.append(row | {"seeds": str(found.seeds if name not in BASELINES else "-")})
+    return pd.DataFrame(rows)
+
+
+def compared(results: Path, one: str, other: str, metrics: tuple[str, ...] = tuple(METRICS)) -> pd.DataFrame:
+    """``one - other`` in every metric: mean, low, high, detectable, and wins: how probably it is above 0."""
+    rows = {}
+    for metric in metrics if is_there(results, one, other) else ():
+        first, second = scores(results, one, metric), scores(results, other, metric)
+        rows[METRICS[metric]] = _row(difference(first, second)) | {"wins": wins(first, second).mean}
+    return pd.DataFrame(rows, index=["mean", "low", "high", "detectable", "wins"]).T
+
+
+def _row(found: Estimate) -> dict[str, float]:
+    return {"mean": found.mean, "low": found.low, "high": found.high, "detectable": found.detectable}
+
+
+def ablation_effects(results: Path, profile: str, metrics: tuple[str, ...] = ("psnr", "ssim")) -> pd.DataFrame:
+    """What each part of Improved adds, and each other setting changes.
+
+    A row an effect and metric: effect, metric, mean, low, high, detectable, seeds. Parts are added to a plain U-Net one
+    after the other; settings are changed in Improved, one at a time.
+    """
+    names = {variant.title: variant.name for variant in ablation(profile)}
+    residual, with_ssim, with_mse = list(names.values())[:3]
+    effects = {
+        "residual modules": (residual, PLAIN),
+        "SSIM loss": (with_ssim, residual),
+        "MSE loss": (with_mse, residual),
+        "MSE loss beside SSIM": (WHOLE, with_ssim),
+        "all of Improved": (WHOLE, PLAIN),
+        "adversarial loss": (WHOLE, names["without adversarial loss"]),
+        "Mosaic": (WHOLE, names["without Mosaic"]),
+        "batch 4 instead of 1": (names["batch 4"], WHOLE),
+        "learning rate 0.002": (names["learning rate 0.002"], WHOLE),
+        "SSIM window 7, not 11": (names["SSIM window of 7 px"], WHOLE),
+        "misaligned by 1 px": (names["misaligned by 1 px"], WHOLE),
+        "misaligned by 3 px": (names["misaligned by 3 px"], WHOLE),
+    }
+    rows = []
+    for effect, (one, other) in effects.items():
+        for metric in metrics if is_there(results, one, other) else ():
+            found = difference(scores(results, one, metric), scores(results, other, metric))
+            rows.append({"effect": effect, "metric": metric} | _row(found) | {"seeds": found.seeds})
+    return pd.DataFrame(rows)
+
+
+def by_wetness(results: Path, name: str, metric: str, other: str | None = None) -> dict[str, Estimate]:
+    """A metric, or its difference to ``other``, in the third of the test scenes that is least wet, and in the wettest.
+
+    ``wetter - drier`` is the change from the one to the other.
+    """
+    scenes = read_table(Path(results) / "scenes.csv").set_index("stem")["wetness"].sort_values()
+    third = len(scenes) // 3
+    table, limits = scores(results, name, metric), LIMITS[metric]
+    if other is not None:
+        table, limits = paired(table, scores(results, other, metric)), ANY
+    drier, wetter = table[scenes.index[:third]], table[scenes.index[-third:]]
+    ends = {"drier": estimate(drier, limits=limits), "wetter": estimate(wetter, limits=limits)}
+    return ends | {"wetter - drier": contrast(wetter, drier)}
+
+
+SIZING_ERRORS = {"count": "count error, %", "p50": "P50 error, mm", "p80": "P80 error, mm"}
+
+
+def sizing_errors(results: Path, name: str) -> dict[str, pd.DataFrame]:
+    """Absolute errors of a restoration's particle sizes, seeds x scenes, by the names of :data:`SIZING_ERRORS`."""
+    values = {
+        column: scores(results, name, column, "sizing.csv")
+        for column in ("count", "true_count", "p50", "true_p50", "p80", "true_p80")
+    }
+    errors = {name: (values[name] - values[f"true_{name}"]).abs() for name in SIZING_ERRORS}
+    return errors | {"count": 100 * errors["count"] / values["true_count"]}
+
+
+def share_gone(results: Path, name: str) -> dict[str, Estimate]:
+    """How much of the wet photographs' sizing error a restoration takes away: 1 all of it, 0 none, below 0 more error.
+
+    ``1 - mean error restored / mean error wet``, as the mean of ``(wet - restored) / mean error wet``.
+    """
+    wet, restored = sizing_errors(results, "do_nothing"), sizing_errors(results, name)
+    shares = {}
+    for error in SIZING_ERRORS:
+        baseline = wet[error].loc[UNTRAINED]
+        shares[error] = estimate((baseline - restored[error]) / baseline.mean(), limits=(-np.inf, 1))
+    return shares
+
+
+def on_photographs(results: Path) -> pd.DataFrame:
+    """What ``benchmarks/real_pairs.py`` found on wet/dry photographs, as people read it; empty where it was not run.
+
+    ``gained``: over the linear colour map, with the 95 % interval for other trainings and photographs.
+    """
+    path = Path(results) / "real_pairs.csv"
+    if not path.exists():
+        return pd.DataFrame()
+    table = read_table(path)
+    methods = table["method"].replace({name: title.split(" (")[0] for name, title in TITLES.items()})
+    readable = pd.DataFrame({"method": methods, "trained on": table["trained on"]})
+    for metric, digits in (("psnr", 2), ("ssim", 3)):
+        gains = table[[f"{metric}_gain", f"{metric}_gain_low", f"{metric}_gain_high"]].itertuples(index=False)
+        readable[METRICS[metric]] = table[metric].map(f"{{:.{digits}f}}".format)
+        readable[f"{metric.upper()} gained"] = [
+            with_interval(*gain, f"+.{digits}f").replace(" ", "\u00a0")  # stays on one line
+            for gain in gains
+        ]
+    readable[METRICS["psnr_glare"]] = table["psnr_glare"].map("{:.2f}".format)
+    readable["glare removed"] = table["glare_removed"].map("{:.2f}".format)
+    return readable.set_index(["method", "trained on"])

@@ -1,0 +1,227 @@
+"""Table 3: the paper's PSNR and SSIM beside what was measured here, and what each method costs.
+
+``python -m orelib.study.table3 results/quick`` prints the table of a profile.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from orelib.baselines import BASELINES
+from orelib.config import METHODS
+from orelib.metrics import LIMITS, column, mean_interval
+from orelib.runs import Folders, read_experiment
+from orelib.utils.checksums import DamagedFileError
+from orelib.utils.command import run_command
+from orelib.utils.paths import shown
+from orelib.utils.provenance import read_provenance
+from orelib.utils.tables import read_table, with_interval
+
+# What a method costs, by column; the baselines, which train nothing, have no entries.
+COSTS = {
+    "parameters": "Int64",
+    "multiply_adds": "Int64",
+    "seconds_per_image": "float64",
+    "updates": "Int64",
+    "training_seconds": "float64",
+}
+LEFT_OUT = "psnr_left_out"  # column: of how many images the PSNR is infinite
+PAPER = {"pix2pix": (23.671, 0.7013), "cyclegan": (22.997, 0.6651), "improved": (23.759, 0.7141)}
+TITLES = {
+    "do_nothing": "do nothing",
+    "mean_colour": "mean dry colour",
+    "linear_colour": "linear colour map",
+    "biharmonic": "biharmonic filling, colour map",
+    "telea": "Telea's filling, colour map",
+    "pix2pix": "Pix2Pix",
+    "cyclegan": "CycleGAN",
+    "improved": "Improved (the paper's)",
+    "nafnet": "NAFNet (not in the paper)",
+    "slim": "Slim U-Net (not in the paper)",
+}
+CLAIM = (
+    "The paper says that PSNR and SSIM improve by 8.8 % and 1.28 % over Pix2Pix. Its own table gives differences of "
+    "0.088 dB (0.37 %) and 0.0128 (1.83 %): differences misread as per cent."
+)
+
+
+def build_table3(
+    folders: Folders, seed: int = 0, protocol: str = "rgb", methods: Sequence[str] = METHODS
+) -> pd.DataFrame:
+    """Table 3 of one seed: a row a baseline and method.
+
+    Columns: ``method``; ``paper_psnr, paper_ssim`` as printed; ``psnr, psnr_low, psnr_high`` (dB) and ``ssim,
+    ssim_low, ssim_high``, mean over the test images with its 95 % interval; ``psnr_left_out``, how many images are left
+    out of the mean PSNR because what was restored equals the dry image, which is an infinite PSNR; the means of
+    ``sharpness``, ``psnr_glare`` (dB) and ``glare_removed`` over the images that have them, see :mod:`orelib.metrics`;
+    ``parameters`` of the generator and ``multiply_adds`` of restoring 512 x 512 px; ``seconds_per_image`` (median, as
+    trained: same machine and threads); ``updates`` of the generator and ``training_seconds``. Cells without a meaning
+    are empty: one image has no interval.
+
+    Raises
+    ------
+    FileNotFoundError
+        When a run is missing; names it.
+    ValueError
+        When the runs were not trained on the same images, or scored by an earlier version of the kit.
+    """
+    runs = {method: folders.run(method, seed) for method in methods}
+    scores = [run / name for run in runs.values() for name in ("metrics.csv", "baselines.csv")]
+    missing = [shown(path) for path in scores if not path.exists()]
+    provenance = {method: read_provenance(run) for method, run in runs.items()} if not missing else {}
+    missing += [shown(runs[method]) for method, facts in provenance.items() if not {*facts} >= {*COSTS} - {"updates"}]
+    if missing:
+        cure = "run notebooks/03_training.ipynb for each of these runs first"
+        raise FileNotFoundError(f"not trained and scored yet: {', '.join(missing)}: {cure}")
+    if len({facts["data_checksum"] for facts in provenance.values()}) > 1:
+        raise ValueError(f"the runs in {shown(folders.results)} were trained on different images: train them anew")
+
+    older = [shown(run) for run in runs.values() if "seams" not in read_table(run / "metrics.csv")]
+    if older:
+        cure = "delete their metrics.csv and baselines.csv and run notebooks/03_training.ipynb for each again"
+        raise ValueError(f"scored by an earlier version of the kit: {', '.join(older)}: {cure}")
+
+    baselines = read_table(runs[methods[0]] / "baselines.csv")
+    rows = [_row(name, baselines[baselines["method"] == name], protocol) for name in BASELINES]
+    _demand_all(runs, provenance)
+    for method, run in runs.items():
+        facts = provenance[method] | {"updates": read_experiment(run).steps}
+        costs = {name: facts[name] for name in COSTS}
+        rows.append(_row(method, read_table(run / "metrics.csv"), protocol) | costs)
+    return pd.DataFrame(rows).astype(COSTS)
+
+
+def _demand_all(runs: dict[str, Path], provenance: dict[str, dict]) -> None:
+    """Raises DamagedFileError when scores lack images, have them twice, or baselines: of files without a checksum."""
+    for method, run in runs.items():
+        images = provenance[method].get("test_pairs")
+        for name, rows in (("metrics.csv", 1), ("baselines.csv", len(BASELINES))):
+            table = read_table(run / name)
+            found = len(table.drop_duplicates([column for column in ("method", "image") if column in table]))
+            if images is not None and not found == len(table) == images * rows:
+                cure = "run notebooks/03_training.ipynb for it again, which scores anew"
+                raise DamagedFileError(f"{shown(run / name)} does not hold {images} images: {cure}")
+
+
+def _row(method: str, scores: pd.DataFrame, protocol: str) -> dict:
+    paper_psnr, paper_ssim = PAPER.get(method, (np.nan, np.nan))
+    row = {"method": method, "paper_psnr": paper_psnr, "paper_ssim": paper_ssim}
+    for metric in ("psnr", "ssim"):
+        name = "psnr" if (metric, protocol) == ("psnr", "library") else column(metric, protocol)
+        row[metric], row[f"{metric}_low"], row[f"{metric}_high"] = mean_interval(scores[name], limits=LIMITS[metric])
+        if metric == "psnr":
+            row[LEFT_OUT] = int(scores[name].isna().sum())  # where nothing else is missing
+    for metric in ("sharpness", "psnr_glare", "glare_removed"):
+        row[metric] = scores[metric].mean()  # of the images that have one: without glare there is no PSNR in it
+    return row
+
+
+def differences(results: Path, seed: int = 0) -> pd.DataFrame:
+    """What the residual modules and losses of Improved add to Pix2Pix, and what NAFNet adds to Improved.
+
+    Both methods of a difference restored the same test images, so it is paired; an image that one of them restored to
+    the very dry image is left out. A row a difference and metric: the paper's value, the measured mean and its 95 %
+    interval, NaN for one image. ``results`` holds the runs of one profile.
+    """
+
+    def scores(method: str) -> pd.DataFrame:
+        return read_table(Path(results) / f"{method}-seed{seed}" / "metrics.csv").set_index("image")
+
+    rows = []
+    for one, other in (("improved", "pix2pix"), ("nafnet", "improved")):
+        difference = scores(one) - scores(other)
+        for number, (metric, title) in enumerate((("psnr", "PSNR, dB"), ("ssim", "SSIM"))):
+            least, most = LIMITS[metric]
+            mean, low, high = mean_interval(difference[metric], limits=(least - most, most - least))
+            paper = PAPER[one][number] - PAPER[other][number] if one in PAPER else np.nan
+            rows.append((TITLES[one], TITLES[other], title, paper, mean, low, high))
+    columns = ["method", "minus", "metric", "paper", "measured", "low", "high"]
+    return pd.DataFrame(rows, columns=columns).set_index(columns[:3]).round(4)
+
+
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """Scores as people read them: titles, intervals in brackets, a dash where there is nothing."""
+
+    def value(number: float, digits: int) -> str:
+        return "-" if pd.isna(number) else f"{number:.{digits}f}"
+
+    def measured(metric: str, digits: int) -> list[str]:
+        cells = table[[metric, f"{metric}_low", f"{metric}_high"]].itertuples(index=False)
+        return [with_interval(*cell, f".{digits}f") for cell in cells]
+
+    return pd.DataFrame(
+        {
+            "method": table["method"].map(TITLES),
+            "paper PSNR, dB": [value(x, 3) for x in table["paper_psnr"]],
+            "paper SSIM": [value(x, 4) for x in table["paper_ssim"]],
+            "measured PSNR, dB": measured("psnr", 2),
+            "measured SSIM": measured("ssim", 4),
+            "sharpness": [value(x, 2) for x in table["sharpness"]],
+            "PSNR in glare, dB": [value(x, 2) for x in table["psnr_glare"]],
+        }
+    )
+
+
+def remarks(table: pd.DataFrame) -> str:
+    """What a reader must know of the table below it: images that are left out, and missing intervals; or nothing."""
+    sentences = []
+    rows = table[table[LEFT_OUT] > 0]
+    if len(rows):
+        counts = ", ".join(
+            f"{TITLES[name]} {count}" for name, count in zip(rows["method"], rows[LEFT_OUT], strict=True)
+        )
+        sentences.append(
+            "Images that were restored to the very dry image have an infinite PSNR and are left out of its mean and "
+            f"interval. Their number: {counts}."
+        )
+    if table["ssim_low"].isna().any() or (table["psnr_low"].isna() & table["psnr"].notna()).any():
+        sentences.append("One image has no interval: [-].")
+    return " ".join(sentences)
+
+
+def readable_costs(table: pd.DataFrame) -> pd.DataFrame:
+    """What each method costs, as people read it."""
+    methods = table[table["parameters"].notna()]
+    return pd.DataFrame(
+        {
+            "method": methods["method"].map(TITLES),
+            "parameters": [f"{x:,}" for x in methods["parameters"]],
+            "10^9 multiply-adds, 512 x 512 px": [f"{x / 1e9:.1f}" for x in methods["multiply_adds"]],
+            "s / test image": [f"{x:.3f}" for x in methods["seconds_per_image"]],
+            "updates": [f"{x:,}" for x in methods["updates"]],
+            "training, s": [f"{x:.0f}" for x in methods["training_seconds"]],
+        }
+    )
+
+
+def to_markdown(table: pd.DataFrame, below: str = "") -> str:
+    """:func:`readable` as a Markdown table, aligned so that it can be read as plain text too, and a text below it."""
+    rows = [list(table.columns), *table.to_numpy().tolist()]
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    rows.insert(1, ["-" * width for width in widths])
+    lines = (" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    text = "\n".join(f"| {line} |" for line in lines)
+    return f"{text}\n\n{below}" if below else text
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Prints Table 3, the paper's values beside the measured ones.")
+    parser.add_argument("results", type=Path, help="results of a profile, for instance results/quick")
+    parser.add_argument("--seed", default=0)
+    chosen = parser.parse_args()
+    results = chosen.results.expanduser()
+    table = build_table3(Folders(results.name, results_dir=str(results.parent)), chosen.seed)
+    print(f"\nTable 3, {results.name} profile: mean over the test images [95 % interval]\n")
+    print(to_markdown(readable(table), remarks(table)))
+    print(f"\n{CLAIM}")
+    print(f"\nWhat the methods cost\n\n{to_markdown(readable_costs(table))}")
+    print(f"\nLook at: {shown(results / 'figures')} (figures) and {shown(results / 'notebooks')} (executed notebooks)")
+
+
+if __name__ == "__main__":
+    run_command(main)

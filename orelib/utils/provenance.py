@@ -1,0 +1,106 @@
+"""Where a result comes from: code, packages, processor, data and times, as ``provenance.json`` of a run folder.
+
+It also holds the checksums of the finished files beside it, with which whoever reads one sees whether it is still
+what was written.
+"""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+
+import orelib
+from orelib.utils.checksums import DamagedFileError, file_checksum, read_json, write_json
+from orelib.utils.paths import shown
+
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "pandas", "pillow")
+
+
+NAME = "provenance.json"
+
+
+def read_provenance(run: Path) -> dict:
+    """The facts in the ``provenance.json`` of a run or results folder.
+
+    Raises FileNotFoundError when there is none, and DamagedFileError when it was cut or changed.
+    """
+    return read_json(Path(run) / NAME, "put back a copy of it, or delete the folder and make its contents again")
+
+
+def write_provenance(run: Path, *files: str, **facts) -> None:
+    """Adds facts to the provenance of a folder, and the checksums of ``files``, names of finished files in it."""
+    run = Path(run)
+    known = read_provenance(run) if (run / NAME).exists() else {}
+    if files:
+        facts["files"] = known.get("files", {}) | {name: file_checksum(run / name) for name in files}
+    write_json(run / NAME, known | facts)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file exists and is what the provenance beside it lists, if that lists it.
+
+    Files of earlier versions, and of runs that are not finished yet, are not listed. Raises DamagedFileError when the
+    provenance itself is damaged.
+    """
+    path = Path(path)
+    return path.exists() and _listed(path) in (None, file_checksum(path))
+
+
+def demand_whole(path: Path) -> Path:
+    """The path itself; DamagedFileError for a file that exists and is not what the provenance beside it lists."""
+    path = Path(path)
+    if path.exists() and not is_whole(path):
+        cure = "put back a copy of it, or delete it and run the notebook that makes it again"
+        raise DamagedFileError(f"{shown(path)} is not what was written (its checksum differs): {cure}")
+    return path
+
+
+def is_listed(path: Path) -> bool:
+    """Whether the provenance beside a file lists it, as it does every file that is finished."""
+    return _listed(Path(path)) is not None
+
+
+def _listed(path: Path) -> str | None:
+    if not (path.parent / NAME).exists():
+        return None
+    return read_provenance(path.parent).get("files", {}).get(path.name)
+
+
+def record_session(run: Path) -> None:
+    """Adds an entry to ``sessions``: code, packages and processor of a start or a resumption of training."""
+    changes = _git("status", "--porcelain", "--untracked-files=no")
+    session = {
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "orelib": orelib.__version__,
+        "git_commit": _git("rev-parse", "HEAD"),
+        "git_uncommitted_changes": None if changes is None else bool(changes),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": processor(),
+    }
+    write_provenance(run, sessions=[*read_provenance(run).get("sessions", []), session])
+
+
+def _git(*arguments: str) -> str | None:
+    """What git says of the code's own folder; None outside a repository or without git."""
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=20, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def processor() -> str:
+    """The processor as its maker calls it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,336 @@
+"""Every figure of the kit. Each function returns a matplotlib Figure, closed for pyplot, so that it shows once.
+
+Figure numbers are the paper's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from PIL import Image
+
+from orelib.data.check import HALF_A_STOP, Check
+from orelib.data.scenes import Scene, SizeDistribution
+from orelib.data.scenes.fields import normals
+from orelib.study.table3 import TITLES
+from orelib.utils.files import appearing
+from orelib.utils.names import printable
+from orelib.utils.paths import shown
+
+# Okabe and Ito's colours, which remain distinct to colour-blind readers.
+COLOURS = {
+    "pix2pix": "#0072B2",
+    "cyclegan": "#E69F00",
+    "improved": "#D55E00",
+    "nafnet": "#009E73",
+    "slim": "#CC79A7",
+}
+SHORT = {"pix2pix": "Pix2Pix", "cyclegan": "CycleGAN", "improved": "Improved", "nafnet": "NAFNet", "slim": "Slim"}
+SPLIT_COLOURS = {"train": "#0072B2", "val": "#E69F00", "test": "#009E73"}
+LONGEST = 8  # times its shorter side is what a figure shows of a photograph; of more, nothing could be seen
+LARGEST_SIDE = 4096  # px; matplotlib copies what it draws several times
+INSET = 0.22  # side of the enlarged window of Fig. 8, as a share of the image's shorter side
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes a figure as PNG in one piece."""
+    with appearing(path) as temporary:
+        figure.savefig(temporary, dpi=110, bbox_inches="tight")
+
+
+def _images(rows: int, columns: int, height: float = 2.3, width: float = 2.3) -> tuple[Figure, np.ndarray]:
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(width * columns, height * rows), squeeze=False, layout="constrained"
+    )
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+    plt.close(figure)
+    return figure, axes
+
+
+def _show(axis: Axes, image: np.ndarray, centre: tuple[int, int] | None = None) -> None:
+    """Draws a photograph in its own pixel coordinates; a very long or large one cut or reduced, with a word below.
+
+    Cut around ``centre`` (row, column), by default its middle.
+    """
+    shape = image.shape[:2]
+    sides = [min(side, LONGEST * min(shape)) for side in shape]
+    middle = centre or (shape[0] // 2, shape[1] // 2)
+    top, left = (int(np.clip(m - s // 2, 0, whole - s)) for m, s, whole in zip(middle, sides, shape, strict=True))
+    part = image[top : top + sides[0], left : left + sides[1]]
+    factor = -(-max(sides) // LARGEST_SIDE)
+    if factor > 1:
+        part = np.asarray(Image.fromarray(part).reduce(factor))
+    axis.imshow(part, extent=(left - 0.5, left + sides[1] - 0.5, top + sides[0] - 0.5, top - 0.5))
+    if sides != list(shape) or factor > 1:
+        how = "reduced from" if sides == list(shape) else "part of"
+        axis.set_xlabel(f"{how} {shape[1]} x {shape[0]} px", fontsize=7)
+
+
+def _title(axis: Axes, name: str, **settings) -> None:
+    """Sets a title that may be a photograph's name, and so hold anything: dollars are no formula."""
+    axis.set_title(printable(name), parse_math=False, **settings)
+
+
+def pairs_figure(pairs: Sequence[tuple[str, np.ndarray, np.ndarray]], rows: tuple[str, str] = ("wet", "dry")) -> Figure:
+    """Fig. 5: dry above wet, a column a pair; ``pairs`` are (title, lower, upper image), ``rows`` names them."""
+    figure, axes = _images(2, len(pairs))
+    for column, (title, lower, upper) in enumerate(pairs):
+        _show(axes[0, column], upper)
+        _show(axes[1, column], lower)
+        _title(axes[0, column], title, fontsize=9)
+    for axis, name in zip(axes[::-1, 0], rows, strict=True):
+        axis.set_ylabel(name)
+    return figure
+
+
+def layers_figure(scene: Scene, px_per_mm: float) -> Figure:
+    """What a rendered scene is made of, and its ground truth: height, normals, albedo; film, glare, particles."""
+    figure, axes = _images(2, 3, height=3.1, width=3)
+    down, right, up = normals(scene.height, px_per_mm)
+    colours = np.random.default_rng(0).integers(60, 256, (int(scene.labels.max()) + 1, 3)).astype(np.uint8)
+    colours[0] = 0
+    layers = {
+        "height (dark: low)": scene.height,
+        "normals": 0.5 + 0.5 * np.stack([right, down, up], axis=2),
+        "albedo of the dry surface": np.clip(scene.albedo, 0, 1) ** (1 / 2.2),
+        "water film and standing water": np.stack([0 * scene.film, 0.5 * scene.film, scene.depth > 0.05], axis=2),
+        "glare": np.where(scene.glare[..., None], 255, scene.wet // 4),
+        "particles": colours[scene.labels],
+    }
+    for axis, (title, image) in zip(axes.flat, layers.items(), strict=True):
+        axis.imshow(image, cmap="gray")
+        axis.set_title(title, fontsize=9)
+    return figure
+
+
+def sizes_figure(asked: SizeDistribution, seen_mm: np.ndarray) -> Figure:
+    """Share of particles smaller than a size: the distribution asked for, and the sizes ``seen_mm`` in images."""
+    figure, axis = plt.subplots(figsize=(6, 2.8), layout="constrained")
+    plt.close(figure)
+    size = np.linspace(asked.smallest_mm, asked.largest_mm, 200)
+    axis.plot(size, asked.smaller(size), color="#999999", lw=2, label="asked for")
+    axis.ecdf(seen_mm, color="#D55E00", lw=1.6, label=f"seen whole ({len(seen_mm):,} particles)")
+    axis.set(xlabel="particle size, mm", ylabel="share of particles smaller", xlim=(size[0], size[-1]), ylim=(0, 1))
+    axis.legend(frameon=False)
+    return figure
+
+
+def brightness_figure(wet: np.ndarray, dry: np.ndarray) -> Figure:
+    """Histograms of pixel values, given as counts (256,): water darkens the rock and its glare clips to white."""
+    figure, axis = plt.subplots(figsize=(6, 2.6), layout="constrained")
+    plt.close(figure)
+    for name, counts, colour in (("dry", dry, "#999999"), ("wet", wet, "#0072B2")):
+        axis.stairs(
+            counts.reshape(64, 4).sum(axis=1) / counts.sum(), np.arange(0, 257, 4), color=colour, label=name, lw=1.6
+        )
+    axis.set(xlabel="pixel value", ylabel="share of pixels", yscale="log", xlim=(0, 256))
+    axis.legend(frameon=False)
+    return figure
+
+
+def mosaic_figure(samples: Sequence[tuple[np.ndarray, np.ndarray]]) -> Figure:
+    """Mosaic samples, dry above wet, a column a sample: the same four windows in both."""
+    figure, axes = _images(2, len(samples))
+    for column, (wet, dry) in enumerate(samples):
+        axes[0, column].imshow(dry)
+        axes[1, column].imshow(wet)
+    axes[0, 0].set_ylabel("dry")
+    axes[1, 0].set_ylabel("wet")
+    return figure
+
+
+def _curve(axis: Axes, steps: pd.Series, values: pd.Series, colour: str, label: str | None = None) -> None:
+    """Raw values faintly, and their running mean over a fiftieth of the run."""
+    axis.plot(steps, values, color=colour, alpha=0.22, linewidth=0.6)
+    smooth = values.rolling(max(1, len(values) // 50), center=True, min_periods=1).mean()
+    axis.plot(steps, smooth, color=colour, linewidth=1.6, label=label)
+
+
+def loss_curves_figure(histories: Mapping[str, pd.DataFrame], term: str, title: str) -> Figure:
+    """Fig. 6 (``term="generator"``) or Fig. 7 (``"discriminator"``): one panel a method, raw and smoothed.
+
+    Each method has a scale of its own, since their losses are sums of different terms; a method without the term has
+    no panel. Raises ValueError when none has it.
+    """
+    histories = {method: history for method, history in histories.items() if term in history}
+    if not histories:
+        raise ValueError(f"no method has a loss term {term!r}")
+    columns = min(3, len(histories))
+    rows = -(-len(histories) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(3.3 * columns, 2.6 * rows), squeeze=False, layout="constrained")
+    plt.close(figure)
+    for axis in axes.flat[len(histories) :]:
+        axis.set_axis_off()
+    for axis, (method, history) in zip(axes.flat, histories.items(), strict=False):
+        _curve(axis, history["step"], history[term], COLOURS[method])
+        axis.set_title(SHORT[method], fontsize=10)
+        axis.set_xlabel("step")
+        axis.set_ylim(0, float(history[term].quantile(0.995)) * 1.15)
+    for axis in axes[:, 0]:
+        axis.set_ylabel(title)
+    return figure
+
+
+def loss_terms_figure(history: pd.DataFrame, method: str) -> Figure:
+    """All recorded terms of one method, unweighted except ``generator``, their weighted sum."""
+    terms = [name for name in history.columns if name not in ("step", "epoch")]
+    columns = 4
+    rows = -(-len(terms) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(2.7 * columns, 1.9 * rows), squeeze=False, layout="constrained")
+    plt.close(figure)
+    for axis, name in zip(axes.flat, terms, strict=False):
+        _curve(axis, history["step"], history[name], COLOURS[method])
+        axis.set_title(name.replace("_", " "), fontsize=9)
+        axis.tick_params(labelsize=7)
+    for axis in axes.flat[len(terms) :]:
+        axis.set_axis_off()
+    figure.suptitle(f"{SHORT[method]}: every loss term over the steps", fontsize=10)
+    return figure
+
+
+def validation_figure(validations: Mapping[str, pd.DataFrame]) -> Figure:
+    """PSNR and SSIM of the validation images over the steps; the ring marks the generator that was kept."""
+    figure, axes = plt.subplots(1, 2, figsize=(8, 2.8), layout="constrained")
+    plt.close(figure)
+    for method, scores in validations.items():
+        kept = scores["psnr"].idxmax()
+        for axis, metric in zip(axes, ("psnr", "ssim"), strict=True):
+            axis.plot(scores["step"], scores[metric], ".-", color=COLOURS[method], label=SHORT[method])
+            axis.plot(scores["step"][kept], scores[metric][kept], "o", ms=10, mfc="none", color=COLOURS[method])
+    axes[0].set(xlabel="step", ylabel="PSNR, dB")
+    axes[1].set(xlabel="step", ylabel="SSIM")
+    axes[1].legend(frameon=False, fontsize=8)
+    return figure
+
+
+def glare_window(wet: np.ndarray, dry: np.ndarray) -> tuple[int, int, int]:
+    """Top, left and side of the square window with the most glare: where wet is brighter than dry."""
+    side = max(8, round(INSET * min(wet.shape[:2])))
+    glare = np.clip(wet.astype(np.float64).mean(2) - dry.mean(2), 0, None)
+    total = np.pad(glare, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    sums = total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
+    top, left = np.unravel_index(sums.argmax(), sums.shape)
+    return int(top), int(left), side
+
+
+def comparison_figure(examples: Sequence[Mapping[str, np.ndarray]]) -> Figure:
+    """Fig. 8: a row an image with its columns (wet, dry, improved, ...), and below it a window with much glare.
+
+    Each example maps column titles to images of one size and holds ``wet`` and ``dry``.
+    """
+    titles = list(examples[0])
+    figure, axes = _images(2 * len(examples), len(titles), height=2.15)
+    for number, example in enumerate(examples):
+        top, left, side = glare_window(example["wet"], example["dry"])
+        whole, enlarged = axes[2 * number], axes[2 * number + 1]
+        for column, title in enumerate(titles):
+            image = example[title]
+            _show(whole[column], image, (top + side // 2, left + side // 2))
+            frame = Rectangle((left - 0.5, top - 0.5), side, side, fill=False, edgecolor="#F0E442", linewidth=1.4)
+            frame.set_clip_on(False)  # at the border of the image, too
+            whole[column].add_patch(frame)
+            enlarged[column].imshow(image[top : top + side, left : left + side], interpolation="nearest")
+            for spine in enlarged[column].spines.values():
+                spine.set(edgecolor="#F0E442", linewidth=2)
+            if number == 0:
+                _title(whole[column], SHORT.get(title, title), fontsize=15)
+    return figure
+
+
+def table3_figure(table: pd.DataFrame) -> Figure:
+    """Table 3 as a figure: measured means with 95 % intervals, the paper's values, and the untrained baselines."""
+    figure, axes = plt.subplots(1, 2, figsize=(9, 2.9), sharey=True, layout="constrained")
+    plt.close(figure)
+    rows = table.set_index("method")
+    names = list(rows.index)
+    for axis, metric, label in zip(axes, ("psnr", "ssim"), ("PSNR, dB", "SSIM"), strict=True):
+        axis.plot([], [], "o", color="#777777", label="measured")
+        if rows[f"paper_{metric}"].notna().any():
+            axis.plot([], [], "D", mfc="none", color="black", label="the paper, on its own photographs")
+        for height, (name, row) in enumerate(rows.iterrows()):
+            colour = COLOURS.get(name, "#777777")
+            axis.plot([row[f"{metric}_low"], row[f"{metric}_high"]], [height, height], color=colour, linewidth=3)
+            axis.plot(row[metric], height, "o", color=colour)
+            if not np.isnan(row[f"paper_{metric}"]):
+                axis.plot(row[f"paper_{metric}"], height, "D", mfc="none", color="black")
+        axis.set_xlabel(label)
+        axis.grid(axis="x", alpha=0.3)
+        axis.set_yticks(range(len(names)), [TITLES[name] for name in names])
+    axes[0].invert_yaxis()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False, fontsize=8)
+    return figure
+
+
+def contact_sheet_figure(photographs: Sequence[tuple[str, np.ndarray, np.ndarray]], columns: int = 6) -> Figure:
+    """Restored below wet, ``columns`` photographs a row; ``photographs`` are (title, wet, restored)."""
+    columns = min(columns, len(photographs))
+    rows = -(-len(photographs) // columns)
+    slope = float(np.median([wet.shape[0] / wet.shape[1] for _, wet, _ in photographs]))
+    figure, axes = _images(2 * rows, columns, height=0.12 + 1.75 * np.clip(slope, 1 / LONGEST, 3), width=1.75)
+    for axis in axes[-2:, len(photographs) - (rows - 1) * columns :].flat:
+        axis.set_axis_off()  # places of the last row that stay empty
+    for number, (title, wet, restored) in enumerate(photographs):
+        row, column = divmod(number, columns)
+        upper, lower = axes[2 * row, column], axes[2 * row + 1, column]
+        _show(upper, wet)
+        _show(lower, restored)
+        _title(upper, title, fontsize=7)
+        if column == 0:
+            upper.set_ylabel("wet")
+            lower.set_ylabel("restored")
+    return figure
+
+
+def check_figure(check: Check) -> Figure:
+    """A checked folder: by how much each wet photograph is shifted, and how bright it is, against its dry one.
+
+    Pairs stand in order of their names within their split; a ring marks a pair with a problem.
+    """
+    figure, (shifts, exposures) = plt.subplots(1, 2, figsize=(9, 4.4), layout="constrained", width_ratios=(4, 5))
+    plt.close(figure)
+    pairs = check.pairs
+    limit, turn, usual = check.largest_shift, np.linspace(0, 2 * np.pi, 181), pairs["exposure"].median()
+    legend = {
+        f"largest shift, {limit:g} px": shifts.plot(limit * np.cos(turn), limit * np.sin(turn), "--", color="#777777")[
+            0
+        ],
+        "half a stop around the median": exposures.axhspan(
+            usual / HALF_A_STOP, usual * HALF_A_STOP, color="#777777", alpha=0.15, linewidth=0
+        ),
+        "wet as bright as dry": exposures.axhline(1, color="#777777", linewidth=1),
+    }
+    splits = list(pairs["split"].unique())
+    for place, split in enumerate(splits):
+        of_split = pairs[pairs["split"] == split]
+        order = place - 0.4 + 0.8 * (np.arange(len(of_split)) + 0.5) / len(of_split)
+        bad = of_split["problem"].ne("").to_numpy()
+        for axis, x, y in (
+            (shifts, of_split["shift_right"].to_numpy(), of_split["shift_down"].to_numpy()),
+            (exposures, order, of_split["exposure"].to_numpy()),
+        ):
+            dots = axis.scatter(x, y, s=16, color=SPLIT_COLOURS[split], alpha=0.7, linewidths=0)
+            rings = axis.scatter(x[bad], y[bad], s=70, facecolors="none", edgecolors="#D55E00", linewidths=1.2)
+        legend[f"{split} ({len(of_split)})"] = dots
+    if pairs["problem"].ne("").any():
+        legend["with a problem"] = rings
+    reach = 1.15 * max(limit, *pairs["shift_down"].abs().dropna(), *pairs["shift_right"].abs().dropna(), 0)
+    shifts.set(
+        title=f"shift of wet against dry\n({pairs['shift'].count()} of {len(pairs)} measurable)", aspect="equal",
+        xlabel="to the right, px", ylabel="down, px", xlim=(-reach, reach), ylim=(reach, -reach),
+    )  # fmt: skip
+    exposures.set(title="brightness of wet against dry", ylabel="mean grey of wet / mean grey of dry")
+    exposures.set_xticks(range(len(splits)), splits)
+    for axis in (shifts, exposures):
+        axis.grid(alpha=0.3)
+    text = f"{shown(check.folder)}: {len(pairs)} pairs, {len(check.problems)} problems"
+    figure.suptitle(text, fontsize=11, parse_math=False)  # a name may hold dollars
+    figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    return figure

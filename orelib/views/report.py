@@ -1,0 +1,160 @@
+"""All results of one profile and seed on one self-contained page: ``report.html`` in its results folder.
+
+    python -m orelib.views.report quick --seed 0
+
+Tables and figures are those of the notebooks, made by the same functions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import html
+from io import BytesIO
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from orelib.config import METHODS
+from orelib.data.pairs import Pairs, load_pairs
+from orelib.runs import Folders, read_experiment
+from orelib.study.table3 import CLAIM, build_table3, differences, readable, readable_costs, remarks
+from orelib.training import read_log
+from orelib.utils.command import run_command
+from orelib.utils.files import write_text
+from orelib.utils.paths import shown
+from orelib.utils.provenance import read_provenance
+from orelib.views import figures
+from orelib.views.compare import page
+from orelib.views.gallery import Gallery
+
+SLIDER_IMAGES = 5  # test images: the worst, the best, and between; a few MB of lossless images
+_STYLE = """
+body { max-width: 1100px; margin: 24px auto; padding: 0 16px; font: 15px/1.5 system-ui, sans-serif; }
+table.dataframe { border-collapse: collapse; margin: 12px 0; display: block; overflow-x: auto; }
+table.dataframe :is(th, td) { padding: 3px 12px 3px 0; border-bottom: 1px solid #8884; text-align: left; }
+table.dataframe { font-variant-numeric: tabular-nums; }
+figure { margin: 16px 0; } figure img { max-width: 100%; background: #fff; }
+h2 { margin-top: 40px; }
+"""
+
+
+def write_report(folders: Folders, pairs: Pairs, seed: int = 0) -> Path:
+    """Writes ``report.html`` of everything that was trained with one seed; returns its path.
+
+    Raises FileNotFoundError when a method is not trained and scored yet.
+    """
+    table = build_table3(folders, seed)
+    runs = {method: folders.run(method, seed) for method in METHODS}
+    histories = {method: read_log(run, "history.csv") for method, run in runs.items()}
+    validations = {method: read_log(run, "validation.csv") for method, run in runs.items()}
+    gallery = Gallery(folders, pairs)
+    models = gallery.of_seed(seed)
+    data = "rendered scenes" if folders.embedded else f"photographs in {shown(folders.data)}"
+    counts = f"{len(pairs.train)} training, {len(pairs.val)} validation and {len(pairs.test)} test pairs"
+    parts = [
+        "<h1>Dry images of wet ore, reproduced</h1>",
+        _text(f"Profile {folders.profile}, seed {seed}; {data}: {counts}. Means over the test images [95 % interval]."),
+        "<h2>Table 3: the paper beside what was measured</h2>",
+        _text("The paper's numbers come from other photographs, so compare differences between methods, not levels."),
+        _table(readable(table)),
+        _text(remarks(table)),
+        _figure(figures.table3_figure(table), "Table 3 as a figure: measured means with 95 % intervals"),
+        _text(CLAIM),
+        "<h3>Method against method, image by image</h3>",
+        _table(differences(folders.results, seed).reset_index()),
+        "<h3>What they cost</h3>",
+        _table(readable_costs(table)),
+        "<h2>Slider</h2>",
+        _text(
+            "Test images from the worst to the best. Drag the divider, or move it with the arrow keys; ctrl and the "
+            "wheel, + and - or a double click enlarge, and an enlarged image is moved by dragging it."
+        ),
+        gallery.compare(_spread(gallery), models).section("slider"),
+        "<h2>Fig. 8: water removal by different methods</h2>",
+        _figure(
+            figures.comparison_figure([gallery.example(image, models) for image in gallery.sorted()[:2]]),
+            "Wet, dry and restored, with enlarged windows on the glare",
+        ),
+        "<h2>Training</h2>",
+        _figure(figures.loss_curves_figure(histories, "generator", "G loss"), "Fig. 6: generator loss"),
+        _figure(figures.loss_curves_figure(histories, "discriminator", "D loss"), "Fig. 7: discriminator loss"),
+        _figure(
+            figures.validation_figure(validations), "Validation images; the ring marks the generator that was kept"
+        ),
+        "<h2>Configuration</h2>",
+        _text("Every setting of every method; orelib/config.py says why."),
+        _table(_settings(runs)),
+        "<h2>Provenance</h2>",
+        _table(_provenance(runs)),
+    ]
+    path = folders.results / "report.html"
+    write_text(path, page("\n".join(parts), f"orelib: {folders.profile}, seed {seed}", _STYLE))
+    return path
+
+
+def _spread(gallery: Gallery) -> list[str]:
+    """Test images from the worst to the best, evenly."""
+    images = gallery.sorted(next(iter(gallery.orders), "name"))
+    count = min(SLIDER_IMAGES, len(images))
+    return [images[k * (len(images) - 1) // max(1, count - 1)] for k in range(count)]
+
+
+def _settings(runs: dict[str, Path]) -> pd.DataFrame:
+    settings = {method: vars(read_experiment(run)) for method, run in runs.items()}
+    table = pd.DataFrame(settings).map(str).rename(columns=figures.SHORT)
+    return table.rename_axis("setting").reset_index()
+
+
+def _provenance(runs: dict[str, Path]) -> pd.DataFrame:
+    rows = {}
+    for method, run in runs.items():
+        facts = read_provenance(run)
+        last = facts["sessions"][-1]
+        changed = " with uncommitted changes" if last["git_uncommitted_changes"] else ""
+        rows[figures.SHORT[method]] = {
+            "data checksum": facts["data_checksum"][:12],
+            "code": f"{last['orelib']}, commit {(last['git_commit'] or 'unknown')[:12]}{changed}",
+            "started": last["started"],
+            "sessions": len(facts["sessions"]),
+            "training, s": facts["training_seconds"],
+            "kept step": facts["kept_step"],
+            "device": facts["device"],
+            "processor": last["processor"],
+            "system": f"{last['system']}, Python {last['python']}",
+            **last["packages"],
+        }
+    return pd.DataFrame(rows).map(str).rename_axis("of the run").reset_index()
+
+
+def _text(text: str) -> str:
+    return f"<p>{html.escape(text)}</p>" if text else ""
+
+
+def _table(table: pd.DataFrame) -> str:
+    return table.to_html(index=False, border=0, na_rep="-")
+
+
+def _figure(figure: Figure, caption: str) -> str:
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
+    image, caption = base64.b64encode(buffer.getvalue()).decode(), html.escape(caption)
+    return (
+        f'<figure><img src="data:image/png;base64,{image}" alt="{caption}"><figcaption>{caption}</figcaption></figure>'
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Writes report.html: the results of a profile and seed on one page.")
+    parser.add_argument("profile")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--results-dir", default="results")
+    parser.add_argument("--data-dir", default="")
+    chosen = parser.parse_args()
+    folders = Folders(chosen.profile, chosen.data_dir or None, chosen.results_dir)
+    print(shown(write_report(folders, load_pairs(folders), chosen.seed)))
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,168 @@
+"""The figures of the published experiment: what methods reach, what each change does, and particle sizes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from orelib.config import METHODS
+from orelib.metrics import LIMITS
+from orelib.runs import find_runs
+from orelib.sizing.particles import percentile
+from orelib.study.bootstrap import Estimate, estimate
+from orelib.study.effects import METRICS, is_there, scores, sizing_errors
+from orelib.utils.tables import read_table
+from orelib.views.figures import COLOURS, SHORT
+
+GREY = "#777777"
+SIZED = {"do_nothing": "wet", "linear_colour": "linear colour map", "telea": "Telea's filling", **SHORT, "dry": "dry"}
+
+
+def answer_figure(results: Path) -> Figure:
+    """All methods over seeds and scenes, with their 95 % intervals: PSNR, SSIM, particles found, and error of P80."""
+    figure, axes = plt.subplots(1, 4, figsize=(11.5, 3.1), layout="constrained", sharey=True)
+    plt.close(figure)
+    names = [name for name in SIZED if _is_sized(results, name)][::-1]
+    titles = {
+        "psnr": METRICS["psnr"],
+        "ssim": METRICS["ssim"],
+        "matched": "particles found",
+        "p80": "P80 error, mm (less is better)",
+    }
+    for axis, (metric, title) in zip(axes, titles.items(), strict=True):
+        for place, name in enumerate(names):
+            if metric == "p80":
+                found = estimate(sizing_errors(results, name)["p80"], limits=(0, np.inf))
+            elif metric == "matched":
+                found = estimate(scores(results, name, "matched", "sizing.csv"), limits=(0, 1))
+            elif name == "dry":
+                continue  # equal to itself
+            else:
+                found = estimate(scores(results, name, metric), limits=LIMITS[metric])
+            _interval(axis, place, found, COLOURS.get(name, GREY))
+        axis.set_title(title, fontsize=10)
+        axis.grid(axis="x", alpha=0.3)
+    axes[0].set_yticks(range(len(names)), [SIZED[name] for name in names])
+    return figure
+
+
+def effects_figure(effects: pd.DataFrame) -> Figure:
+    """Effects of the ablation (:mod:`~orelib.study.effects`): a panel a metric, a line an effect, 95 % intervals."""
+    metrics = list(dict.fromkeys(effects["metric"]))
+    names = list(dict.fromkeys(effects["effect"]))[::-1]
+    figure, axes = plt.subplots(
+        1, len(metrics), figsize=(4.4 * len(metrics) + 1, 0.36 * len(names) + 1), layout="constrained", sharey=True,
+        squeeze=False,
+    )  # fmt: skip
+    plt.close(figure)
+    for axis, metric in zip(axes[0], metrics, strict=True):
+        rows = effects[effects["metric"] == metric].set_index("effect")
+        for place, name in enumerate(names):
+            row = rows.loc[name]
+            clear = row["low"] > 0 or row["high"] < 0
+            _interval(axis, place, row, COLOURS["improved"] if clear else GREY)
+        axis.axvline(0, color="black", lw=0.8)
+        axis.set_title(f"change of {METRICS[metric]}", fontsize=10)
+        axis.grid(axis="x", alpha=0.3)
+    axes[0, 0].set_yticks(range(len(names)), names)
+    return figure
+
+
+def _interval(axis: Axes, place: int, found: Estimate | pd.Series, colour: str) -> None:
+    low, mean, high = (
+        found[name] if isinstance(found, pd.Series) else getattr(found, name) for name in ("low", "mean", "high")
+    )
+    axis.plot([low, high], [place, place], color=colour, lw=2, solid_capstyle="round")
+    axis.plot(mean, place, "o", color=colour, ms=5)
+
+
+def passing_figure(results: Path) -> Figure:
+    """Size distributions by mass: what the scenes hold (black), and what is found in wet, restored and dry images.
+
+    Bands hold 95 % of what other scenes, and other trainings, would show.
+    """
+    names = [name for name in ("do_nothing", "telea", *METHODS, "dry") if _is_sized(results, name)]
+    columns = -(-len(names) // 2)
+    figure, axes = plt.subplots(
+        2, columns, figsize=(2.6 * columns, 5.2), layout="constrained", sharex=True, sharey=True, squeeze=False
+    )
+    plt.close(figure)
+    for axis in axes.flat[len(names) :]:
+        axis.set_axis_off()
+    truth = _passing(_sizes(results, "truth"))
+    for axis, name in zip(axes.flat, names, strict=False):
+        low, middle, high = _passing(_sizes(results, name))
+        colour = COLOURS.get(name, GREY)
+        axis.fill_between(middle.index, low, high, color=colour, alpha=0.25, lw=0)
+        axis.plot(middle, color=colour, lw=1.8)
+        axis.plot(truth[1], color="black", lw=1.2)
+        axis.set(title=SIZED[name], xlim=(4, 30), ylim=(0, 1))
+    figure.supxlabel("size, mm", fontsize=10)
+    figure.supylabel("share of mass that is smaller", fontsize=10)
+    return figure
+
+
+def _is_sized(results: Path, name: str) -> bool:
+    return name not in METHODS or is_there(results, name)
+
+
+def _sizes(results: Path, name: str) -> list[pd.DataFrame]:
+    """The mass by scene and size class (scenes x classes), a table a seed; what is not restored has one."""
+    if name in METHODS:
+        tables = [read_table(path) for variant, _, path in find_runs(results, "sizes.csv") if variant == name]
+    else:
+        table = read_table(Path(results) / "sizes.csv")
+        tables = [table[table["method"] == name]]
+    return [table.pivot_table("mass", "image", "size_mm", aggfunc="sum", fill_value=0) for table in tables]
+
+
+def _passing(tables: list[pd.DataFrame], draws: int = 400) -> tuple[pd.Series, pd.Series, pd.Series]:
+    """Low, mean and high share of the mass below each class's upper edge, over seeds and scenes drawn anew."""
+    classes = np.arange(0.5, 40, 1)
+    arrays = [table.reindex(columns=classes, fill_value=0).to_numpy() for table in tables]
+    rng = np.random.default_rng(0)
+
+    def share(masses: np.ndarray) -> np.ndarray:
+        return masses.cumsum() / masses.sum()
+
+    drawn = []
+    for _ in range(draws):
+        array = arrays[rng.integers(len(arrays))]
+        drawn.append(share(array[rng.integers(0, len(array), len(array))].sum(axis=0)))
+    low, high = np.quantile(drawn, (0.025, 0.975), axis=0)
+    middle = share(sum(array.sum(axis=0) for array in arrays))
+    return tuple(pd.Series(values, index=classes + 0.5) for values in (low, middle, high))
+
+
+def percentiles_of_all(results: Path) -> pd.DataFrame:
+    """P50 and P80 in mm of all scenes taken together, by size class; the mean over seeds."""
+    rows = []
+    for name in ("truth", *(name for name in SIZED if _is_sized(results, name))):
+        found = []
+        for table in _sizes(results, name):
+            masses = table.sum(axis=0)
+            found.append([percentile(masses.index, masses, share) for share in (0.5, 0.8)])
+        p50, p80 = np.mean(found, axis=0)
+        rows.append({"image": SIZED.get(name, "truth"), "P50, mm": p50, "P80, mm": p80})
+    return pd.DataFrame(rows).set_index("image").round(2)
+
+
+def segmentation_figure(panels: list[tuple[str, np.ndarray, np.ndarray]]) -> Figure:
+    """Photographs with the outlines of particles: (title, uint8 image, particle numbers)."""
+    from skimage.segmentation import mark_boundaries
+
+    rows = -(-len(panels) // 2)
+    figure, axes = plt.subplots(rows, 2, figsize=(8.4, 4.4 * rows), layout="constrained", squeeze=False)
+    plt.close(figure)
+    for axis in axes.flat[len(panels) :]:
+        axis.set_axis_off()
+    for axis, (title, image, labels) in zip(axes.flat, panels, strict=False):
+        axis.imshow(mark_boundaries(image, labels, color=(1, 0.9, 0), mode="inner"))
+        axis.set_title(title, fontsize=11)
+        axis.set(xticks=[], yticks=[])
+    return figure

@@ -1,0 +1,387 @@
+"""Engines: the same pixels whatever computes them, and one clear error for what cannot be."""
+
+import errno
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from orelib.config import METHODS, Experiment
+from orelib.data.scenes import render_pair
+from orelib.methods import METHOD_CLASSES
+from orelib.restore.engines import (
+    ENGINES,
+    EngineError,
+    OpenVinoEngine,
+    TorchEngine,
+    demand,
+    fastest_engine,
+    is_installed,
+)
+from orelib.restore.onnx_graph import OnnxGraph
+from orelib.restore.restorer import ModelFileError, export_onnx, load_restorer, save_generator
+
+OTHERS = [
+    pytest.param(name, marks=pytest.mark.skipif(not is_installed(name), reason=f"orelib[{name}] is not installed"))
+    for name in ("openvino", "onnx")
+]
+SIZES = [(64, 32), (45, 71), (33, 100), (64, 32)]
+
+
+def trained(method):
+    """A generator whose every weight matters: some start at 0 or 1."""
+    experiment = Experiment.from_profile("smoke", method)
+    generator = METHOD_CLASSES[method].build_generator(experiment)
+    torch.manual_seed(0)
+    for name, value in generator.state_dict().items():
+        if "running_var" in name:
+            value.uniform_(0.5, 2)
+        elif value.is_floating_point():
+            value.add_(torch.randn_like(value) * 0.1)
+    return experiment, generator
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A model file a method."""
+    folder = tmp_path_factory.mktemp("models")
+    for method in METHODS:
+        experiment, generator = trained(method)
+        save_generator(folder / f"{method}.safetensors", generator.state_dict(), experiment, "0123456789abcdef", 8)
+    return {method: folder / f"{method}.safetensors" for method in METHODS}
+
+
+@pytest.fixture
+def exported(files, tmp_path):
+    export_onnx(files["pix2pix"], tmp_path / "model.onnx")
+    return tmp_path / "model.onnx"
+
+
+def largest_difference(one, other, wet):
+    return np.abs(one.restore(wet).astype(int) - other.restore(wet)).max()
+
+
+# ---- the same pixels ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", OTHERS)
+@pytest.mark.parametrize("method", METHODS)
+def test_an_engine_restores_the_same_pixels(files, noise, method, engine):
+    """From the model file itself, at more sizes than OpenVINO compiles a network for, and at one of them again."""
+    restorer, other = load_restorer(files[method]), load_restorer(files[method], engine=engine)
+    for size in SIZES:
+        wet = noise.integers(0, 65536, (*size, 3)).astype(np.uint16)
+        assert np.ptp(restorer.restore(wet)) > 10_000
+        assert largest_difference(restorer, other, wet) <= 2  # of 65535
+        assert largest_difference(restorer, other, (wet >> 8).astype(np.uint8)) <= 1
+
+
+@pytest.mark.parametrize("engine", OTHERS)
+@pytest.mark.parametrize("method", METHODS)
+def test_an_exported_file_restores_the_same_pixels(files, noise, tmp_path, method, engine):
+    export_onnx(files[method], tmp_path / "model.onnx")
+    restorer, other = load_restorer(files[method]), load_restorer(tmp_path / "model.onnx", engine=engine)
+    wet = noise.integers(0, 256, (45, 71, 3)).astype(np.uint8)
+    assert largest_difference(restorer, other, wet) <= 1
+
+
+@pytest.mark.parametrize("engine", OTHERS)
+def test_the_restorer_of_the_kit_restores_the_same_pixels(engine, noise):
+    restorer, other = load_restorer(), load_restorer(engine=engine)
+    scene = render_pair(3_000_000, (120, 130), px_per_mm=4).wet
+    for wet in (scene, noise.integers(0, 256, scene.shape).astype(np.uint8)):
+        assert largest_difference(restorer, other, wet) <= 1
+
+
+@pytest.mark.skipif(not is_installed("openvino"), reason="orelib[openvino] is not installed")
+def test_a_folder_of_many_sizes_compiles_few_networks():
+    generator = trained("pix2pix")[1].eval()
+    engine = OpenVinoEngine(OnnxGraph.of(generator))
+    for side in range(1, 6):
+        wet = torch.rand(1, 3, 32, 32 * side)
+        with torch.inference_mode():
+            assert (engine(wet) - generator(wet)).abs().max() < 1e-4
+    assert len(engine.requests) == 3
+
+
+def test_a_generator_in_training_restores_without_dropout():
+    generator = torch.nn.Sequential(torch.nn.Conv2d(3, 3, 1), torch.nn.Dropout(0.5)).train()
+    engine, wet = TorchEngine(generator), torch.ones(1, 3, 8, 8)
+    assert torch.equal(engine(wet), engine(wet))
+
+
+# ---- the ONNX file -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", OTHERS)
+def test_the_file_says_of_itself_what_the_model_does(files, exported, engine):
+    restorer, other = load_restorer(files["pix2pix"]), load_restorer(exported, engine=engine)
+    assert other.about == restorer.about
+    assert other.describe() == restorer.describe()
+    assert (other.stride, other.parameters, other.multiply_adds) == (
+        restorer.stride, restorer.parameters, restorer.multiply_adds
+    )  # fmt: skip
+
+
+def test_the_file_is_a_valid_one_for_any_height_and_width(exported):
+    model = onnx.load(exported)
+    onnx.checker.check_model(model, full_check=True)
+    (wet,), (dry,) = model.graph.input, model.graph.output
+    for value, name in ((wet, "wet"), (dry, "dry")):
+        assert value.name == name
+        assert [side.dim_value or side.dim_param for side in value.type.tensor_type.shape.dim] == [
+            1, 3, "height", "width"
+        ]  # fmt: skip
+
+
+def test_a_place_that_is_taken_is_refused(files, exported, tmp_path):
+    with pytest.raises(FileExistsError, match=r"model\.onnx exists already"):
+        export_onnx(files["pix2pix"], exported)
+    with pytest.raises(ValueError, match=r"must end in \.onnx"):
+        export_onnx(files["pix2pix"], tmp_path / "model.pt")
+
+
+def test_files_that_are_no_model_are_named(exported, tmp_path):
+    whole = exported.read_bytes()
+    for name, content in {"rubbish": b"rubbish", "empty": b"", "cut": whole[: len(whole) // 2]}.items():
+        (tmp_path / f"{name}.onnx").write_bytes(content)
+    foreign = onnx.load(exported)
+    del foreign.metadata_props[:]
+    onnx.save(foreign, tmp_path / "foreign.onnx")
+    (tmp_path / "folder.onnx").mkdir()
+    for name in ("rubbish", "empty", "cut", "foreign", "folder"):
+        with pytest.raises(ModelFileError, match=rf"{name}\.onnx"):
+            load_restorer(tmp_path / f"{name}.onnx", engine="onnx")
+    with pytest.raises(FileNotFoundError, match=r"none\.onnx is missing"):
+        load_restorer(tmp_path / "none.onnx", engine="onnx")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """The smallest ONNX file that there is."""
+    folder = tmp_path_factory.mktemp("tiny")
+    experiment = Experiment.from_profile("smoke", "slim", slim_width=1, unet_depth=2)
+    torch.manual_seed(0)
+    weights = METHOD_CLASSES["slim"].build_generator(experiment).state_dict()
+    save_generator(folder / "generator.safetensors", weights, experiment, "abc", 8)
+    export_onnx(folder / "generator.safetensors", folder / "model.onnx")
+    return folder / "model.onnx"
+
+
+def refused_or_same(path, wet, restored):
+    """Whether a file is refused by name; otherwise it must restore the same pixels."""
+    try:
+        restorer = load_restorer(path, engine="onnx")
+    except ModelFileError:
+        return True
+    assert np.array_equal(restorer.restore(wet), restored)
+    return False
+
+
+@pytest.mark.skipif(not is_installed("onnx"), reason="orelib[onnx] is not installed")
+def test_a_file_with_flipped_bytes_restores_the_same_pixels_or_is_refused(tiny, tmp_path, noise):
+    wet = noise.integers(0, 256, (8, 8, 3)).astype(np.uint8)
+    whole, restored = tiny.read_bytes(), load_restorer(tiny, engine="onnx").restore(wet)
+    path, flips = tmp_path / "flipped.onnx", [(place, bit) for place in range(0, len(whole), 11) for bit in (1, 128)]
+    refused = 0
+    for place, bit in flips:
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
+        refused += refused_or_same(path, wet, restored)
+    assert refused > 0.9 * len(flips)
+
+
+@pytest.mark.skipif(not is_installed("onnx"), reason="orelib[onnx] is not installed")
+def test_a_file_that_is_cut_or_longer_is_refused(tiny, tmp_path):
+    whole = tiny.read_bytes()
+    signature = len(whole) - whole.rindex(b"sha256")
+    for content in (*(whole[:end] for end in range(0, len(whole) - 2 * signature, 101)), whole[:-1], whole + whole):
+        (tmp_path / "cut.onnx").write_bytes(content)
+        with pytest.raises(ModelFileError, match=r"cut\.onnx"):
+            load_restorer(tmp_path / "cut.onnx", engine="onnx")
+
+
+@pytest.mark.parametrize("engine", OTHERS)
+def test_a_file_without_a_checksum_is_read_as_before(tiny, tmp_path, noise, engine):
+    """As earlier versions wrote it, and as other programs write it anew."""
+    model = onnx.load(tiny)
+    model.metadata_props.pop()
+    onnx.save(model, tmp_path / "old.onnx")
+    wet = noise.integers(0, 256, (8, 12, 3)).astype(np.uint8)
+    old, new = (load_restorer(path, engine=engine) for path in (tmp_path / "old.onnx", tiny))
+    assert np.array_equal(old.restore(wet), new.restore(wet))
+
+
+def external(model):
+    weight = model.graph.initializer[0]
+    weight.ClearField("raw_data")
+    weight.data_location = onnx.TensorProto.EXTERNAL
+    weight.external_data.add(key="location", value="secret.bin")
+
+
+def external_constant(model):
+    tensor = onnx.numpy_helper.from_array(np.zeros(4, np.float32))
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="secret.bin")
+    model.graph.node.insert(0, onnx.helper.make_node("Constant", [], ["unused"], value=tensor))
+
+
+def branches(model):
+    inner = onnx.helper.make_graph([], "inner", [], [])
+    model.graph.node.insert(0, onnx.helper.make_node("If", ["wet"], ["unused"], then_branch=inner, else_branch=inner))
+
+
+def infinite(model):
+    weight = model.graph.initializer[0]
+    weight.CopyFrom(onnx.numpy_helper.from_array(np.full(tuple(weight.dims), np.inf, np.float32), weight.name))
+
+
+def double(model):
+    weight = model.graph.initializer[0]
+    weight.CopyFrom(onnx.numpy_helper.from_array(np.zeros(tuple(weight.dims)), weight.name))
+
+
+WRONG = {
+    "external": external,
+    "external_constant": external_constant,
+    "branches": branches,
+    "infinite": infinite,
+    "double": double,
+    "own_operator": lambda model: setattr(model.graph.node[0], "domain", "elsewhere"),
+    "own_function": lambda model: model.functions.add(name="f"),
+    "unknown_operator": lambda model: setattr(model.graph.node[0], "op_type", "Frobnicate"),
+    "no_node": lambda model: model.graph.ClearField("node"),
+    "no_graph": lambda model: model.ClearField("graph"),
+    "unknown_input": lambda model: model.graph.node[0].input.__setitem__(0, "nothing"),
+    "other_input": lambda model: setattr(model.graph.input[0], "name", "image"),
+    "two_inputs": lambda model: model.graph.input.append(model.graph.input[0]),
+    "giant_weight": lambda model: model.graph.initializer[0].dims.__setitem__(0, 2**40),
+    "fewer_weights": lambda model: model.graph.initializer.pop() and None,
+    "other_shape": lambda model: model.graph.initializer[1].dims.__setitem__(0, 0),
+    "no_opset": lambda model: model.ClearField("opset_import"),
+    "future_opset": lambda model: setattr(model.opset_import[0], "version", 10_000),
+}
+
+
+@pytest.mark.parametrize("engine", OTHERS)
+@pytest.mark.parametrize("name", WRONG)
+def test_a_graph_that_is_wrong_is_refused_and_no_other_file_is_read(tiny, tmp_path, monkeypatch, name, engine):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "secret.bin").write_bytes(b"\0" * 4096)
+    model = onnx.load(tiny)
+    model.metadata_props.pop()  # or the checksum would tell
+    WRONG[name](model)
+    (tmp_path / f"{name}.onnx").write_bytes(model.SerializeToString())
+    wet = np.zeros((8, 8, 3), np.uint8)
+    with pytest.raises((ModelFileError, EngineError), match=rf"{name}\.onnx is damaged|{name}\.onnx holds|engine"):
+        load_restorer(tmp_path / f"{name}.onnx", engine=engine).restore(wet)
+
+
+@pytest.mark.parametrize("engine", OTHERS)
+def test_a_graph_that_makes_another_size_is_named(tiny, tmp_path, engine):
+    model = onnx.load(tiny)
+    model.metadata_props.pop()
+    del model.graph.node[:], model.graph.initializer[:]
+    model.graph.node.append(onnx.helper.make_node("Concat", ["wet", "wet"], ["dry"], axis=2))
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    onnx.save(model, tmp_path / "large.onnx")
+    with pytest.raises(EngineError, match=rf"the engine {engine} failed .*\(1, 3, 16, 8\) of \(1, 3, 8, 8\)"):
+        load_restorer(tmp_path / "large.onnx", engine=engine).restore(np.zeros((8, 8, 3), np.uint8))
+
+
+def test_what_is_no_file_is_named_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe.onnx")
+    (tmp_path / "folder.onnx").mkdir()
+    for name in ("pipe", "folder"):
+        with pytest.raises(ModelFileError, match=rf"{name}\.onnx is a (pipe|folder)"):
+            load_restorer(tmp_path / f"{name}.onnx", engine="onnx")
+        with pytest.raises(ModelFileError, match=rf"{name}\.onnx is a (pipe|folder)"):
+            export_onnx(tmp_path / f"{name}.onnx", tmp_path / "out.onnx")
+
+
+def test_a_full_disk_leaves_nothing_behind(files, tmp_path, monkeypatch):
+    def full(path, content):
+        path.touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match=r"model\.onnx cannot be written \(No space left.*make room"):
+        export_onnx(files["pix2pix"], tmp_path / "model.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("engine", OTHERS)
+def test_memory_that_runs_out_is_one_error(files, engine, monkeypatch, noise):
+    """The errors of engines that say so have no class in common."""
+    restorer = load_restorer(files["slim"], engine=engine)
+
+    class Full:
+        def run(self, *_):
+            raise Exception("[ONNXRuntimeError] : 6 : Failed to allocate memory for requested buffer of size 100")
+
+        def infer(self, *_, **__):
+            raise RuntimeError("Exception from src/inference: std::bad_alloc")
+
+    monkeypatch.setattr(restorer.engine, "session", Full(), raising=False)
+    monkeypatch.setattr(restorer.engine, "_request", lambda shape: Full(), raising=False)
+    with pytest.raises(MemoryError, match=f"memory ran out: the engine {engine} needs more"):
+        restorer.restore(noise.integers(0, 256, (8, 8, 3)).astype(np.uint8))
+
+
+def test_an_engine_that_fails_to_start_is_named(files, monkeypatch):
+    def broken(graph):
+        raise ImportError("libopenvino.so: cannot open shared object file")
+
+    monkeypatch.setitem(ENGINES, "onnx", broken)
+    monkeypatch.setattr("orelib.restore.engines.is_installed", lambda engine: True)
+    with pytest.raises(EngineError, match=r"the engine onnx failed \(libopenvino.so.*choose another engine"):
+        load_restorer(files["slim"], engine="onnx")
+
+
+def test_a_layer_that_cannot_be_written_is_named():
+    with pytest.raises(EngineError, match=r"Softsign cannot be written as ONNX.*engine torch"):
+        OnnxGraph.of(torch.nn.Sequential(torch.nn.Conv2d(3, 3, 1), torch.nn.Softsign()))
+
+
+# ---- what is installed -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("engine", "package"), [("openvino", "openvino"), ("onnx", "onnxruntime")])
+def test_an_engine_that_is_not_installed_says_how_to_install_it(monkeypatch, engine, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    for ask in (lambda: demand(engine), lambda: load_restorer(engine=engine)):
+        with pytest.raises(EngineError) as error:
+            ask()
+        assert f'pip install "orelib[{engine}]"' in str(error.value)
+        assert f'pip install --editable ".[{engine}]"' in str(error.value)
+
+
+def test_without_onnx_nothing_is_exported(files, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(EngineError, match=r"orelib\[onnx\]"):
+        export_onnx(files["pix2pix"], tmp_path / "model.onnx")
+
+
+def test_the_fastest_engine_is_one_that_is_installed(monkeypatch):
+    monkeypatch.setattr("orelib.restore.engines.find_spec", lambda package: True)
+    assert fastest_engine() == fastest_engine(takes_onnx=True) == "openvino"
+    monkeypatch.setattr("orelib.restore.engines.find_spec", lambda package: package != "openvino")
+    assert (fastest_engine(), fastest_engine(takes_onnx=True)) == ("torch", "onnx")
+    monkeypatch.setattr("orelib.restore.engines.find_spec", lambda package: None)
+    assert (fastest_engine(), fastest_engine(takes_onnx=True)) == ("torch", "onnx")
+
+
+def test_an_engine_takes_what_it_can_run(exported):
+    with pytest.raises(EngineError, match=r"model\.onnx is an ONNX file"):
+        load_restorer(exported)
+    with pytest.raises(EngineError, match=f"choose one of {', '.join(ENGINES)}"):
+        load_restorer(engine="warp")
+
+
+@pytest.mark.skipif(not is_installed("openvino"), reason="orelib[openvino] is not installed")
+def test_openvino_does_not_report_its_use(files):
+    load_restorer(files["pix2pix"], engine="openvino")
+    assert sys.modules["openvino_telemetry"] is None

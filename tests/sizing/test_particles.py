@@ -1,0 +1,139 @@
+"""Particle sizes: of made particles, found against true ones, percentiles, and a segmenter that learns."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from skimage.draw import disk
+
+from orelib.config import Experiment
+from orelib.data.dataset import render_dataset
+from orelib.runs import Folders
+from orelib.sizing import particles as module
+from orelib.sizing.segmenter import WEIGHTS, Segmenter, build, load_segmenter, save_segmenter, targets, train_segmenter
+from orelib.utils.weights import ModelFileError
+
+
+def discs(*places, shape=(120, 160)):
+    """Particle numbers of discs (row, column, radius)."""
+    labels = np.zeros(shape, np.int32)
+    for number, (row, column, radius) in enumerate(places, 1):
+        labels[disk((row, column), radius, shape=shape)] = number
+    return labels
+
+
+def test_sizes_are_those_of_discs_and_cut_ones_are_left_out():
+    table = module.particles(discs((40, 40, 20), (80, 110, 30), (60, 0, 15)), px_per_mm=4.0)
+    assert table["label"].tolist() == [1, 2]
+    assert np.allclose(table["size_mm"], [10, 15], rtol=0.03)
+    assert table["mass"].iloc[1] / table["mass"].iloc[0] == pytest.approx(1.5**3, rel=0.05)
+
+
+def test_what_is_smaller_than_a_particle_is_left_out():
+    assert module.particles(discs((40, 40, 6)), px_per_mm=4.0).empty
+    assert len(module.particles(discs((40, 40, 9)), px_per_mm=4.0)) == 1
+
+
+def test_percentiles_weigh_by_mass():
+    assert module.percentile([1, 2, 3], [1, 1, 1], 0.5) == pytest.approx(2)
+    assert module.percentile([3, 1, 2], [0.01, 10, 10], 0.75) == pytest.approx(2, abs=0.01)
+    assert np.isnan(module.percentile([], [], 0.8))
+
+
+def test_the_truth_matches_itself_and_a_merged_pair_does_not():
+    true = discs((40, 40, 20), (40, 82, 20), (90, 120, 15))
+    itself = module.compare_particles(true, true, 4.0)
+    assert itself["matched"] == itself["iou"] == 1
+    assert itself["count"] == itself["true_count"] == 3
+    assert itself["p80"] == itself["true_p80"]
+    merged = module.compare_particles(np.where(true == 2, 1, true), true, 4.0)
+    assert merged["count"] == 2
+    assert merged["matched"] == pytest.approx(1 / 3)
+    heap = discs((30, 40, 14), (30, 69, 14), (59, 40, 14), (59, 69, 14))
+    as_one = module.compare_particles((heap > 0).astype(np.int32), heap, 4.0)
+    assert as_one["p80"] > 1.5 * as_one["true_p80"]
+    assert as_one["matched"] == 0
+    nothing = module.compare_particles(np.zeros_like(true), true, 4.0)
+    assert nothing["count"] == nothing["matched"] == 0
+    assert np.isnan(nothing["p80"])
+
+
+def test_targets_peak_inside_and_say_where_nothing_is():
+    share, inside, border = targets(discs((40, 40, 20), (40, 81, 20)))
+    assert share[40, 40] > 0.9
+    assert share[100, 100] == -1
+    assert inside[40, 40] == 1
+    assert inside[100, 100] == -1
+    assert border[40, 60] == 1
+    assert border[40, 40] == -1
+
+
+def test_an_empty_scene_has_no_targets():
+    assert (targets(np.zeros((40, 40), np.int32)) == -1).all()
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scenes")
+    scenes = {"scene_size": (96, 96), "px_per_mm": 2.0, "zoom": 1.0, "train_pairs": 4, "val_pairs": 1, "test_pairs": 1}
+    render_dataset(folder, Experiment.from_profile("smoke", **scenes), workers=1)
+    return folder
+
+
+def test_a_trained_segmenter_finds_more_than_an_untrained_one(scenes, tmp_path):
+    def matched(segmenter):
+        rows, sizes = module.score_sizing(scenes, segmenter, np.copy, "train", "dry")
+        assert list(sizes) == ["image", "size_mm", "mass"]
+        return rows["matched"].mean()
+
+    trained = module.choose_level(train_segmenter(scenes, steps=40), scenes)
+    assert matched(trained) > matched(Segmenter(build(), trained.level)) + 0.05
+    save_segmenter(trained, tmp_path / "segmenter.safetensors")
+    again = load_segmenter(tmp_path / "segmenter.safetensors")
+    assert again.level == trained.level
+    assert matched(again) == pytest.approx(matched(trained), abs=0.1)  # kept at half precision
+
+
+def test_the_kits_segmenter_finds_most_particles_of_a_dry_scene():
+    from orelib.data.scenes import render_pair
+
+    scene = render_pair(9_000_100, (256, 256), px_per_mm=4.0)
+    found = load_segmenter().segment(scene.dry, 4.0)
+    assert module.compare_particles(found, scene.labels, 4.0)["matched"] > 0.4
+    assert found.dtype == np.int32
+
+
+def one_bit(whole):
+    return whole[:-100] + bytes([whole[-100] ^ 1]) + whole[-99:]
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda whole: whole[:1000], lambda whole: b"", lambda whole: b"{" + whole[1:], one_bit]
+)
+def test_a_damaged_segmenter_is_refused(tmp_path, damage):
+    path = tmp_path / "segmenter.safetensors"
+    path.write_bytes(damage(WEIGHTS.read_bytes()))
+    with pytest.raises(ModelFileError, match=r"segmenter\.safetensors holds no segmenter"):
+        load_segmenter(path)
+    with pytest.raises(FileNotFoundError, match="make segmenter"):
+        load_segmenter(tmp_path / "none.safetensors")
+
+
+def test_any_size_of_photograph_is_segmented():
+    assert load_segmenter().segment(np.full((50, 70, 3), 128, np.uint8), 4.0).shape == (50, 70)
+
+
+def test_missing_scenes_say_what_to_run(tmp_path):
+    with pytest.raises(FileNotFoundError, match="make study"):
+        module.score_sizing(tmp_path, load_segmenter(), np.copy)
+
+
+def test_scenes_for_sizing_lie_beside_the_data_set(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "orelib").mkdir()
+    folders = Folders("smoke")
+    assert module.render_sizing(folders) == module.sizing_folder(folders) / "manifest.json"
+    sizes = module.true_sizes(module.sizing_folder(folders))
+    assert set(sizes["image"]) <= {"0000", "0001"}
+    assert isinstance(sizes, pd.DataFrame)
+    assert (sizes["mass"] > 0).all()
