@@ -60,9 +60,7 @@ endif
 test: env  ## run all tests
 	python -m ruff check $(SOURCES)
 	python -m ruff format --check $(SOURCES)
-	python -m pytest --ignore tests/restore/test_engines.py
-	@# In a process of their own, because engines are given damaged files, over which a library may damage its process.
-	python -m pytest tests/restore/test_engines.py
+	python -m pytest
 
 lint: env  ## format the code and mend what ruff can mend
 	python -m ruff format $(SOURCES)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,19 @@ class OnnxEngine:
             return _demand_same_size(torch.from_numpy(dry), wet)
 
 
+@cache
+def _core() -> openvino.Core:
+    """OpenVINO itself: one for the process, which is not freed before its end.
+
+    On Linux, a core gives the thread that first compiles with it a signal stack, and unmaps that when it is freed. Of
+    two cores, freed in the order in which they were made, or of one, freed by another thread, that stack stayed in
+    use: the next signal, such as Ctrl-C or the end of a data loader's worker, then killed the process.
+    """
+    import openvino
+
+    return openvino.Core()
+
+
 class OpenVinoEngine:
     """OpenVINO.
 
@@ -105,7 +119,7 @@ class OpenVinoEngine:
         sys.modules.setdefault("openvino_telemetry", None)
         import openvino
 
-        self.core = openvino.Core()
+        self.core = _core()
         self.model = self.core.read_model(graph.with_weights_as_inputs().SerializeToString())
         for parameter in self.model.get_parameters():
             if (value := graph.weights.get(parameter.get_friendly_name())) is not None:

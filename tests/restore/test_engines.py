@@ -2,6 +2,7 @@
 
 import errno
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -106,6 +107,38 @@ def test_a_folder_of_many_sizes_compiles_few_networks():
         with torch.inference_mode():
             assert (engine(wet) - generator(wet)).abs().max() < 1e-4
     assert len(engine.requests) == 3
+
+
+# Models are freed in the order in which they were loaded, or by another thread; then comes Ctrl-C.
+FREED = """
+import signal, sys, threading
+import numpy as np
+from orelib.restore.restorer import load_restorer
+
+models = [load_restorer(sys.argv[1], engine="openvino") for _ in range(2)]
+for model in models:
+    model.restore(np.zeros((8, 8, 3), np.uint8))
+del model
+if sys.argv[2] == "in order":
+    del models[0], models[0]
+else:
+    thread = threading.Thread(target=models.clear)
+    thread.start()
+    thread.join()
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.skipif(not is_installed("openvino"), reason="orelib[openvino] is not installed")
+@pytest.mark.parametrize("freed", ["in order", "by another thread"])
+def test_a_signal_after_models_are_freed_is_no_crash(files, freed):
+    ended = subprocess.run(
+        [sys.executable, "-c", FREED, str(files["slim"]), freed], capture_output=True, text=True, timeout=600
+    )
+    assert (ended.returncode, ended.stdout) == (0, "interrupted\n"), ended.stderr
 
 
 def test_a_generator_in_training_restores_without_dropout():
