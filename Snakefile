@@ -12,11 +12,11 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from orelib.utils.checksums import DamagedFileError
-from orelib.config import METHODS, Experiment
+from orelib.config import PUBLISHED, Experiment
 from orelib.runs import Folders
 from orelib.data.pairs import folder_state
 from orelib.utils.provenance import is_whole
-from orelib.study.variants import study
+from orelib.study.variants import all_variants
 
 
 def text(name, default):
@@ -46,7 +46,7 @@ SEED = config.get("seed", 0)
 RESULTS = str(Path(text("results_dir", "results")).expanduser())
 DATA = text("data_dir", "")  # empty: the embedded scenes
 Folders(PROFILE, DATA or None, RESULTS)  # refuses folders that hold one another before anything is made
-TRAINING_THREADS = Experiment.from_profile(PROFILE, seed=SEED).threads  # fixed, because another number rounds otherwise
+TRAINING_THREADS = Experiment(PROFILE, seed=SEED).threads  # fixed, because another number rounds otherwise
 
 OUT = f"{without_braces(RESULTS)}/{PROFILE}"
 FIGURES = f"{OUT}/figures"
@@ -175,7 +175,7 @@ rule train:
         )
 
 
-RUNS = expand(rules.train.output, variant=METHODS, seed=SEED)
+RUNS = expand(rules.train.output, variant=PUBLISHED, seed=SEED)
 
 
 rule changed_scenes:
@@ -231,7 +231,7 @@ rule size_particles:
         f"{PYTHON} -m orelib.study size {PROFILE} --run={{params.run:q}} --results-dir={{params.results:q}}"
 
 
-STUDY = [f"{OUT}/{variant.name}-seed{seed}" for variant in study(PROFILE) for seed in range(variant.seeds)]
+STUDY = [f"{OUT}/{variant.name}-seed{seed}" for variant in all_variants(PROFILE) for seed in range(variant.seeds)]
 
 
 rule study:

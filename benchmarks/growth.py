@@ -31,14 +31,14 @@ def main(what: str, side: int) -> None:
     import torch
 
     from orelib.config import Experiment
-    from orelib.methods import METHOD_CLASSES
+    from orelib.methods import CLASSES
     from orelib.restore.restorer import Restorer
     from orelib.training import start_torch
 
-    experiment = Experiment.from_profile("quick", "improved", mosaic_size=side, threads=2)
+    experiment = Experiment("quick", "improved", mosaic_size=side, threads=2)
     device = start_torch(experiment)
     torch.manual_seed(0)
-    method = METHOD_CLASSES["improved"](experiment, device)
+    method = CLASSES["improved"](experiment, device)
     if what == "step":
         x, y = torch.rand(2, 1, 3, side, side) * 2 - 1
         run = lambda: method.step(x, y)  # noqa: E731

@@ -67,7 +67,7 @@ def trainings(method: str, pairs: Pairs, rendered: Path, seeds: int, steps: int)
         profile = read_experiment(start.parent).profile
         for name, start_from in (("photographs", None), ("rendered scenes, then photographs", str(start.resolve()))):
             changes = {"steps": steps, "validate_every": max(1, steps // 10), "start_from": start_from}
-            experiment = Experiment.from_profile(profile, method, seed, **changes)
+            experiment = Experiment(profile, method, seed, **changes)
             folder = f"{method}-{'tuned' if start_from else 'scratch'}-seed{seed}"
             run = train(experiment, pairs, Folders("", results_dir="results/real").results / folder)
             scores[name].append(evaluate(run, pairs))

@@ -53,7 +53,7 @@ def measure() -> list[Row]:
 
     folders, pairs = Folders("quick"), load_pairs(Folders("quick"))
     wide = folders.results.parent / "bench" / "pix2pix-seed0"
-    experiment = Experiment.from_profile("quick", "pix2pix", base_width=64, discriminator_width=64, threads=2)
+    experiment = Experiment("quick", "pix2pix", base_width=64, discriminator_width=64, threads=2)
     train(experiment, pairs, wide)
     runs = {"wide": wide, "slim": folders.run("slim", 0)}
     scores = {name: tuple(evaluate(run, pairs)[["psnr", "ssim"]].mean()) for name, run in runs.items()}

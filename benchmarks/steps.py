@@ -67,18 +67,18 @@ def main(way: str, method: str, width: int, side: int) -> None:
     import torch
 
     from orelib.config import Experiment
-    from orelib.methods import METHOD_CLASSES
+    from orelib.methods import CLASSES
     from orelib.training import start_torch
 
     changes = {"base_width": width, "unet_depth": side.bit_length() - 1, "mosaic_size": side, "threads": 2}
     if method == "pix2pix":
         changes["discriminator_width"] = width
-    experiment = Experiment.from_profile("quick", method, **changes)
+    experiment = Experiment("quick", method, **changes)
     torch.manual_seed(0)
     torch.set_num_threads(2)
     x, y = torch.rand(2, experiment.batch_size, 3, side, side) * 2 - 1
     if way == "orelib":
-        kit_method = METHOD_CLASSES[method](experiment, start_torch(experiment))
+        kit_method = CLASSES[method](experiment, start_torch(experiment))
 
         def step() -> None:
             torch.stack(list(kit_method.step(x, y).values())).tolist()
@@ -166,7 +166,7 @@ def cyclegan(experiment, x, y):
     import torch
     from torch import nn
 
-    from orelib.methods import ImagePool
+    from orelib.methods.cyclegan import ImagePool
     from orelib.networks import PatchGAN, ResNetGenerator
 
     e, l1, square = experiment, nn.L1Loss(), nn.MSELoss()

@@ -19,7 +19,13 @@ from orelib.data.pairs import Pair
 from orelib.metrics import glare_of, score
 
 Restore = Callable[[np.ndarray], np.ndarray]
-BASELINES = ("do_nothing", "mean_colour", "linear_colour", "biharmonic", "telea")
+BASELINES = {  # what tables call them
+    "do_nothing": "do nothing",
+    "mean_colour": "mean dry colour",
+    "linear_colour": "linear colour map",
+    "biharmonic": "biharmonic filling, colour map",
+    "telea": "Telea's filling, colour map",
+}
 SURROUNDINGS = 31  # px, side of the window whose median a highlight outshines
 EXCESSES = (20, 30, 40, 60, 80, 100)  # grey levels, of which the training pairs choose one
 MARGIN = 1  # px around a highlight that are filled, too, since its rim is lit by it

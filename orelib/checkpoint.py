@@ -49,9 +49,14 @@ def read_checkpoint(path: Path) -> dict:
     except Exception as error:  # over damaged files torch and zipfile raise errors of almost any class
         raise DamagedFileError(f"{shown(path)} is damaged ({one_line(error)}): {CURE}") from error
     if not isinstance(state, dict) or "experiment" not in state:
-        cure = "finish this training with that version, or delete the folder to train anew"
-        raise DamagedFileError(f"{shown(path)} was written by an earlier version of the kit: {cure}")
+        raise older(path)
     return state
+
+
+def older(path: Path) -> DamagedFileError:
+    """The error of a checkpoint that this version cannot go on from."""
+    cure = "finish this training with that version, or delete the folder to train anew"
+    return DamagedFileError(f"{shown(path)} was written by an earlier version of the kit: {cure}")
 
 
 class RunLog:
@@ -71,7 +76,10 @@ class RunLog:
 
     def resume(self, saved: dict) -> None:
         """Takes up what :meth:`save` put into a checkpoint."""
-        self.method.load_state_dict(saved["method"])
+        try:
+            self.method.load_state_dict(saved["method"])
+        except KeyError as error:  # networks were called otherwise
+            raise older(self.run / "checkpoint.pt") from error
         self.step = self.saved_step = saved["step"]
         self.seconds, self.best, self.random_state = saved["seconds"], saved["best"], saved["random_state"]
         self.history, self.validation = saved["history"].splitlines(), saved["validation"].splitlines()

@@ -1,4 +1,4 @@
-"""The settings of an experiment, the profiles that fill them in, and where files live.
+"""The settings of an experiment, the profiles that fill them in, and the table of methods.
 
 Everything that a reader may want to vary is a field of :class:`Experiment`; it is saved as ``config.json`` beside every
 result and with every checkpoint. The defaults are the paper's; where the paper is silent, the comment says what we
@@ -11,16 +11,73 @@ from __future__ import annotations
 import ast
 import json
 import re
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 
 from orelib.utils.allowed import FIELDS, SettingsError, brief, checked, parameter
 
-METHODS = ("pix2pix", "cyclegan", "improved", "nafnet", "slim")  # the last two are not in the paper, see methods.py
-
 
 @dataclass(frozen=True)
+class MethodEntry:
+    """What the kit knows of a method beside its class, which :mod:`orelib.methods` holds.
+
+    ``title`` stands in tables, ``short`` in figures, in ``colour``. ``settings`` are fields of :class:`Experiment` that
+    differ from the profile's, ``steps`` the number of training steps by profile where that differs. ``halvings`` is how
+    often the generator halves an image; None: ``unet_depth`` times.
+    """
+
+    title: str
+    short: str
+    colour: str
+    settings: Mapping[str, object] = field(default_factory=dict)
+    steps: Mapping[str, int] = field(default_factory=dict)
+    halvings: int | None = None
+
+
+# Every method by name; a further one: orelib.methods.register. The colours are Okabe and Ito's, which remain distinct
+# to colour-blind readers. The paper has no NAFNet and no Slim. Their learning rate is the highest of one cycle, which
+# bears more than the constant one of the others. NAFNet: two samples a step, of which 128 px fill a CPU. Slim: four,
+# whose statistics its batch norms share. A CycleGAN step takes four times as long as one of the others, so under quick
+# it gets fewer; NAFNet and Slim get as many as fit into the training time of Improved.
+METHODS: dict[str, MethodEntry] = {
+    "pix2pix": MethodEntry("Pix2Pix", "Pix2Pix", "#0072B2"),
+    "cyclegan": MethodEntry("CycleGAN", "CycleGAN", "#E69F00", steps={"quick": 350}),
+    "improved": MethodEntry("Improved (the paper's)", "Improved", "#D55E00"),
+    "nafnet": MethodEntry(
+        "NAFNet (not in the paper)", "NAFNet", "#009E73",
+        settings={"learning_rate": 0.002, "batch_size": 2}, steps={"quick": 800}, halvings=5,
+    ),
+    "slim": MethodEntry(
+        "Slim U-Net (not in the paper)", "Slim", "#CC79A7",
+        settings={"learning_rate": 0.002, "batch_size": 4}, steps={"quick": 2000},
+    ),
+}  # fmt: skip
+PUBLISHED = tuple(METHODS)  # the rows of the published Table 3
+
+
+def entry_of(variant: str) -> MethodEntry:
+    """The entry of a method or variant, such as ``improved+lambda_ssim=0``; of another name, itself in grey."""
+    method, *changes = variant.split("+")
+    if method not in METHODS:
+        return MethodEntry(variant, variant, "#777777")
+    entry = METHODS[method]
+    return replace(entry, title=", ".join([entry.title, *changes]), short=", ".join([entry.short, *changes]))
+
+
+class UnknownMethodError(SettingsError):
+    """A method that this process does not know."""
+
+
+@dataclass(frozen=True, init=False)
 class Experiment:
-    """One method trained once. Sizes are in pixels, (height, width); loss weights multiply the terms of ``losses``."""
+    """One method trained once: ``Experiment("quick", "nafnet", seed=1, steps=500)``.
+
+    A field that is not given has the value of its profile and method, or else the default below, which is the paper's.
+    Sizes are in pixels, (height, width); loss weights multiply the terms of ``losses``. ``seed`` may be a text, as
+    papermill's ``-r`` hands it over.
+
+    Raises SettingsError for a profile, method or field that is unknown, and for a value that its field may not take.
+    """
 
     profile: str = "paper"
     method: str = "improved"
@@ -85,19 +142,33 @@ class Experiment:
     threads: int = 2  # fixed, so that two machines of one kind give the same numbers
     loader_workers: int = 2  # processes that compose Mosaic samples; 0: the training process itself
 
-    def __post_init__(self):
-        for name, value, known in (("profile", self.profile, PROFILES), ("method", self.method, METHODS)):
-            if not isinstance(value, str) or value not in known:
-                raise SettingsError(f"{name}={brief(value)} is unknown: choose one of {', '.join(known)}")
-        for name in FIELDS:
-            object.__setattr__(self, name, checked(name, getattr(self, name)))  # the one way into a frozen dataclass
+    def __init__(self, profile: str = "paper", method: str = "improved", seed: int | str = 0, **changes):
+        if not isinstance(profile, str) or profile not in PROFILES:
+            raise SettingsError(f"profile={brief(profile)} is unknown: choose one of {', '.join(PROFILES)}")
+        if not isinstance(method, str) or method not in METHODS:
+            cure = f"choose one of {', '.join(METHODS)}, or register it first (orelib.methods.register)"
+            raise UnknownMethodError(f"method={brief(method)} is unknown: {cure}")
+        values = {each.name: each.default for each in fields(self)}
+        if unknown := sorted(set(changes) - set(values)):
+            raise SettingsError(f"no such field: {brief(', '.join(unknown))}; fields are {', '.join(sorted(values))}")
+        entry = METHODS[method]
+        values |= PROFILES[profile] | entry.settings
+        if profile in entry.steps:
+            values["steps"] = entry.steps[profile]
+        values |= changes | {"profile": profile, "method": method, "seed": parameter("seed", seed)}
+        for name, value in values.items():  # the one way into a frozen dataclass
+            object.__setattr__(self, name, checked(name, value) if name in FIELDS else value)
+        self._demand_fitting()
+
+    def _demand_fitting(self) -> None:
+        """Raises SettingsError for fields that do not go together."""
         if self.ssim_window % 2 == 0 or self.ssim_window > self.mosaic_size:
             raise SettingsError(f"ssim_window={self.ssim_window} must be odd, from 3 to mosaic_size={self.mosaic_size}")
-        network, halvings = ("NAFNet", 5) if self.method == "nafnet" else ("U-Net", self.unet_depth)
+        halvings = METHODS[self.method].halvings or self.unet_depth
         if self.mosaic_size % 2**halvings:
             raise SettingsError(
                 f"mosaic_size={self.mosaic_size} must be a multiple of {2**halvings}, "
-                f"because the {network} halves the image {halvings} times"
+                f"because the generator of {METHODS[self.method].short} halves the image {halvings} times"
             )
         if (nearest := self.px_per_mm * self.zoom) > 100:
             raise SettingsError(
@@ -107,20 +178,6 @@ class Experiment:
             raise SettingsError(
                 f"misalignment_px={self.misalignment_px} must be below {quarter:g}, a quarter of the scene"
             )
-
-    @classmethod
-    def from_profile(cls, profile: str, method: str = "improved", seed: int = 0, **changes) -> Experiment:
-        """The experiment of a profile; ``changes`` replaces any further field.
-
-        ``seed`` may be a text, as papermill's ``-r`` hands it over. Raises SettingsError for a profile, method or field
-        that is unknown, and for a value that its field may not take.
-        """
-        _demand_known(changes)
-        named = {"profile": profile, "method": method}
-        if all(isinstance(value, str) for value in named.values()):  # else the class says what is wrong
-            usual = PROFILES.get(profile, {}) | METHOD_SETTINGS.get(method, {}) | STEPS.get((profile, method), {})
-            changes = usual | changes
-        return cls(**named, seed=parameter("seed", seed), **changes)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"
@@ -137,18 +194,11 @@ class Experiment:
             raise SettingsError(f"the settings are no JSON ({type(error).__name__}: {error})") from error
         if not isinstance(values, dict) or not values.keys() >= {"profile", "method", "seed", "scene_size"}:
             raise SettingsError(f"the settings lack profile, method, seed or scene_size: {brief(values)}")
-        return cls.from_profile(**values)
+        return cls(**values)
 
     def replace(self, **changes) -> Experiment:
-        """The same experiment with some fields changed. Raises SettingsError as :meth:`from_profile`."""
-        _demand_known(changes)
-        return replace(self, **changes)
-
-
-def _demand_known(changes: dict) -> None:
-    known = {field.name for field in fields(Experiment)}
-    if unknown := sorted(set(changes) - known):
-        raise SettingsError(f"no such field: {brief(', '.join(unknown))}; fields are {', '.join(sorted(known))}")
+        """The same experiment with some fields changed. Raises SettingsError as the class itself."""
+        return Experiment(**(vars(self) | changes))
 
 
 # The perceptual term is off outside the paper profile, because VGG19's 548 MB of weights cannot be shipped; table and
@@ -184,21 +234,6 @@ PROFILES: dict[str, dict] = {
     "paper": {},
 }  # fmt: skip
 
-# One cycle bears a higher rate than the constant one of the others. NAFNet: two samples a step, of which 128 px fill a
-# CPU. Slim: four, whose statistics its batch norms share.
-METHOD_SETTINGS: dict[str, dict] = {
-    "nafnet": {"learning_rate": 0.002, "batch_size": 2},
-    "slim": {"learning_rate": 0.002, "batch_size": 4},
-}
-
-# A CycleGAN step takes four times as long as one of the others, so under quick it gets fewer; NAFNet and Slim get as
-# many as fit into the training time of Improved. Table 3 prints every method's number of updates and its time.
-STEPS: dict[tuple[str, str], dict] = {
-    ("quick", "cyclegan"): {"steps": 350},
-    ("quick", "nafnet"): {"steps": 800},
-    ("quick", "slim"): {"steps": 2000},
-}
-
 
 # What a data set depends on: with one of these changed, it is another, in a folder of its own.
 SCENE_FIELDS = (
@@ -208,7 +243,7 @@ SCENE_FIELDS = (
 
 
 def parse_changes(text: str) -> dict:
-    """The fields that a text like ``"lambda_ssim=0 batch_size=4"`` changes, for :meth:`Experiment.from_profile`.
+    """The fields that a text like ``"lambda_ssim=0 batch_size=4"`` changes, for :class:`Experiment`.
 
     Raises SettingsError for what is no such text, an unknown field, one that is changed twice, or a value that its
     field may not take.

@@ -83,14 +83,15 @@ def _holds_all(table: Path, pairs: Pairs) -> bool:
         rows = sorted(zip(methods, scores["image"], strict=True))
     except (DamagedFileError, KeyError):
         return False
-    wanted = BASELINES if "method" in scores else ("",)
+    wanted = tuple(BASELINES) if "method" in scores else ("",)
     return rows == sorted((name, pair.stem) for name in wanted for pair in pairs.test)
 
 
 def _baselines_beside(run: Path, pairs: Pairs) -> pd.DataFrame | None:
-    for _, _, path in find_runs(run.parent, "baselines.csv"):
+    for other in find_runs(run.parent, "baselines.csv"):
+        path = other / "baselines.csv"
         try:
-            same = read_provenance(path.parent)["data_checksum"] == pairs.checksum
+            same = read_provenance(other)["data_checksum"] == pairs.checksum
             if same and is_whole(path) and _holds_all(path, pairs):
                 return read_table(path)
         except (DamagedFileError, FileNotFoundError, KeyError):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from orelib.config import PROFILES, SCENE_FIELDS, Experiment, parse_changes
+from orelib.config import METHODS, PROFILES, PUBLISHED, SCENE_FIELDS, Experiment, UnknownMethodError, parse_changes
 from orelib.utils.allowed import SettingsError, brief, parameter
 from orelib.utils.checksums import DamagedFileError
 from orelib.utils.paths import kit_path, shown
@@ -64,7 +66,7 @@ class Folders:
     def run(self, method: str, seed: int) -> Path:
         """The run folder of one training, for instance ``improved+lambda_ssim=0-seed1``.
 
-        ``seed`` may be a text, as for :meth:`Experiment.from_profile`.
+        ``seed`` may be a text, as for :class:`~orelib.config.Experiment`.
         """
         return self.results / f"{method}{self._suffix()}-seed{parameter('seed', seed)}"
 
@@ -74,26 +76,101 @@ class Folders:
         return "".join(f"+{word}" for word in words if among is None or word.partition("=")[0] in among)
 
 
-def find_runs(results: Path, file: str) -> Iterator[tuple[str, int, Path]]:
-    """Variant, seed and path of a file of every run in the results folder of a profile, in the order of their names.
+@dataclass(frozen=True)
+class Run:
+    """The folder of one training, called ``<method>[+<field>=<value>...]-seed<k>``.
 
-    A copy that somebody keeps beside a run, ``improved-seed0-old``, is no run.
+    ``run / "metrics.csv"`` is the path of a file in it. Raises ValueError for a folder with another name.
     """
-    for path in sorted(Path(results).glob(f"*-seed*/{file}")):
-        if run := re.fullmatch(r"(.+)-seed(\d+)", path.parent.name):
-            yield run[1], int(run[2]), path
+
+    path: Path
+
+    def __post_init__(self):
+        if not _NAME.fullmatch(self.path.name):
+            raise ValueError(f"{shown(self.path)} is not named <method>-seed<number>, as the folder of a training is")
+
+    def __truediv__(self, file: str) -> Path:
+        return self.path / file
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    @property
+    def name(self) -> str:
+        """For instance ``improved+lambda_ssim=0-seed1``."""
+        return self.path.name
+
+    @property
+    def variant(self) -> str:
+        """Method and changes, for instance ``improved+lambda_ssim=0``."""
+        return _NAME.fullmatch(self.name)[1]
+
+    @property
+    def method(self) -> str:
+        return self.variant.partition("+")[0]
+
+    @property
+    def seed(self) -> int:
+        return int(_NAME.fullmatch(self.name)[2])
 
 
-def read_experiment(run: Path) -> Experiment:
+_NAME = re.compile(r"(.+)-seed(\d+)")
+
+
+def find_runs(results: Path, file: str, seed: int | None = None, variant: str | None = None) -> list[Run]:
+    """The runs in the results folder of a profile that hold a file, of one seed or variant if that is given.
+
+    Methods in the order of :data:`~orelib.config.METHODS`, then changed ones and seeds in theirs. A copy that somebody
+    keeps beside a run, ``improved-seed0-old``, is no run.
+    """
+    folders = [path.parent for path in Path(results).glob(f"*-seed*/{file}")]
+    runs = [Run(folder) for folder in folders if _NAME.fullmatch(folder.name)]
+    order = {method: place for place, method in enumerate(METHODS)}
+    return sorted(
+        (run for run in runs if seed in (None, run.seed) and variant in (None, run.variant)),
+        key=lambda run: (order.get(run.method, len(order)), run.variant, run.seed),
+    )
+
+
+def runs_of(folders: Folders, seed: int, file: str, methods: Iterable[str] = PUBLISHED) -> dict[str, Run]:
+    """The runs of one seed in a results folder that hold a file, by variant: ``methods``, then all others there are.
+
+    Raises FileNotFoundError when one of ``methods`` is missing; names it.
+    """
+    runs = {method: Run(folders.run(method, seed)) for method in methods}
+    if missing := [shown(run / file) for run in runs.values() if not (run / file).exists()]:
+        cure = "run notebooks/03_training.ipynb for each of these runs first"
+        raise FileNotFoundError(f"not trained and scored yet: {', '.join(missing)}: {cure}")
+    return runs | {run.variant: run for run in find_runs(folders.results, file, seed) if run.variant not in runs}
+
+
+def read_experiment(run: Path | Run) -> Experiment:
     """The settings of a run, from its ``config.json``.
 
-    Raises FileNotFoundError when there is none, and DamagedFileError when it was cut or changed.
+    Raises FileNotFoundError when there is none, DamagedFileError when it was cut or changed, and UnknownMethodError for
+    a method that was registered in another process alone.
     """
+    with _reading(run) as text:
+        return Experiment.from_json(text)
+
+
+def read_settings(run: Path | Run) -> dict:
+    """The settings of a run by field, of any method, as its ``config.json`` says. Raises as :func:`read_experiment`."""
+    with _reading(run) as text:
+        settings = json.loads(text)
+        int(settings["steps"])  # raises for what no version of the kit writes
+        return settings
+
+
+@contextmanager
+def _reading(run: Path | Run) -> Iterator[str]:
     path = demand_whole(Path(run) / "config.json")
     cure = "run notebooks/03_training.ipynb for it again, which mends it"
     if not path.exists():
         raise FileNotFoundError(f"{shown(path)} is missing: {cure}")
     try:
-        return Experiment.from_json(path.read_text(encoding="utf-8"))
+        yield path.read_text(encoding="utf-8")
+    except UnknownMethodError as error:
+        raise UnknownMethodError(f"{shown(path)}: {error}") from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise DamagedFileError(f"{shown(path)} is damaged ({error}): {cure}") from error

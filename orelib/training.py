@@ -34,11 +34,11 @@ from orelib.config import Experiment
 from orelib.data.decoded import decode_pairs
 from orelib.data.mosaic import MosaicSamples, to_network
 from orelib.data.pairs import Pairs
-from orelib.methods import METHOD_CLASSES, Method
+from orelib.methods import CLASSES, Method
 from orelib.metrics import psnr, ssim
 from orelib.restore.model_file import ModelFile
 from orelib.restore.restorer import Restorer, load_weights, read_about, save_generator
-from orelib.runs import Folders, find_runs, read_experiment
+from orelib.runs import Folders, find_runs, read_experiment, read_settings
 from orelib.utils.allowed import SettingsError
 from orelib.utils.checksums import DamagedFileError
 from orelib.utils.files import one_at_a_time, write_text
@@ -69,7 +69,7 @@ def read_log(run: Path, name: str) -> pd.DataFrame:
     except DamagedFileError as error:
         cure = "put back a copy of it, nothing else holds it, or delete the folder to train anew"
         raise DamagedFileError(f"{shown(path)} is damaged: {cure}") from error
-    if is_finished(path.parent) and table["step"].iloc[-1] != read_experiment(path.parent).steps:
+    if is_finished(path.parent) and table["step"].iloc[-1] != read_settings(path.parent)["steps"]:
         cure = "put back a copy of it, or delete the folder to train anew"
         raise DamagedFileError(f"{shown(path)} lacks its end: {cure}")
     return table
@@ -96,7 +96,7 @@ def train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
     FileNotFoundError, ModelFileError
         When weights that the experiment names cannot be had: those to start from, or VGG19's.
     OSError, PairError
-        When the training photographs cannot be decoded beside the run, see :func:`~orelib.data.decoded.decoded`.
+        When the training photographs cannot be decoded beside the run, see :func:`~orelib.data.decoded.decode_pairs`.
     """
     with one_at_a_time(run):
         return _train(experiment, pairs, Path(run))
@@ -115,7 +115,7 @@ def _train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
     device = start_torch(experiment)
     torch.manual_seed(experiment.seed)
     with memory_for(f"a {experiment.method} of these widths", "choose smaller ones"):
-        method = METHOD_CLASSES[experiment.method](experiment, device)
+        method = CLASSES[experiment.method](experiment, device)
     origin = {}
     if experiment.start_from and not saved:
         about = load_weights(method.generator, kit_path("start_from", experiment.start_from))
@@ -150,7 +150,8 @@ def refuse_other_images(folders: Folders, pairs: Pairs) -> None:
     Runs of changed settings, which may have scenes of their own, are passed over.
     """
     kept = ("generator.safetensors", "checkpoint.pt")  # what takes hours; a run without them has nothing to lose
-    runs = {path.parent for name in kept for variant, _, path in find_runs(folders.results, name) if "+" not in variant}
+    found = (run for name in kept for run in find_runs(folders.results, name))
+    runs = {run.path for run in found if run.variant == run.method}
     other = [shown(run) for run in sorted(runs) if _checksum_of(run) != pairs.checksum]
     if other:
         raise SettingsError(

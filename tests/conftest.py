@@ -15,7 +15,7 @@ from orelib.data.pairs import load_pairs
 from orelib.data.scenes import render_pair
 from orelib.metrics import score
 from orelib.runs import Folders
-from orelib.study.variants import study
+from orelib.study.variants import all_variants
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL = ROOT.parent / "shared" / "real"
@@ -49,7 +49,7 @@ def pairs(pair_folder):
 @pytest.fixture
 def experiment() -> Experiment:
     """A training of a second or less."""
-    return Experiment.from_profile("smoke", "improved")
+    return Experiment("smoke", "improved")
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def made_study(tmp_path_factory) -> Path:
     pd.concat([masses.assign(method=name) for name in (*names, "truth")]).to_csv(results / "sizes.csv")
     wetness = pd.DataFrame({"stem": images, "wetness": np.linspace(0.1, 1, 6)})
     wetness.to_csv(results / "scenes.csv", index=False)
-    for number, variant in enumerate(study("smoke")):
+    for number, variant in enumerate(all_variants("smoke")):
         for seed in range(variant.seeds):
             run = results / f"{variant.name}-seed{seed}"
             run.mkdir()

@@ -62,7 +62,7 @@ def test_rendered_scenes_and_photographs_are_compared_as_training(tmp_path, pair
     monkeypatch.setattr(sys, "argv", ["real_pairs.py", str(pair_folder), "--rendered", str(tmp_path / "cpu"),
                                       "--seeds", "2", "--steps", "2", "--csv", str(tmp_path / "out.csv")])  # fmt: skip
     for seed in range(2):
-        train(Experiment.from_profile("smoke", "slim", seed), pairs, tmp_path / "cpu" / f"slim-seed{seed}")
+        train(Experiment("smoke", "slim", seed), pairs, tmp_path / "cpu" / f"slim-seed{seed}")
     real_pairs.main()
     table = pd.read_csv(tmp_path / "out.csv")
     assert table["method"].tolist() == ["slim"] * 3 + list(BASELINES)

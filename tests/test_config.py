@@ -22,12 +22,12 @@ from orelib.utils.paths import kit_path, kit_root, shown
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("method", METHODS)
 def test_every_profile_survives_its_json(profile, method):
-    experiment = Experiment.from_profile(profile, method, seed=3)
+    experiment = Experiment(profile, method, seed=3)
     assert Experiment.from_json(experiment.to_json()) == experiment
 
 
 def test_the_paper_profile_is_the_paper():
-    paper = Experiment.from_profile("paper")
+    paper = Experiment("paper")
     assert (paper.scene_size, paper.train_pairs, paper.test_pairs) == ((1900, 2048), 500, 200)
     assert (paper.mosaic_size, paper.batch_size, paper.learning_rate) == (512, 1, 0.002)
     assert paper.lambda_perceptual > 0
@@ -50,7 +50,7 @@ def test_the_paper_profile_is_the_paper():
 )
 def test_impossible_settings_name_the_cure(arguments, named):
     with pytest.raises(SettingsError, match=named):
-        Experiment.from_profile(**arguments)
+        Experiment(**arguments)
 
 
 WHOLE = [name for name, allowed in FIELDS.items() if allowed.says.startswith("a whole number")]
@@ -72,9 +72,9 @@ def test_what_no_field_can_be_is_refused(name):
         never = [value for value in never if not isinstance(value, bool)] + [0, 1, None]
     if name in ("vgg_weights", "start_from"):
         never = [value for value in never if not isinstance(value, str)] + ["", " ", "a\0b", 20240512, 7.0]
-    plain = Experiment.from_profile("smoke")
+    plain = Experiment("smoke")
     for value in never:
-        for build in (plain.replace, lambda **changes: Experiment.from_profile("smoke", **changes)):
+        for build in (plain.replace, lambda **changes: Experiment("smoke", **changes)):
             if name == "seed" and value == "7" and build is not plain.replace:
                 continue  # as papermill's -r hands it over
             with pytest.raises(SettingsError) as error:
@@ -89,7 +89,7 @@ def test_a_whole_number_is_neither_broken_nor_beyond_its_range(name):
     smallest, largest = (int(word.replace(",", "")) for word in FIELDS[name].says.split() if word[0].isdigit())
     for value in (smallest - 1, largest + 1, smallest + 0.5, float(smallest + 1), None):
         with pytest.raises(SettingsError, match=f"{name}=.* must be a whole number from {smallest:,} to {largest:,}"):
-            Experiment.from_profile("smoke", **{name: value})
+            Experiment("smoke", **{name: value})
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,9 @@ def test_a_whole_number_is_neither_broken_nor_beyond_its_range(name):
 def test_ends_of_a_range(name, wrong, right):
     for value in wrong:
         with pytest.raises(SettingsError, match=f"{name}=.* must be a number"):
-            Experiment.from_profile("smoke", **{name: value})
+            Experiment("smoke", **{name: value})
     for value in right:
-        assert getattr(Experiment.from_profile("smoke", **{name: value}), name) == value
+        assert getattr(Experiment("smoke", **{name: value}), name) == value
 
 
 @pytest.mark.parametrize(
@@ -119,27 +119,27 @@ def test_ends_of_a_range(name, wrong, right):
 )  # fmt: skip
 def test_sizes_and_counts_that_would_fill_a_machine(changes, named):
     with pytest.raises(SettingsError, match=named):
-        Experiment.from_profile("smoke", **changes)
+        Experiment("smoke", **changes)
 
 
 @pytest.mark.parametrize("wrong", [None, 3, True, ["quick"], "Quick", "quick "])
 def test_a_profile_or_method_that_there_is_not(wrong):
     for arguments in ({"profile": wrong}, {"profile": "quick", "method": wrong}):
         with pytest.raises(SettingsError, match="is unknown: choose one of"):
-            Experiment.from_profile(**arguments)
+            Experiment(**arguments)
         with pytest.raises(SettingsError, match="is unknown: choose one of"):
             Experiment(**arguments)
 
 
 def test_an_unknown_field_is_named():
-    for change in (Experiment().replace, lambda **changes: Experiment.from_profile("quick", **changes)):
+    for change in (Experiment().replace, lambda **changes: Experiment("quick", **changes)):
         with pytest.raises(SettingsError, match=r"no such field: .*lambda_l2.*lambda_ssim"):
             change(lambda_l2=1)
 
 
 def test_numbers_of_every_library_become_plain_ones():
     """So config.json can hold them, and says the same however they were given."""
-    given = Experiment.from_profile(
+    given = Experiment(
         "smoke", seed=np.int64(3), steps=np.uint8(9), zoom=np.float32(2), lambda_l1=7, beta1=Fraction(1, 2),
         scene_size=[np.int32(64), 80], start_from=Path("some/where"),
     )  # fmt: skip
@@ -152,7 +152,7 @@ def test_numbers_of_every_library_become_plain_ones():
 
 def test_every_seed_that_is_admitted_serves_torch_and_numpy():
     for seed in (0, 2**63, 2**64 - 1):
-        assert Experiment.from_profile("smoke", seed=seed).seed == seed
+        assert Experiment("smoke", seed=seed).seed == seed
         torch.manual_seed(seed)
         np.random.default_rng([seed, 1])
         assert Folders("smoke").run("slim", seed).name == f"slim-seed{seed}"
@@ -170,7 +170,7 @@ def test_a_text_that_is_no_configuration(text):
 
 def test_a_damaged_configuration_is_never_another_experiment():
     """Cut anywhere it is refused; so is a value of another kind."""
-    text = Experiment.from_profile("smoke", "slim").to_json()
+    text = Experiment("smoke", "slim").to_json()
     for end in range(0, len(text) - 2, 7):
         with pytest.raises(SettingsError):
             Experiment.from_json(text[:end])
@@ -180,7 +180,7 @@ def test_a_damaged_configuration_is_never_another_experiment():
 
 
 def test_an_older_configuration_has_its_profiles_value_for_newer_fields():
-    experiment = Experiment.from_profile("quick", "pix2pix", seed=3)
+    experiment = Experiment("quick", "pix2pix", seed=3)
     older = json.loads(experiment.to_json())
     del older["nafnet_width"], older["start_from"]
     assert Experiment.from_json(json.dumps(older)) == experiment
@@ -252,7 +252,7 @@ def test_a_folder_keeps_its_name_or_is_refused_with_the_way_that_keeps_it(name, 
             Folders("quick", **parameters)
     if guessed is not None:
         with pytest.raises(SettingsError, match=f"start_from={guessed!r} .*-r"):
-            Experiment.from_profile("quick", start_from=guessed)
+            Experiment("quick", start_from=guessed)
         with pytest.raises(SettingsError, match="papermill keeps names text with -r photographs_dir"):
             kit_path("photographs_dir", guessed)
 
@@ -318,7 +318,7 @@ NO_SEEDS = ["-1", "1.5", "1.0", "1e3", "18446744073709551616", "True", "None", "
 @pytest.mark.parametrize("text", SEEDS)
 def test_a_seed_as_text_and_as_number_is_the_same_run(text, kit):
     number = _resolve_type(text)
-    one, other = (Experiment.from_profile("quick", "slim", seed) for seed in (text, number))
+    one, other = (Experiment("quick", "slim", seed) for seed in (text, number))
     assert one == other
     assert one.seed == parameter("seed", text) == number
     assert Folders("quick").run("slim", text) == Folders("quick").run("slim", number)
@@ -328,7 +328,7 @@ def test_a_seed_as_text_and_as_number_is_the_same_run(text, kit):
 def test_what_is_no_seed_is_refused_either_way(text, kit):
     for seed in (text, _resolve_type(text)):
         for ask in (
-            lambda seed: Experiment.from_profile("quick", "slim", seed),
+            lambda seed: Experiment("quick", "slim", seed),
             lambda seed: Folders("quick").run("slim", seed),
         ):
             with pytest.raises(

@@ -11,7 +11,7 @@ from orelib.config import Experiment
 from orelib.data.dataset import read_particles, read_scenes, render_dataset
 from orelib.data.pairs import load_pairs
 from orelib.evaluation import evaluate
-from orelib.methods import METHOD_CLASSES
+from orelib.methods import CLASSES
 from orelib.restore.restorer import load_restorer
 from orelib.runs import Folders
 from orelib.sizing.particles import render_sizing
@@ -28,12 +28,12 @@ LOGS = ("history.csv", "validation.csv")
 
 def result() -> dict:
     """What readers get to see, by the steps of the notebooks, each of which does what is missing and no more."""
-    experiment = Experiment.from_profile("smoke")
+    experiment = Experiment("smoke")
     render_dataset(FOLDERS.data, experiment, workers=1)
     render_sizing(FOLDERS)
     pairs = load_pairs(FOLDERS)
     for method in METHODS:
-        evaluate(train(Experiment.from_profile("smoke", method), pairs, FOLDERS.run(method, 0)), pairs)
+        evaluate(train(Experiment("smoke", method), pairs, FOLDERS.run(method, 0)), pairs)
     run, stopped = FOLDERS.run("improved", 0), FOLDERS.results / STOPPED
     train(experiment.replace(steps=6), pairs, stopped)
     evaluate_sizing(run, FOLDERS.data / "sizing")
@@ -72,14 +72,14 @@ def kit(tmp_path_factory):
         (root / name).mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        render_dataset(FOLDERS.data, Experiment.from_profile("smoke"), workers=1)
+        render_dataset(FOLDERS.data, Experiment("smoke"), workers=1)
         render_sizing(FOLDERS)
         size_unrestored(FOLDERS)
         pairs = load_pairs(FOLDERS)
         with pytest.MonkeyPatch.context() as stopping:
-            stopping.setattr(METHOD_CLASSES["improved"], "step", until(6, METHOD_CLASSES["improved"].step))
+            stopping.setattr(CLASSES["improved"], "step", until(6, CLASSES["improved"].step))
             with pytest.raises(KeyboardInterrupt):
-                train(Experiment.from_profile("smoke", steps=6), pairs, FOLDERS.results / STOPPED)
+                train(Experiment("smoke", steps=6), pairs, FOLDERS.results / STOPPED)
         before = shutil.copytree(FOLDERS.results / STOPPED, root / "stopped")
         wanted = result()
         shutil.rmtree(FOLDERS.results / STOPPED)

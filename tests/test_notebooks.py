@@ -240,7 +240,7 @@ def test_03_shows_every_setting():
     notebook = nbformat.read(source("03_training"), 4)
     table = next(cell for cell in notebook.cells if cell.source.startswith("pd.Series(vars(experiment)"))
     shown = {line.split()[0] for line in table.outputs[0].data["text/plain"].splitlines()}
-    assert shown >= set(vars(Experiment.from_profile("quick")))
+    assert shown >= set(vars(Experiment("quick")))
 
 
 def test_papermill_works_as_the_readme_types_it(tmp_path, pair_folder):

@@ -14,7 +14,7 @@ from orelib.config import METHODS, PROFILES, Experiment
 from orelib.losses import PerceptualLoss
 from orelib.methods import Improved
 from orelib.study.bootstrap import CONTRADICTED, NOISE, NOT_RUN, REPRODUCED, UNTESTED
-from orelib.study.claims import Study, weigh
+from orelib.study.claims import Results, weigh
 from orelib.study.effects import ablation_effects, compared, missing, scores, share_gone, table3_of_seeds
 from orelib.study.table3 import CLAIM, COSTS, differences, readable, readable_costs, to_markdown
 from orelib.utils.tables import read_table
@@ -145,7 +145,7 @@ def test_what_is_said_of_particles_was_found():
 
 def test_the_claims_are_counted():
     claims = pd.read_csv(STUDY / "claims.csv")
-    pd.testing.assert_frame_equal(claims, weigh(Study(STUDY, "cpu")))
+    pd.testing.assert_frame_equal(claims, weigh(Results(STUDY, "cpu")))
     counts = claims["verdict"].value_counts()
     said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if verdict in counts)
     assert f"**Of {len(claims)} claims of the paper**, {said}: each" in " ".join(README.split())
@@ -227,14 +227,12 @@ def test_links_lead_to_files():
 
 def test_profiles_are_as_described():
     for name in PROFILES:
-        e = Experiment.from_profile(name, "improved")
+        e = Experiment(name, "improved")
         row = next(line for line in README.splitlines() if line.startswith(f"| `{name}`"))
         assert f"{e.train_pairs:,} + {e.val_pairs} + {e.test_pairs} scenes" in row
         assert f"{e.scene_size[0]} x {e.scene_size[1]} px" in row
         assert f"{e.steps:,} steps" in row
-    others = [
-        f"{name} {Experiment.from_profile('quick', name.lower()).steps}" for name in ("CycleGAN", "NAFNet", "Slim")
-    ]
+    others = [f"{name} {Experiment('quick', name.lower()).steps}" for name in ("CycleGAN", "NAFNet", "Slim")]
     assert f"({', '.join(others)})" in README
 
 
@@ -250,7 +248,7 @@ def test_the_cost_of_the_paper_profile_is_calculated(monkeypatch):
     """FLOPs of one step by counting, without computing: on PyTorch's meta device."""
     monkeypatch.setattr(Improved, "adam", lambda self, *arguments: None)
     monkeypatch.setattr(Improved, "update", lambda self, optimizer, loss: loss.backward())
-    experiment = Experiment.from_profile("paper", "improved", lambda_perceptual=0.0)
+    experiment = Experiment("paper", "improved", lambda_perceptual=0.0)
     with torch.device("meta"):
         method = Improved(experiment, torch.device("meta"))
         image = torch.empty(1, 3, experiment.mosaic_size, experiment.mosaic_size)

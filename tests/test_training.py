@@ -16,10 +16,10 @@ from safetensors.torch import load_file
 
 from orelib import checkpoint
 from orelib.baselines import BASELINES
-from orelib.checkpoint import read_checkpoint
+from orelib.checkpoint import read_checkpoint, write_checkpoint
 from orelib.config import METHODS, Experiment
 from orelib.evaluation import evaluate, summary
-from orelib.methods import METHOD_CLASSES
+from orelib.methods import CLASSES
 from orelib.restore.restorer import load_restorer
 from orelib.runs import Folders
 from orelib.study.table3 import build_table3
@@ -34,7 +34,7 @@ RESULT = ("history.csv", "validation.csv", "generator.safetensors")
 
 def stop_after(monkeypatch, method, steps):
     """Makes the method's step fail, as a power cut would, after so many calls."""
-    whole, calls = METHOD_CLASSES[method].step, []
+    whole, calls = CLASSES[method].step, []
 
     def step(self, x, y):
         calls.append(1)
@@ -42,7 +42,7 @@ def stop_after(monkeypatch, method, steps):
             raise KeyboardInterrupt
         return whole(self, x, y)
 
-    monkeypatch.setattr(METHOD_CLASSES[method], "step", step)
+    monkeypatch.setattr(CLASSES[method], "step", step)
 
 
 def test_a_run_folder_holds_what_it_promises(tmp_path, experiment, pairs):
@@ -82,7 +82,7 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(tmp_path, exp
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("stop", [3, 6])
 def test_an_interrupted_run_ends_like_an_uninterrupted_one(tmp_path, pairs, monkeypatch, method, stop):
-    experiment = Experiment.from_profile("smoke", method)
+    experiment = Experiment("smoke", method)
     whole = train(experiment, pairs, tmp_path / "whole")
     with monkeypatch.context() as patched:
         stop_after(patched, method, stop)
@@ -182,6 +182,15 @@ def test_a_checkpoint_of_an_earlier_version_is_refused(tmp_path, experiment, pai
         train(experiment, pairs, cut)
 
 
+def test_a_checkpoint_whose_networks_were_called_otherwise_is_refused(tmp_path, experiment, pairs, monkeypatch):
+    run, _ = cut_run(tmp_path, experiment, pairs, monkeypatch)
+    state = read_checkpoint(run / "checkpoint.pt")
+    state["method"]["networks"]["judge"] = state["method"]["networks"].pop("discriminator")
+    write_checkpoint(run / "checkpoint.pt", state)
+    with pytest.raises(DamagedFileError, match="earlier version"):
+        train(experiment, pairs, run)
+
+
 def test_a_finished_run_keeps_no_checkpoint(tmp_path, experiment, pairs):
     run = train(experiment, pairs, tmp_path)
     assert not (run / "checkpoint.pt").exists()
@@ -232,9 +241,9 @@ def test_results_on_other_images_are_refused_before_anything_is_written(tmp_path
 
 @pytest.mark.parametrize("method", METHODS)
 def test_fine_tuning_starts_where_another_run_ended(tmp_path, pairs, method):
-    first = train(Experiment.from_profile("smoke", method), pairs, tmp_path / "first")
+    first = train(Experiment("smoke", method), pairs, tmp_path / "first")
     settings = {"start_from": str(first / "generator.safetensors"), "steps": 1, "learning_rate": 1e-9}
-    tuned = train(Experiment.from_profile("smoke", method, **settings), pairs, tmp_path / "tuned")
+    tuned = train(Experiment("smoke", method, **settings), pairs, tmp_path / "tuned")
     began, ended = (load_file(run / "generator.safetensors") for run in (first, tuned))
     learned = [name for name in began if not name.endswith(("running_mean", "running_var", "num_batches_tracked"))]
     assert all(torch.allclose(began[name], ended[name], atol=1e-6) for name in learned)
@@ -242,9 +251,9 @@ def test_fine_tuning_starts_where_another_run_ended(tmp_path, pairs, method):
 
 
 def test_a_begun_fine_tuning_needs_its_origin_no_more(tmp_path, pairs, monkeypatch):
-    first = train(Experiment.from_profile("smoke", "nafnet"), pairs, tmp_path / "first")
+    first = train(Experiment("smoke", "nafnet"), pairs, tmp_path / "first")
     origin = first / "generator.safetensors"
-    tuning = Experiment.from_profile("smoke", "nafnet", start_from=str(origin))
+    tuning = Experiment("smoke", "nafnet", start_from=str(origin))
     whole = train(tuning, pairs, tmp_path / "whole")
     with monkeypatch.context() as patched:
         stop_after(patched, "nafnet", 6)
@@ -274,7 +283,7 @@ from orelib.runs import Folders
 from orelib.data.pairs import load_pairs
 from orelib.training import train
 pairs = load_pairs(Folders("smoke", data_dir=sys.argv[1]))
-experiment = Experiment.from_profile("smoke", "pix2pix", threads=1, steps=120, checkpoint_every=5, validate_every=20)
+experiment = Experiment("smoke", "pix2pix", threads=1, steps=120, checkpoint_every=5, validate_every=20)
 train(experiment, pairs, Path(sys.argv[2]))
 """
 
@@ -322,14 +331,14 @@ def test_other_settings_and_other_images_are_refused(tmp_path, experiment, pairs
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_with_advice(tmp_path, experiment, pairs, monkeypatch):
-    whole = METHOD_CLASSES["improved"].step
+    whole = CLASSES["improved"].step
 
     def explode(self, x, y):
         losses = whole(self, x, y)
         self.count = getattr(self, "count", 0) + 1
         return losses | {"ssim": losses["ssim"] * (float("nan") if self.count == 6 else 1)}
 
-    monkeypatch.setattr(METHOD_CLASSES["improved"], "step", explode)
+    monkeypatch.setattr(CLASSES["improved"], "step", explode)
     with pytest.raises(TrainingError, match=r"step 6 .*\(ssim\).*step 4.*learning_rate") as error:
         train(experiment, pairs, tmp_path)
     assert "0.0002" in str(error.value)
@@ -339,7 +348,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_advice(tmp_path, experimen
 
 def test_a_loss_that_is_not_finite_at_once_names_no_checkpoint(tmp_path, experiment, pairs, monkeypatch):
     bad = {"generator": torch.tensor(float("nan"))}
-    monkeypatch.setattr(METHOD_CLASSES["improved"], "step", lambda self, x, y: bad)
+    monkeypatch.setattr(CLASSES["improved"], "step", lambda self, x, y: bad)
     with pytest.raises(TrainingError, match="nothing was saved before"):
         train(experiment, pairs, tmp_path)
 
@@ -436,7 +445,7 @@ def test_the_same_seed_gives_the_same_table_and_another_seed_another(tmp_path, p
     for number, seed in enumerate((0, 0, 1)):
         folders = Folders("smoke", results_dir=str(tmp_path / str(number)))
         for method in METHODS:
-            experiment = Experiment.from_profile("smoke", method, seed)
+            experiment = Experiment("smoke", method, seed)
             evaluate(train(experiment, pairs, folders.run(method, seed)), pairs)
         tables.append(build_table3(folders, seed).drop(columns=["seconds_per_image", "training_seconds"]))
     assert tables[0].equals(tables[1])

@@ -86,7 +86,7 @@ def test_a_training_on_images_that_changed_is_refused_and_kept(pair_folder, tmp_
     folders = Folders("smoke", str(data), str(tmp_path / "results"))
     pairs = load_pairs(folders)
     run = folders.run("improved", 0)
-    evaluate(train(Experiment.from_profile("smoke"), pairs, run), pairs)
+    evaluate(train(Experiment("smoke"), pairs, run), pairs)
     (run / "finished").touch()
     (folders.results / "manifest.csv").write_text("of the photographs as they were")
     edited = data / "train" / "wet" / "belt_0.png"

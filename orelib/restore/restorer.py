@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 import orelib
 from orelib.config import Experiment
-from orelib.methods import METHOD_CLASSES
+from orelib.methods import CLASSES
 from orelib.networks import count_multiply_adds, count_parameters
 from orelib.restore.engines import ENGINES, Engine, EngineError, TorchEngine, demand, how_to_install, running
 from orelib.restore.model_file import ModelFile, described
@@ -237,7 +237,7 @@ def _load_generator(path: Path) -> tuple[nn.Module, dict]:
     """The generator in a model file, on the processor, and what the file says of itself."""
     file = _open(path)
     weights = file.weights()
-    generator = METHOD_CLASSES[file.experiment.method].build_generator(file.experiment)
+    generator = CLASSES[file.experiment.method].build_generator(file.experiment)
     generator.load_state_dict(weights)
     return generator, file.about
 
@@ -245,7 +245,7 @@ def _load_generator(path: Path) -> tuple[nn.Module, dict]:
 def _without_weights(experiment: Experiment) -> nn.Module:
     """The generator of an experiment on PyTorch's meta device, where even a giant one takes no memory."""
     with torch.device("meta"):
-        return METHOD_CLASSES[experiment.method].build_generator(experiment)
+        return CLASSES[experiment.method].build_generator(experiment)
 
 
 def _load_graph(path: Path) -> tuple[OnnxGraph, nn.Module, dict]:

@@ -39,7 +39,7 @@ def sizing_folder(folders: Folders) -> Path:
 def render_sizing(folders: Folders) -> Path:
     """Renders the scenes for sizing that are missing; returns the manifest's path. Raises as ``render_dataset``."""
     scenes = SMOKE_SCENES if folders.profile == "smoke" else SCENES
-    return render_dataset(sizing_folder(folders), Experiment.from_profile(folders.profile, **scenes))
+    return render_dataset(sizing_folder(folders), Experiment(folders.profile, **scenes))
 
 
 def particles(labels: np.ndarray, px_per_mm: float) -> pd.DataFrame:

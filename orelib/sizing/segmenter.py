@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from orelib.data.mosaic import to_network
-from orelib.methods import one_cycle
+from orelib.methods.supervised import one_cycle
 from orelib.networks import UNet
 from orelib.utils.names import is_left_behind, one_line
 from orelib.utils.progress import Progress

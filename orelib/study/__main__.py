@@ -33,11 +33,11 @@ def main() -> None:
     folders = Folders(arguments.profile, arguments.data_dir or None, arguments.results_dir, arguments.changes)
     if arguments.step == "same-images":
         if folders.embedded:
-            demand_same_settings(folders.data, Experiment.from_profile(arguments.profile))
+            demand_same_settings(folders.data, Experiment(arguments.profile))
         with suppress(DamagedFileError, FileNotFoundError) if folders.embedded else nullcontext():  # 01 mends scenes
             refuse_other_images(folders, load_pairs(folders))
     elif arguments.step == "scenes":
-        render_dataset(folders.data, Experiment.from_profile(arguments.profile, **parse_changes(arguments.changes)))
+        render_dataset(folders.data, Experiment(arguments.profile, **parse_changes(arguments.changes)))
     elif arguments.step == "sizing-scenes":
         render_sizing(folders)
     elif arguments.step == "segmenter":

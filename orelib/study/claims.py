@@ -31,11 +31,11 @@ from orelib.study.bootstrap import (
     worst,
 )
 from orelib.study.effects import by_wetness, scores, share_gone
-from orelib.study.evidence import CLAIMS, Evidence, Study, claim, weigh
-from orelib.study.table3 import PAPER, TITLES
-from orelib.study.variants import methods
+from orelib.study.evidence import CLAIMS, Evidence, Results, claim, weigh
+from orelib.study.table3 import PAPER, plain_title
+from orelib.study.variants import table3_variants
 
-__all__ = ["CLAIMS", "Study", "weigh"]
+__all__ = ["CLAIMS", "Results", "weigh"]
 
 PAPERS_ROUNDS, STABLE_FROM = 1900, 1200  # section 3.3
 STABLE_DB = 0.1  # dB a mean may still rise after it is stable; Table 3 tells methods apart by as much
@@ -47,39 +47,39 @@ NEAR_ONE = 0.25  # how far from 1 the discriminator's loss may lie and still be 
 
 
 @claim("Table 3", "Pix2Pix, CycleGAN and Improved reach 23.671, 22.997 and 23.759 dB, SSIM 0.7013, 0.6651 and 0.7141")
-def levels(study: Study) -> Evidence:
+def levels(results: Results) -> Evidence:
     found = [
-        f"{TITLES[name].split(' (')[0]} {_mean(study, name, 'psnr'):.2f} dB, {_mean(study, name, 'ssim'):.3f}"
+        f"{plain_title(name)} {_mean(results, name, 'psnr'):.2f} dB, {_mean(results, name, 'ssim'):.3f}"
         for name in PAPER
     ]
     return f"{'; '.join(found)}, on other images: levels need the paper's photographs", UNTESTED
 
 
-def _mean(study: Study, name: str, metric: str) -> float:
+def _mean(results: Results, name: str, metric: str) -> float:
     """Over all trainings and images that have a value."""
-    return np.nanmean(scores(study.results, name, metric))
+    return np.nanmean(scores(results.folder, name, metric))
 
 
-def _higher(study: Study, metric: str, unit: str) -> Evidence:
-    one, other = (study.minus(*names, metric) for names in (("improved", "pix2pix"), ("pix2pix", "cyclegan")))
+def _higher(results: Results, metric: str, unit: str) -> Evidence:
+    one, other = (results.minus(*names, metric) for names in (("improved", "pix2pix"), ("pix2pix", "cyclegan")))
     text = f"Improved - Pix2Pix {one}{unit}; Pix2Pix - CycleGAN {other}{unit}"
     return text, worst(verdict(one), verdict(other))
 
 
 @claim("Table 3", "PSNR: Improved before Pix2Pix before CycleGAN")
-def psnr_order(study: Study) -> Evidence:
-    return _higher(study, "psnr", " dB")
+def psnr_order(results: Results) -> Evidence:
+    return _higher(results, "psnr", " dB")
 
 
 @claim("Table 3", "SSIM: Improved before Pix2Pix before CycleGAN")
-def ssim_order(study: Study) -> Evidence:
-    return _higher(study, "ssim", "")
+def ssim_order(results: Results) -> Evidence:
+    return _higher(results, "ssim", "")
 
 
 @claim("Table 3", "Improved gains over Pix2Pix: 0.088 dB, and 0.0128 in SSIM")
-def gains(study: Study) -> Evidence:
-    psnr, ssim = (study.minus("improved", "pix2pix", metric) for metric in ("psnr", "ssim"))
-    won = wins(scores(study.results, "improved", "psnr"), scores(study.results, "pix2pix", "psnr"))
+def gains(results: Results) -> Evidence:
+    psnr, ssim = (results.minus("improved", "pix2pix", metric) for metric in ("psnr", "ssim"))
+    won = wins(scores(results.folder, "improved", "psnr"), scores(results.folder, "pix2pix", "psnr"))
     text = (
         f"{psnr} dB and {ssim}; better in PSNR on {100 * won.mean:.0f} % of new scenes. Differences of "
         f"{psnr.detectable:.2f} dB and {ssim.detectable:.3f} would have been found, ones as small as the paper's not"
@@ -88,9 +88,9 @@ def gains(study: Study) -> Evidence:
 
 
 @claim("Conclusion 3", "PSNR and SSIM improve by 8.8 % and 1.28 %")
-def per_cent(study: Study) -> Evidence:
+def per_cent(results: Results) -> Evidence:
     psnr, ssim = (PAPER["improved"][k] / PAPER["pix2pix"][k] - 1 for k in (0, 1))
-    ours = [_mean(study, "improved", metric) / _mean(study, "pix2pix", metric) - 1 for metric in ("psnr", "ssim")]
+    ours = [_mean(results, "improved", metric) / _mean(results, "pix2pix", metric) - 1 for metric in ("psnr", "ssim")]
     text = (
         f"The paper's own Table 3 gives {100 * psnr:.2f} % and {100 * ssim:.2f} %: differences misread as per "
         f"cent. Here {100 * ours[0]:.1f} % and {100 * ours[1]:.1f} %"
@@ -99,10 +99,10 @@ def per_cent(study: Study) -> Evidence:
 
 
 @claim("Section 3.4", "Compared with CycleGAN, there is a substantial improvement")
-def over_cyclegan(study: Study) -> Evidence:
-    psnr, ssim = (study.minus("improved", "cyclegan", metric) for metric in ("psnr", "ssim"))
-    in_time = next(v.name for v in methods(study.profile) if v.method == "cyclegan" and v.changes)
-    short = study.minus("improved", in_time, "psnr")
+def over_cyclegan(results: Results) -> Evidence:
+    psnr, ssim = (results.minus("improved", "cyclegan", metric) for metric in ("psnr", "ssim"))
+    in_time = results.named("cyclegan_in_time")
+    short = results.minus("improved", in_time, "psnr")
     return f"{psnr} dB and {ssim} at equal updates; {short} dB at equal time", worst(verdict(psnr), verdict(ssim))
 
 
@@ -110,8 +110,8 @@ def over_cyclegan(study: Study) -> Evidence:
 
 
 @claim("Fig. 8", "CycleGAN fails on ore with more water")
-def wet_cyclegan(study: Study) -> Evidence:
-    lead = by_wetness(study.results, "improved", "psnr", "cyclegan")
+def wet_cyclegan(results: Results) -> Evidence:
+    lead = by_wetness(results.folder, "improved", "psnr", "cyclegan")
     text = (
         f"Improved leads CycleGAN by {lead['drier']} dB on the least wet third of the scenes, {lead['wetter']} dB on "
         f"the wettest; change {lead['wetter - drier']} dB"
@@ -120,8 +120,8 @@ def wet_cyclegan(study: Study) -> Evidence:
 
 
 @claim("Fig. 8", "Improved also restores ore with more water well")
-def wet_improved(study: Study) -> Evidence:
-    lead = by_wetness(study.results, "improved", "psnr", "linear_colour")
+def wet_improved(results: Results) -> Evidence:
+    lead = by_wetness(results.folder, "improved", "psnr", "linear_colour")
     text = (
         f"Over a linear colour map, which trains nothing, it gains {lead['drier']} dB on the least wet third, "
         f"{lead['wetter']} dB on the wettest"
@@ -130,42 +130,42 @@ def wet_improved(study: Study) -> Evidence:
 
 
 @claim("Fig. 8", "Pix2Pix distorts colours, Improved less")
-def colour(study: Study) -> Evidence:
-    found = study.minus("pix2pix", "improved", "colour_error")
+def colour(results: Results) -> Evidence:
+    found = results.minus("pix2pix", "improved", "colour_error")
     return f"Pix2Pix - Improved in colour error (CIEDE2000): {found}", verdict(found)
 
 
 @claim("Fig. 8", "Pix2Pix blurs edges and structure, Improved less")
-def blur(study: Study) -> Evidence:
-    found = study.minus("improved", "pix2pix", "sharpness")
-    means = [_mean(study, name, "sharpness") for name in ("pix2pix", "improved")]
+def blur(results: Results) -> Evidence:
+    found = results.minus("improved", "pix2pix", "sharpness")
+    means = [_mean(results, name, "sharpness") for name in ("pix2pix", "improved")]
     return f"Sharpness {means[0]:.2f} and {means[1]:.2f} (dry: 1); Improved - Pix2Pix {found}", verdict(found)
 
 
 @claim("Fig. 8", "Pix2Pix leaves noise points, Improved fewer")
-def noise_points(study: Study) -> Evidence:
-    found = study.minus("pix2pix", "improved", "invented_edges")
+def noise_points(results: Results) -> Evidence:
+    found = results.minus("pix2pix", "improved", "invented_edges")
     return f"Pix2Pix - Improved in edges that neither wet nor dry has: {found} of all edges", verdict(found)
 
 
-def _in_glare(study: Study, other: str) -> Evidence:
-    psnr, gone = (study.minus("improved", other, metric) for metric in ("psnr_glare", "glare_removed"))
+def _in_glare(results: Results, other: str) -> Evidence:
+    psnr, gone = (results.minus("improved", other, metric) for metric in ("psnr_glare", "glare_removed"))
     return f"Inside the glare {psnr} dB; {gone} more of it removed", worst(verdict(psnr), verdict(gone))
 
 
 @claim("Fig. 8", "Improved restores reflections better than Pix2Pix")
-def glare(study: Study) -> Evidence:
-    return _in_glare(study, "pix2pix")
+def glare(results: Results) -> Evidence:
+    return _in_glare(results, "pix2pix")
 
 
 @claim("Fig. 8", "CycleGAN restores reflections poorly, Improved well")
-def cyclegan_glare(study: Study) -> Evidence:
-    return _in_glare(study, "cyclegan")
+def cyclegan_glare(results: Results) -> Evidence:
+    return _in_glare(results, "cyclegan")
 
 
 @claim("Introduction", "Classical filling leaves visible differences around reflections")
-def classical(study: Study) -> Evidence:
-    seams = {name: scores(study.results, name, "seams") for name in ("biharmonic", "telea", "improved")}
+def classical(results: Results) -> Evidence:
+    seams = {name: scores(results.folder, name, "seams") for name in ("biharmonic", "telea", "improved")}
     values = ", ".join(f"{name} {np.nanmean(table):.2f}" for name, table in seams.items())
     faults = {name: (table - 1).abs() for name, table in seams.items()}  # too much is a seam, too little is blur
     found = [difference(faults[name], faults["improved"]) for name in ("biharmonic", "telea")]
@@ -180,51 +180,51 @@ def classical(study: Study) -> Evidence:
 
 
 @claim("Section 2.1", "Residual modules reduce the blur in reflections")
-def residual(study: Study) -> Evidence:
-    name = study.named("residual modules")
-    glare, sharp, psnr = (study.minus(name, "pix2pix", metric) for metric in ("psnr_glare", "sharpness", "psnr"))
+def residual(results: Results) -> Evidence:
+    name = results.named("residual")
+    glare, sharp, psnr = (results.minus(name, "pix2pix", metric) for metric in ("psnr_glare", "sharpness", "psnr"))
     text = f"Added to the plain U-Net: {glare} dB inside the glare, {sharp} sharpness, {psnr} dB in all"
     return text, worst(verdict(glare), verdict(sharp))
 
 
 @claim("Section 2.3", "The SSIM loss reduces structural differences and sharpens edges")
-def ssim_loss(study: Study) -> Evidence:
-    one, other = study.named("residual modules, SSIM"), study.named("residual modules")
-    ssim, sharp = (study.minus(one, other, metric) for metric in ("ssim", "sharpness"))
+def ssim_loss(results: Results) -> Evidence:
+    one, other = results.named("residual_ssim"), results.named("residual")
+    ssim, sharp = (results.minus(one, other, metric) for metric in ("ssim", "sharpness"))
     return f"Added to residual modules: SSIM {ssim}, sharpness {sharp}", worst(verdict(ssim), verdict(sharp))
 
 
 @claim("Section 2.2", "The discriminator makes restored images clearer")
-def adversarial(study: Study) -> Evidence:
-    without = study.named("without adversarial loss")
+def adversarial(results: Results) -> Evidence:
+    without = results.named("no_adversarial")
     psnr, ssim, sharp, gone = (
-        study.minus("improved", without, metric) for metric in ("psnr", "ssim", "sharpness", "glare_removed")
+        results.minus("improved", without, metric) for metric in ("psnr", "ssim", "sharpness", "glare_removed")
     )
     text = f"With the adversarial loss minus without: {psnr} dB, SSIM {ssim}, sharpness {sharp}, glare removed {gone}"
     return text, worst(*map(verdict, (psnr, ssim, sharp)))
 
 
 @claim("Section 2.3", "The perceptual loss keeps features of the image")
-def perceptual(study: Study) -> Evidence:
+def perceptual(results: Results) -> Evidence:
     return "VGG19's weights cannot be shipped, so it is off here; the paper profile has it", UNTESTED
 
 
 @claim("Section 3.2", "Mosaic augmentation helps the training")
-def mosaic(study: Study) -> Evidence:
-    psnr, ssim = (study.minus("improved", study.named("without Mosaic"), metric) for metric in ("psnr", "ssim"))
+def mosaic(results: Results) -> Evidence:
+    psnr, ssim = (results.minus("improved", results.named("no_mosaic"), metric) for metric in ("psnr", "ssim"))
     return f"With Mosaic minus without: {psnr} dB, SSIM {ssim}", verdict(psnr)
 
 
 @claim("Section 3.3", "One image a step trains best")
-def batch(study: Study) -> Evidence:
-    psnr, ssim = (study.minus("improved", study.named("batch 4"), metric) for metric in ("psnr", "ssim"))
+def batch(results: Results) -> Evidence:
+    psnr, ssim = (results.minus("improved", results.named("batch_4"), metric) for metric in ("psnr", "ssim"))
     text = f"Batch 1 minus batch 4, for as many images, so four times the updates: {psnr} dB, SSIM {ssim}"
     return text, verdict(psnr)
 
 
 @claim("Section 3.3", "A constant learning rate of 0.002 suits the training")
-def learning_rate(study: Study) -> Evidence:
-    psnr, ssim = (study.minus(study.named("learning rate 0.002"), "improved", metric) for metric in ("psnr", "ssim"))
+def learning_rate(results: Results) -> Evidence:
+    psnr, ssim = (results.minus(results.named("rate_0.002"), "improved", metric) for metric in ("psnr", "ssim"))
     return f"0.002 minus Pix2Pix's usual 0.0002: {psnr} dB, SSIM {ssim}", verdict(psnr)
 
 
@@ -232,10 +232,10 @@ def learning_rate(study: Study) -> Evidence:
 
 
 @claim("Section 3.3", "Training converges after 1,200 of 1,900 rounds and stays there")
-def convergence(study: Study) -> Evidence:
-    steps = Experiment.from_profile(study.profile, "improved").steps
+def convergence(results: Results) -> Evidence:
+    steps = Experiment(results.profile, "improved").steps
     rows = {}
-    for seed, log in study.logs("improved", "validation.csv").items():
+    for seed, log in results.logs("improved", "validation.csv").items():
         late = log["step"] >= STABLE_FROM / PAPERS_ROUNDS * steps
         early = (log["step"] >= 0.3 * steps) & ~late
         rows[seed] = {"left": log.loc[late, "psnr"].mean() - log.loc[early, "psnr"].mean()}
@@ -251,9 +251,9 @@ def convergence(study: Study) -> Evidence:
 
 
 @claim("Section 3.3", "Losses rise because of hard samples (the paper: at 720 and 910)")
-def bumps(study: Study) -> Evidence:
+def bumps(results: Results) -> Evidence:
     """Two methods that see the same samples in the same order must find the same ones hard; those of two seeds not."""
-    one, other = (study.logs(name, "history.csv") for name in ("improved", "pix2pix"))
+    one, other = (results.logs(name, "history.csv") for name in ("improved", "pix2pix"))
     if len(one) < 2:
         return "One training says nothing of others", UNTESTED
     half = {
@@ -274,17 +274,17 @@ def _detrended(loss: pd.Series) -> np.ndarray:
 
 
 @claim("Fig. 7", "The discriminator's loss stays near 1")
-def discriminator(study: Study) -> Evidence:
+def discriminator(results: Results) -> Evidence:
     """Pix2Pix has the same discriminator and fewer losses beside it: where the two differ, the weights decide."""
     ends = {
         name: [
             log.loc[log["step"] >= STABLE_FROM / PAPERS_ROUNDS * log["step"].max(), "discriminator"].mean()
-            for log in study.logs(name, "history.csv").values()
+            for log in results.logs(name, "history.csv").values()
         ]
         for name in ("improved", "pix2pix")
     }
     near = {name: bool((np.abs(np.subtract(losses, 1)) <= NEAR_ONE).all()) for name, losses in ends.items()}
-    levels = ", ".join(f"{TITLES[name].split(' (')[0]} {min(x):.2f} to {max(x):.2f}" for name, x in ends.items())
+    levels = ", ".join(f"{plain_title(name)} {min(x):.2f} to {max(x):.2f}" for name, x in ends.items())
     text = f"Eq. 1 over the last third: {levels}; a discriminator that can tell nothing has 1.39"
     if near["improved"] == near["pix2pix"]:
         return text, REPRODUCED if near["improved"] else CONTRADICTED
@@ -292,8 +292,9 @@ def discriminator(study: Study) -> Evidence:
 
 
 @claim("Section 3.3", "Adam avoids oscillation and divergence")
-def adam(study: Study) -> Evidence:
-    logs = [log for variant in methods(study.profile) for log in study.logs(variant.name, "history.csv").values()]
+def adam(results: Results) -> Evidence:
+    names = [variant.name for variant in table3_variants(results.profile)]
+    logs = [log for name in names for log in results.logs(name, "history.csv").values()]
     finite = sum(bool(np.isfinite(log["generator"]).all()) for log in logs)
     return (
         f"{finite} of {len(logs)} trainings stayed finite, all with Adam; that needs trainings with another optimiser",
@@ -305,15 +306,15 @@ def adam(study: Study) -> Evidence:
 
 
 @claim("Section 3.3", "An image takes 32.28 to 37.69 ms")
-def speed(study: Study) -> Evidence:
+def speed(results: Results) -> Evidence:
     return "On an RTX 3090, which is not at hand; README, Speed, says what two cores do", UNTESTED
 
 
 @claim("Abstract", "Reflections spoil the segmentation, and restoring mends it")
-def segmentation(study: Study) -> Evidence:
+def segmentation(results: Results) -> Evidence:
     """Added when the first results were known: the next one counts errors of size, in which some of these cancel."""
     found = {
-        name: scores(study.results, name, "matched", "sizing.csv")
+        name: scores(results.folder, name, "matched", "sizing.csv")
         for name in ("do_nothing", "improved", "nafnet", "dry")
     }
     gained = difference(found["improved"], found["do_nothing"])
@@ -326,10 +327,10 @@ def segmentation(study: Study) -> Evidence:
 
 
 @claim("Abstract", "Restoring avoids errors of particle sizes")
-def sizing(study: Study) -> Evidence:
-    gone = share_gone(study.results, "improved")
+def sizing(results: Results) -> Evidence:
+    gone = share_gone(results.folder, "improved")
     shares = ", ".join(f"{title} {_share(gone[error])}" for error, title in SHORT_ERRORS.items())
-    of_dry = share_gone(study.results, "dry")
+    of_dry = share_gone(results.folder, "dry")
     best = ", ".join(f"{title} {_share(of_dry[error])}" for error, title in SHORT_ERRORS.items())
     text = f"Of the wet images' error goes away: {shares}; in dry images: {best}"
     return text, worst(verdict(gone["p80"]), verdict(gone["count"]))
@@ -340,8 +341,8 @@ def _share(found: Estimate) -> str:
 
 
 @claim("Conclusion 3", "Works on a conveyor belt, where it gives clear, dry, reflection-free images")
-def conveyor(study: Study) -> Evidence:
-    left = estimate(1 - scores(study.results, "improved", "glare_removed"), limits=(0, np.inf))
+def conveyor(results: Results) -> Evidence:
+    left = estimate(1 - scores(results.folder, "improved", "glare_removed"), limits=(0, np.inf))
     return (
         f"On rendered scenes {_share(left)} of the glare is left; a belt with wet and dry photographs is not at hand",
         UNTESTED,

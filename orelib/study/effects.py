@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from orelib.baselines import BASELINES
 from orelib.metrics import LIMITS
 from orelib.runs import find_runs
 from orelib.study.bootstrap import ANY, UNTRAINED, Estimate, contrast, difference, estimate, paired, wins
 from orelib.study.kept import baselines
-from orelib.study.table3 import BASELINES, PAPER, TITLES
-from orelib.study.variants import ablation, methods, study
+from orelib.study.table3 import PAPER, plain_title, title_of
+from orelib.study.variants import all_variants, table3_variants, variant_names
 from orelib.utils.paths import shown
 from orelib.utils.tables import read_table, with_interval
 
@@ -48,11 +49,10 @@ def scores(results: Path, name: str, metric: str, file: str = "metrics.csv") -> 
         _demand(path, Path(results).name)
         table = read_table(path)
         return table[table["method"] == name].set_index("image")[[metric]].T.set_axis([UNTRAINED])
-    runs = {seed: path for variant, seed, path in find_runs(results, file) if variant == name}
+    runs = find_runs(results, file, variant=name)
     if not runs:
         _demand(Path(results) / f"{name}-seed0" / file, Path(results).name)
-    rows = {seed: read_table(runs[seed]).set_index("image")[metric] for seed in sorted(runs)}
-    return pd.DataFrame(rows).T
+    return pd.DataFrame({run.seed: read_table(run / file).set_index("image")[metric] for run in runs}).T
 
 
 def _demand(path: Path, profile: str) -> None:
@@ -62,14 +62,14 @@ def _demand(path: Path, profile: str) -> None:
 
 def missing(results: Path, profile: str) -> list[str]:
     """The runs of a profile's experiment that are not trained, scored and sized yet."""
-    runs = [f"{variant.name}-seed{seed}" for variant in study(profile) for seed in range(variant.seeds)]
+    runs = [f"{variant.name}-seed{seed}" for variant in all_variants(profile) for seed in range(variant.seeds)]
     files = ("metrics.csv", "sizing.csv")
     return [run for run in runs if not all((Path(results) / run / file).exists() for file in files)]
 
 
 def is_there(results: Path, *names: str) -> bool:
     """Whether at least one training of each of these methods and variants is finished; baselines always are."""
-    return {*names} <= {*BASELINES, *(variant for variant, _, _ in find_runs(results, "metrics.csv"))}
+    return {*names} <= {*BASELINES, *(run.variant for run in find_runs(results, "metrics.csv"))}
 
 
 def table3_of_seeds(results: Path, profile: str) -> pd.DataFrame:
@@ -78,8 +78,8 @@ def table3_of_seeds(results: Path, profile: str) -> pd.DataFrame:
     Intervals hold what other trainings and other scenes would change.
     """
     rows = []
-    names = [(name, TITLES[name]) for name in BASELINES]
-    names += [(variant.name, TITLES.get(variant.title, variant.title)) for variant in methods(profile)]
+    names = [(name, title_of(name)) for name in BASELINES]
+    names += [(variant.name, variant.title) for variant in table3_variants(profile)]
     for name, title in names:
         if not is_there(results, name):
             continue
@@ -116,21 +116,21 @@ def ablation_effects(results: Path, profile: str, metrics: tuple[str, ...] = ("p
     A row an effect and metric: effect, metric, mean, low, high, detectable, seeds. Parts are added to a plain U-Net one
     after the other; settings are changed in Improved, one at a time.
     """
-    names = {variant.title: variant.name for variant in ablation(profile)}
-    residual, with_ssim, with_mse = list(names.values())[:3]
+    names = variant_names(profile)
+    residual, with_ssim, with_mse = (names[key] for key in ("residual", "residual_ssim", "residual_mse"))
     effects = {
         "residual modules": (residual, PLAIN),
         "SSIM loss": (with_ssim, residual),
         "MSE loss": (with_mse, residual),
         "MSE loss beside SSIM": (WHOLE, with_ssim),
         "all of Improved": (WHOLE, PLAIN),
-        "adversarial loss": (WHOLE, names["without adversarial loss"]),
-        "Mosaic": (WHOLE, names["without Mosaic"]),
-        "batch 4 instead of 1": (names["batch 4"], WHOLE),
-        "learning rate 0.002": (names["learning rate 0.002"], WHOLE),
-        "SSIM window 7, not 11": (names["SSIM window of 7 px"], WHOLE),
-        "misaligned by 1 px": (names["misaligned by 1 px"], WHOLE),
-        "misaligned by 3 px": (names["misaligned by 3 px"], WHOLE),
+        "adversarial loss": (WHOLE, names["no_adversarial"]),
+        "Mosaic": (WHOLE, names["no_mosaic"]),
+        "batch 4 instead of 1": (names["batch_4"], WHOLE),
+        "learning rate 0.002": (names["rate_0.002"], WHOLE),
+        "SSIM window 7, not 11": (names["window_7"], WHOLE),
+        "misaligned by 1 px": (names["shifted_1"], WHOLE),
+        "misaligned by 3 px": (names["shifted_3"], WHOLE),
     }
     rows = []
     for effect, (one, other) in effects.items():
@@ -190,7 +190,7 @@ def on_photographs(results: Path) -> pd.DataFrame:
     if not path.exists():
         return pd.DataFrame()
     table = read_table(path)
-    methods = table["method"].replace({name: title.split(" (")[0] for name, title in TITLES.items()})
+    methods = table["method"].map(plain_title)
     readable = pd.DataFrame({"method": methods, "trained on": table["trained on"]})
     for metric, digits in (("psnr", 2), ("ssim", 3)):
         gains = table[[f"{metric}_gain", f"{metric}_gain_low", f"{metric}_gain_high"]].itertuples(index=False)

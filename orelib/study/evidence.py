@@ -14,36 +14,36 @@ import pandas as pd
 from orelib.runs import find_runs
 from orelib.study.bootstrap import NOT_RUN, Estimate, difference
 from orelib.study.effects import scores
-from orelib.study.variants import ablation
+from orelib.study.variants import variant_names
 from orelib.utils.tables import read_table
 
 Evidence = tuple[str, str]  # what was found, and the verdict
 
 
 @dataclass(frozen=True)
-class Study:
+class Results:
     """Where the runs are, and of which profile."""
 
-    results: Path
+    folder: Path
     profile: str
 
     def minus(self, one: str, other: str, metric: str) -> Estimate:
-        return difference(scores(self.results, one, metric), scores(self.results, other, metric))
+        return difference(scores(self.folder, one, metric), scores(self.folder, other, metric))
 
-    def named(self, title: str) -> str:
-        """The variant of the ablation with this title."""
-        return next(variant.name for variant in ablation(self.profile) if variant.title == title)
+    def named(self, key: str) -> str:
+        """The name of a variant, by its key."""
+        return variant_names(self.profile)[key]
 
     def logs(self, name: str, file: str) -> dict[int, pd.DataFrame]:
         """A log of every seed of a method."""
-        return {seed: read_table(path) for variant, seed, path in find_runs(self.results, file) if variant == name}
+        return {run.seed: read_table(run / file) for run in find_runs(self.folder, file, variant=name)}
 
 
 @dataclass(frozen=True)
 class Claim:
     where: str
     says: str
-    evidence: Callable[[Study], Evidence]
+    evidence: Callable[[Results], Evidence]
 
 
 CLAIMS: list[Claim] = []
@@ -52,19 +52,19 @@ CLAIMS: list[Claim] = []
 def claim(where: str, says: str):
     """Puts a function that finds the evidence into :data:`CLAIMS`, in the order of this file."""
 
-    def put(function: Callable[[Study], Evidence]) -> Callable[[Study], Evidence]:
+    def put(function: Callable[[Results], Evidence]) -> Callable[[Results], Evidence]:
         CLAIMS.append(Claim(where, says, function))
         return function
 
     return put
 
 
-def weigh(study: Study) -> pd.DataFrame:
+def weigh(results: Results) -> pd.DataFrame:
     """A row a claim: number, where, claim, evidence, verdict."""
     rows = []
     for number, said in enumerate(CLAIMS, 1):
         try:
-            evidence, judged = said.evidence(study)
+            evidence, judged = said.evidence(results)
         except FileNotFoundError as error:  # of an experiment that is still running
             evidence, judged = str(error), NOT_RUN
         rows.append(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from orelib.config import METHODS
 from orelib.runs import find_runs
 from orelib.utils.files import appearing
 from orelib.utils.provenance import demand_whole, write_provenance
@@ -21,8 +20,7 @@ def keep(results: Path, reference: Path) -> None:
     What is there of other runs stays, so that an experiment can be made on several machines, part by part. Weights stay
     behind, and of the histories all but :data:`LOSSES` and the fourth digit.
     """
-    for _, _, metrics in find_runs(results, "metrics.csv"):
-        run = metrics.parent
+    for run in find_runs(results, "metrics.csv"):
         kept = [name for name in KEPT if (run / name).exists()]
         for name in kept:
             _copy(demand_whole(run / name), reference / run.name / name)
@@ -44,8 +42,8 @@ def baselines(results: Path) -> Path:
     Runs with changed scenes have others. The path of what is kept where there is neither.
     """
     kept = Path(results) / "baselines.csv"
-    runs = (path for variant, _, path in find_runs(results, "baselines.csv") if variant in METHODS)
-    return kept if kept.exists() else next(runs, kept)
+    unchanged = (run / "baselines.csv" for run in find_runs(results, "baselines.csv") if run.variant == run.method)
+    return kept if kept.exists() else next(unchanged, kept)
 
 
 def _copy(source: Path, target: Path) -> None:

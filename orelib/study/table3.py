@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from orelib.baselines import BASELINES
-from orelib.config import METHODS
+from orelib.config import PUBLISHED, entry_of
 from orelib.metrics import LIMITS, column, mean_interval
-from orelib.runs import Folders, read_experiment
+from orelib.runs import Folders, Run, read_settings, runs_of
 from orelib.utils.checksums import DamagedFileError
 from orelib.utils.command import run_command
 from orelib.utils.paths import shown
@@ -32,28 +32,28 @@ COSTS = {
 }
 LEFT_OUT = "psnr_left_out"  # column: of how many images the PSNR is infinite
 PAPER = {"pix2pix": (23.671, 0.7013), "cyclegan": (22.997, 0.6651), "improved": (23.759, 0.7141)}
-TITLES = {
-    "do_nothing": "do nothing",
-    "mean_colour": "mean dry colour",
-    "linear_colour": "linear colour map",
-    "biharmonic": "biharmonic filling, colour map",
-    "telea": "Telea's filling, colour map",
-    "pix2pix": "Pix2Pix",
-    "cyclegan": "CycleGAN",
-    "improved": "Improved (the paper's)",
-    "nafnet": "NAFNet (not in the paper)",
-    "slim": "Slim U-Net (not in the paper)",
-}
 CLAIM = (
     "The paper says that PSNR and SSIM improve by 8.8 % and 1.28 % over Pix2Pix. Its own table gives differences of "
     "0.088 dB (0.37 %) and 0.0128 (1.83 %): differences misread as per cent."
 )
 
 
+def title_of(name: str) -> str:
+    """The name of a baseline, method or variant in tables."""
+    return BASELINES.get(name) or entry_of(name).title
+
+
+def plain_title(name: str) -> str:
+    """The same without the remark in brackets."""
+    return title_of(name).split(" (")[0]
+
+
 def build_table3(
-    folders: Folders, seed: int = 0, protocol: str = "rgb", methods: Sequence[str] = METHODS
+    folders: Folders, seed: int = 0, protocol: str = "rgb", methods: Sequence[str] = PUBLISHED
 ) -> pd.DataFrame:
-    """Table 3 of one seed: a row a baseline and method.
+    """Table 3 of one seed: a row a baseline, one for each of ``methods``, and one for each other run that was scored.
+
+    Other runs that are not scored yet, or were trained on other images, are left out; :func:`remarks` names them.
 
     Columns: ``method``; ``paper_psnr, paper_ssim`` as printed; ``psnr, psnr_low, psnr_high`` (dB) and ``ssim,
     ssim_low, ssim_high``, mean over the test images with its 95 % interval; ``psnr_left_out``, how many images are left
@@ -70,18 +70,19 @@ def build_table3(
     ValueError
         When the runs were not trained on the same images, or scored by an earlier version of the kit.
     """
-    runs = {method: folders.run(method, seed) for method in methods}
-    scores = [run / name for run in runs.values() for name in ("metrics.csv", "baselines.csv")]
-    missing = [shown(path) for path in scores if not path.exists()]
-    provenance = {method: read_provenance(run) for method, run in runs.items()} if not missing else {}
-    missing += [shown(runs[method]) for method, facts in provenance.items() if not {*facts} >= {*COSTS} - {"updates"}]
-    if missing:
+    runs = runs_of(folders, seed, "metrics.csv", methods)
+    unscored = {name: lacking for name, run in runs.items() if (lacking := _lacking(run))}
+    if missing := [shown(unscored[name]) for name in methods if name in unscored]:
         cure = "run notebooks/03_training.ipynb for each of these runs first"
         raise FileNotFoundError(f"not trained and scored yet: {', '.join(missing)}: {cure}")
-    if len({facts["data_checksum"] for facts in provenance.values()}) > 1:
+    provenance = {name: read_provenance(run) for name, run in runs.items() if name not in unscored}
+    checksum = provenance[methods[0]]["data_checksum"]
+    other = [name for name, facts in provenance.items() if facts["data_checksum"] != checksum]
+    if {*other} & {*methods}:
         raise ValueError(f"the runs in {shown(folders.results)} were trained on different images: train them anew")
+    runs = {name: run for name, run in runs.items() if name not in (*unscored, *other)}
 
-    older = [shown(run) for run in runs.values() if "seams" not in read_table(run / "metrics.csv")]
+    older = [shown(run.path) for run in runs.values() if "seams" not in read_table(run / "metrics.csv")]
     if older:
         cure = "delete their metrics.csv and baselines.csv and run notebooks/03_training.ipynb for each again"
         raise ValueError(f"scored by an earlier version of the kit: {', '.join(older)}: {cure}")
@@ -89,14 +90,24 @@ def build_table3(
     baselines = read_table(runs[methods[0]] / "baselines.csv")
     rows = [_row(name, baselines[baselines["method"] == name], protocol) for name in BASELINES]
     _demand_all(runs, provenance)
-    for method, run in runs.items():
-        facts = provenance[method] | {"updates": read_experiment(run).steps}
+    for variant, run in runs.items():
+        facts = provenance[variant] | {"updates": read_settings(run)["steps"]}
         costs = {name: facts[name] for name in COSTS}
-        rows.append(_row(method, read_table(run / "metrics.csv"), protocol) | costs)
-    return pd.DataFrame(rows).astype(COSTS)
+        rows.append(_row(variant, read_table(run / "metrics.csv"), protocol) | costs)
+    table = pd.DataFrame(rows).astype(COSTS)
+    table.attrs["left_out"] = {"not scored yet": [*unscored], "trained on other images": other}
+    return table
 
 
-def _demand_all(runs: dict[str, Path], provenance: dict[str, dict]) -> None:
+def _lacking(run: Run) -> Path | None:
+    """What is missing of a run's scores and costs, or None; it may be training still."""
+    files = ("metrics.csv", "baselines.csv", "provenance.json")
+    if missing := [run / name for name in files if not (run / name).exists()]:
+        return missing[0]
+    return None if {*read_provenance(run)} >= {*COSTS} - {"updates"} else run.path
+
+
+def _demand_all(runs: dict[str, Run], provenance: dict[str, dict]) -> None:
     """Raises DamagedFileError when scores lack images, have them twice, or baselines: of files without a checksum."""
     for method, run in runs.items():
         images = provenance[method].get("test_pairs")
@@ -139,7 +150,7 @@ def differences(results: Path, seed: int = 0) -> pd.DataFrame:
             least, most = LIMITS[metric]
             mean, low, high = mean_interval(difference[metric], limits=(least - most, most - least))
             paper = PAPER[one][number] - PAPER[other][number] if one in PAPER else np.nan
-            rows.append((TITLES[one], TITLES[other], title, paper, mean, low, high))
+            rows.append((title_of(one), title_of(other), title, paper, mean, low, high))
     columns = ["method", "minus", "metric", "paper", "measured", "low", "high"]
     return pd.DataFrame(rows, columns=columns).set_index(columns[:3]).round(4)
 
@@ -156,7 +167,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
 
     return pd.DataFrame(
         {
-            "method": table["method"].map(TITLES),
+            "method": table["method"].map(title_of),
             "paper PSNR, dB": [value(x, 3) for x in table["paper_psnr"]],
             "paper SSIM": [value(x, 4) for x in table["paper_ssim"]],
             "measured PSNR, dB": measured("psnr", 2),
@@ -173,7 +184,7 @@ def remarks(table: pd.DataFrame) -> str:
     rows = table[table[LEFT_OUT] > 0]
     if len(rows):
         counts = ", ".join(
-            f"{TITLES[name]} {count}" for name, count in zip(rows["method"], rows[LEFT_OUT], strict=True)
+            f"{title_of(name)} {count}" for name, count in zip(rows["method"], rows[LEFT_OUT], strict=True)
         )
         sentences.append(
             "Images that were restored to the very dry image have an infinite PSNR and are left out of its mean and "
@@ -181,6 +192,9 @@ def remarks(table: pd.DataFrame) -> str:
         )
     if table["ssim_low"].isna().any() or (table["psnr_low"].isna() & table["psnr"].notna()).any():
         sentences.append("One image has no interval: [-].")
+    for why, names in table.attrs.get("left_out", {}).items():
+        if names:
+            sentences.append(f"Left out, since {why}: {', '.join(entry_of(name).short for name in names)}.")
     return " ".join(sentences)
 
 
@@ -189,7 +203,7 @@ def readable_costs(table: pd.DataFrame) -> pd.DataFrame:
     methods = table[table["parameters"].notna()]
     return pd.DataFrame(
         {
-            "method": methods["method"].map(TITLES),
+            "method": methods["method"].map(title_of),
             "parameters": [f"{x:,}" for x in methods["parameters"]],
             "10^9 multiply-adds, 512 x 512 px": [f"{x / 1e9:.1f}" for x in methods["multiply_adds"]],
             "s / test image": [f"{x:.3f}" for x in methods["seconds_per_image"]],

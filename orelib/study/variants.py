@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orelib.config import METHODS, Experiment
-from orelib.runs import Folders
+from orelib.config import METHODS, PUBLISHED, Experiment
+from orelib.runs import Folders, Run
 
 SEEDS = {"smoke": 2, "cpu": 5}  # trainings of every method; the other profiles have one
 ABLATION_SEEDS = {"smoke": 2, "cpu": 3}
@@ -19,8 +19,12 @@ EQUAL_TIME = {"smoke": 2, "cpu": 700}  # CycleGAN's updates in the time that Imp
 
 @dataclass(frozen=True)
 class Variant:
-    """A method with some fields changed, of which several seeds are trained. ``title`` is what tables call it."""
+    """A method with some fields changed, of which several seeds are trained.
 
+    ``key`` is how code calls it, ``title`` how tables do.
+    """
+
+    key: str
     title: str
     method: str
     changes: str
@@ -29,16 +33,16 @@ class Variant:
     @property
     def name(self) -> str:
         """As in the names of its run folders, without the seed."""
-        return Folders("", changes=self.changes).run(self.method, 0).name.removesuffix("-seed0")
+        return Run(Folders("", changes=self.changes).run(self.method, 0)).variant
 
 
-def methods(profile: str) -> list[Variant]:
+def table3_variants(profile: str) -> list[Variant]:
     """The rows of Table 3, and CycleGAN at equal time."""
     seeds = SEEDS.get(profile, 1)
-    variants = [Variant(method, method, "", seeds) for method in METHODS]
+    variants = [Variant(method, METHODS[method].title, method, "", seeds) for method in PUBLISHED]
     if profile in EQUAL_TIME:
-        steps = EQUAL_TIME[profile]
-        variants.append(Variant("CycleGAN, in the time of Improved", "cyclegan", f"steps={steps}", seeds))
+        title, changes = "CycleGAN, in the time of Improved", f"steps={EQUAL_TIME[profile]}"
+        variants.append(Variant("cyclegan_in_time", title, "cyclegan", changes, seeds))
     return variants
 
 
@@ -49,23 +53,28 @@ def ablation(profile: str) -> list[Variant]:
     """
     if profile not in ABLATION_SEEDS:
         return []
-    experiment, seeds = Experiment.from_profile(profile, "improved"), ABLATION_SEEDS[profile]
+    experiment, seeds = Experiment(profile, "improved"), ABLATION_SEEDS[profile]
     quarter = f"steps={experiment.steps // 4} validate_every={experiment.validate_every // 4}"
-    changed = {
-        "residual modules": "lambda_mse=0 lambda_ssim=0",
-        "residual modules, SSIM": "lambda_mse=0",
-        "residual modules, MSE": "lambda_ssim=0",
-        "without Mosaic": "mosaic=False",
-        "batch 4": f"batch_size=4 {quarter}",
-        "learning rate 0.002": "learning_rate=0.002",
-        "without adversarial loss": "lambda_adversarial=0",
-        "SSIM window of 7 px": "ssim_window=7",
-        "misaligned by 1 px": "misalignment_px=1",
-        "misaligned by 3 px": "misalignment_px=3",
-    }
-    return [Variant(title, "improved", changes, seeds) for title, changes in changed.items()]
+    changed = [
+        ("residual", "residual modules", "lambda_mse=0 lambda_ssim=0"),
+        ("residual_ssim", "residual modules, SSIM", "lambda_mse=0"),
+        ("residual_mse", "residual modules, MSE", "lambda_ssim=0"),
+        ("no_mosaic", "without Mosaic", "mosaic=False"),
+        ("batch_4", "batch 4", f"batch_size=4 {quarter}"),
+        ("rate_0.002", "learning rate 0.002", "learning_rate=0.002"),
+        ("no_adversarial", "without adversarial loss", "lambda_adversarial=0"),
+        ("window_7", "SSIM window of 7 px", "ssim_window=7"),
+        ("shifted_1", "misaligned by 1 px", "misalignment_px=1"),
+        ("shifted_3", "misaligned by 3 px", "misalignment_px=3"),
+    ]
+    return [Variant(key, title, "improved", changes, seeds) for key, title, changes in changed]
 
 
-def study(profile: str) -> list[Variant]:
+def all_variants(profile: str) -> list[Variant]:
     """All that is trained."""
-    return [*methods(profile), *ablation(profile)]
+    return [*table3_variants(profile), *ablation(profile)]
+
+
+def variant_names(profile: str) -> dict[str, str]:
+    """The name of each variant, as in its run folders, by its key."""
+    return {variant.key: variant.name for variant in all_variants(profile)}

@@ -21,11 +21,11 @@ import traitlets
 from IPython import get_ipython
 from PIL import Image
 
+from orelib.config import entry_of
 from orelib.losses import WINDOW_SIZE
 from orelib.metrics import psnr, ssim
 from orelib.utils.files import write_text
 from orelib.utils.names import printable
-from orelib.views.figures import SHORT
 
 _SLIDER = files("orelib.views") / "slider"
 _PARTS = ("pixels", "layers", "gestures", "slider", "widget")  # joined into one module
@@ -212,7 +212,7 @@ def _layer(name: str, image: np.ndarray, dry: np.ndarray | None, size: tuple[int
     """One image as slider.js takes it: scored where there is a dry one, and encoded with a width and height."""
     score = "" if dry is None or name == "dry" else _score(image, dry)
     encoded = _webp(Image.fromarray(image).resize(size, Image.Resampling.BOX), _LOSSLESS)
-    return {"name": name, "title": SHORT.get(name, name), "image": encoded, "score": score}
+    return {"name": name, "title": entry_of(name).short, "image": encoded, "score": score}
 
 
 def _resolved(state: dict, strict: bool = True) -> dict:

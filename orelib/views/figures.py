@@ -16,23 +16,15 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from orelib.config import entry_of
 from orelib.data.check import HALF_A_STOP, Check
 from orelib.data.scenes import Scene, SizeDistribution
 from orelib.data.scenes.fields import normals
-from orelib.study.table3 import TITLES
+from orelib.study.table3 import title_of
 from orelib.utils.files import appearing
 from orelib.utils.names import printable
 from orelib.utils.paths import shown
 
-# Okabe and Ito's colours, which remain distinct to colour-blind readers.
-COLOURS = {
-    "pix2pix": "#0072B2",
-    "cyclegan": "#E69F00",
-    "improved": "#D55E00",
-    "nafnet": "#009E73",
-    "slim": "#CC79A7",
-}
-SHORT = {"pix2pix": "Pix2Pix", "cyclegan": "CycleGAN", "improved": "Improved", "nafnet": "NAFNet", "slim": "Slim"}
 SPLIT_COLOURS = {"train": "#0072B2", "val": "#E69F00", "test": "#009E73"}
 LONGEST = 8  # times its shorter side is what a figure shows of a photograph; of more, nothing could be seen
 LARGEST_SIDE = 4096  # px; matplotlib copies what it draws several times
@@ -170,8 +162,8 @@ def loss_curves_figure(histories: Mapping[str, pd.DataFrame], term: str, title: 
     for axis in axes.flat[len(histories) :]:
         axis.set_axis_off()
     for axis, (method, history) in zip(axes.flat, histories.items(), strict=False):
-        _curve(axis, history["step"], history[term], COLOURS[method])
-        axis.set_title(SHORT[method], fontsize=10)
+        _curve(axis, history["step"], history[term], entry_of(method).colour)
+        axis.set_title(entry_of(method).short, fontsize=10)
         axis.set_xlabel("step")
         axis.set_ylim(0, float(history[term].quantile(0.995)) * 1.15)
     for axis in axes[:, 0]:
@@ -187,12 +179,12 @@ def loss_terms_figure(history: pd.DataFrame, method: str) -> Figure:
     figure, axes = plt.subplots(rows, columns, figsize=(2.7 * columns, 1.9 * rows), squeeze=False, layout="constrained")
     plt.close(figure)
     for axis, name in zip(axes.flat, terms, strict=False):
-        _curve(axis, history["step"], history[name], COLOURS[method])
+        _curve(axis, history["step"], history[name], entry_of(method).colour)
         axis.set_title(name.replace("_", " "), fontsize=9)
         axis.tick_params(labelsize=7)
     for axis in axes.flat[len(terms) :]:
         axis.set_axis_off()
-    figure.suptitle(f"{SHORT[method]}: every loss term over the steps", fontsize=10)
+    figure.suptitle(f"{entry_of(method).short}: every loss term over the steps", fontsize=10)
     return figure
 
 
@@ -203,8 +195,8 @@ def validation_figure(validations: Mapping[str, pd.DataFrame]) -> Figure:
     for method, scores in validations.items():
         kept = scores["psnr"].idxmax()
         for axis, metric in zip(axes, ("psnr", "ssim"), strict=True):
-            axis.plot(scores["step"], scores[metric], ".-", color=COLOURS[method], label=SHORT[method])
-            axis.plot(scores["step"][kept], scores[metric][kept], "o", ms=10, mfc="none", color=COLOURS[method])
+            axis.plot(scores["step"], scores[metric], ".-", color=entry_of(method).colour, label=entry_of(method).short)
+            axis.plot(scores["step"][kept], scores[metric][kept], "o", ms=10, mfc="none", color=entry_of(method).colour)
     axes[0].set(xlabel="step", ylabel="PSNR, dB")
     axes[1].set(xlabel="step", ylabel="SSIM")
     axes[1].legend(frameon=False, fontsize=8)
@@ -241,7 +233,7 @@ def comparison_figure(examples: Sequence[Mapping[str, np.ndarray]]) -> Figure:
             for spine in enlarged[column].spines.values():
                 spine.set(edgecolor="#F0E442", linewidth=2)
             if number == 0:
-                _title(whole[column], SHORT.get(title, title), fontsize=15)
+                _title(whole[column], entry_of(title).short, fontsize=15)
     return figure
 
 
@@ -256,14 +248,14 @@ def table3_figure(table: pd.DataFrame) -> Figure:
         if rows[f"paper_{metric}"].notna().any():
             axis.plot([], [], "D", mfc="none", color="black", label="the paper, on its own photographs")
         for height, (name, row) in enumerate(rows.iterrows()):
-            colour = COLOURS.get(name, "#777777")
+            colour = entry_of(name).colour
             axis.plot([row[f"{metric}_low"], row[f"{metric}_high"]], [height, height], color=colour, linewidth=3)
             axis.plot(row[metric], height, "o", color=colour)
             if not np.isnan(row[f"paper_{metric}"]):
                 axis.plot(row[f"paper_{metric}"], height, "D", mfc="none", color="black")
         axis.set_xlabel(label)
         axis.grid(axis="x", alpha=0.3)
-        axis.set_yticks(range(len(names)), [TITLES[name] for name in names])
+        axis.set_yticks(range(len(names)), [title_of(name) for name in names])
     axes[0].invert_yaxis()
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False, fontsize=8)
     return figure

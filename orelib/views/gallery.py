@@ -14,21 +14,24 @@ from orelib.data.dataset import read_scenes
 from orelib.data.pairs import Pairs
 from orelib.restore.restorer import DEFAULT_RESTORER, load_restorer
 from orelib.runs import Folders, find_runs
+from orelib.utils.paths import shown
 from orelib.utils.tables import read_table
 from orelib.views.compare import Compare, compare, described, is_watched
 
-FIGURE_8 = ("improved", *(method for method in METHODS if method != "improved"))  # the paper's own method first
-DEFAULT = "default restorer"
+MODEL, DEFAULT = "generator.safetensors", "default restorer"
 
 
 def trained_runs(folders: Folders) -> dict[str, Path]:
-    """The model files in a results folder by ``<method>-seed<k>``: methods in the order of Fig. 8, then by seed."""
+    """The model files in a results folder by ``<method>-seed<k>``: the paper's own method first, as in Fig. 8.
 
-    found = {}
-    for method, seed, model in find_runs(folders.results, "generator.safetensors"):
-        if method in FIGURE_8:
-            found[FIGURE_8.index(method), seed] = model
-    return {model.parent.name: model for _, model in sorted(found.items())}
+    Says which are left out, because their method was registered in another process alone.
+    """
+    runs = find_runs(folders.results, MODEL)
+    for run in runs:
+        if run.method not in METHODS:
+            print(f"{shown(run.path)} is left out: its method is not known here, see orelib.methods.register")
+    known = [run for run in runs if run.method in METHODS]
+    return {run.name: run / MODEL for run in sorted(known, key=lambda run: run.method != "improved")}
 
 
 class Gallery:

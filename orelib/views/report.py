@@ -16,9 +16,9 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from orelib.config import METHODS
+from orelib.config import entry_of
 from orelib.data.pairs import Pairs, load_pairs
-from orelib.runs import Folders, read_experiment
+from orelib.runs import Folders, Run, read_settings, runs_of
 from orelib.study.table3 import CLAIM, build_table3, differences, readable, readable_costs, remarks
 from orelib.training import read_log
 from orelib.utils.command import run_command
@@ -46,9 +46,9 @@ def write_report(folders: Folders, pairs: Pairs, seed: int = 0) -> Path:
     Raises FileNotFoundError when a method is not trained and scored yet.
     """
     table = build_table3(folders, seed)
-    runs = {method: folders.run(method, seed) for method in METHODS}
-    histories = {method: read_log(run, "history.csv") for method, run in runs.items()}
-    validations = {method: read_log(run, "validation.csv") for method, run in runs.items()}
+    runs = runs_of(folders, seed, "metrics.csv")
+    histories = {name: read_log(run, "history.csv") for name, run in runs.items()}
+    validations = {name: read_log(run, "validation.csv") for name, run in runs.items()}
     gallery = Gallery(folders, pairs)
     models = gallery.of_seed(seed)
     data = "rendered scenes" if folders.embedded else f"photographs in {shown(folders.data)}"
@@ -101,19 +101,18 @@ def _spread(gallery: Gallery) -> list[str]:
     return [images[k * (len(images) - 1) // max(1, count - 1)] for k in range(count)]
 
 
-def _settings(runs: dict[str, Path]) -> pd.DataFrame:
-    settings = {method: vars(read_experiment(run)) for method, run in runs.items()}
-    table = pd.DataFrame(settings).map(str).rename(columns=figures.SHORT)
+def _settings(runs: dict[str, Run]) -> pd.DataFrame:
+    table = pd.DataFrame({entry_of(name).short: read_settings(run) for name, run in runs.items()}).map(str)
     return table.rename_axis("setting").reset_index()
 
 
-def _provenance(runs: dict[str, Path]) -> pd.DataFrame:
+def _provenance(runs: dict[str, Run]) -> pd.DataFrame:
     rows = {}
-    for method, run in runs.items():
+    for name, run in runs.items():
         facts = read_provenance(run)
         last = facts["sessions"][-1]
         changed = " with uncommitted changes" if last["git_uncommitted_changes"] else ""
-        rows[figures.SHORT[method]] = {
+        rows[entry_of(name).short] = {
             "data checksum": facts["data_checksum"][:12],
             "code": f"{last['orelib']}, commit {(last['git_commit'] or 'unknown')[:12]}{changed}",
             "started": last["started"],

@@ -10,17 +10,22 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from orelib.config import METHODS
+from orelib.config import METHODS, PUBLISHED, entry_of
 from orelib.metrics import LIMITS
 from orelib.runs import find_runs
 from orelib.sizing.particles import percentile
 from orelib.study.bootstrap import Estimate, estimate
 from orelib.study.effects import METRICS, is_there, scores, sizing_errors
 from orelib.utils.tables import read_table
-from orelib.views.figures import COLOURS, SHORT
 
 GREY = "#777777"
-SIZED = {"do_nothing": "wet", "linear_colour": "linear colour map", "telea": "Telea's filling", **SHORT, "dry": "dry"}
+SIZED = {
+    "do_nothing": "wet",
+    "linear_colour": "linear colour map",
+    "telea": "Telea's filling",
+    **{name: METHODS[name].short for name in PUBLISHED},
+    "dry": "dry",
+}
 
 
 def answer_figure(results: Path) -> Figure:
@@ -44,7 +49,7 @@ def answer_figure(results: Path) -> Figure:
                 continue  # equal to itself
             else:
                 found = estimate(scores(results, name, metric), limits=LIMITS[metric])
-            _interval(axis, place, found, COLOURS.get(name, GREY))
+            _interval(axis, place, found, entry_of(name).colour)
         axis.set_title(title, fontsize=10)
         axis.grid(axis="x", alpha=0.3)
     axes[0].set_yticks(range(len(names)), [SIZED[name] for name in names])
@@ -65,7 +70,7 @@ def effects_figure(effects: pd.DataFrame) -> Figure:
         for place, name in enumerate(names):
             row = rows.loc[name]
             clear = row["low"] > 0 or row["high"] < 0
-            _interval(axis, place, row, COLOURS["improved"] if clear else GREY)
+            _interval(axis, place, row, entry_of("improved").colour if clear else GREY)
         axis.axvline(0, color="black", lw=0.8)
         axis.set_title(f"change of {METRICS[metric]}", fontsize=10)
         axis.grid(axis="x", alpha=0.3)
@@ -86,7 +91,7 @@ def passing_figure(results: Path) -> Figure:
 
     Bands hold 95 % of what other scenes, and other trainings, would show.
     """
-    names = [name for name in ("do_nothing", "telea", *METHODS, "dry") if _is_sized(results, name)]
+    names = [name for name in ("do_nothing", "telea", *PUBLISHED, "dry") if _is_sized(results, name)]
     columns = -(-len(names) // 2)
     figure, axes = plt.subplots(
         2, columns, figsize=(2.6 * columns, 5.2), layout="constrained", sharex=True, sharey=True, squeeze=False
@@ -97,7 +102,7 @@ def passing_figure(results: Path) -> Figure:
     truth = _passing(_sizes(results, "truth"))
     for axis, name in zip(axes.flat, names, strict=False):
         low, middle, high = _passing(_sizes(results, name))
-        colour = COLOURS.get(name, GREY)
+        colour = entry_of(name).colour
         axis.fill_between(middle.index, low, high, color=colour, alpha=0.25, lw=0)
         axis.plot(middle, color=colour, lw=1.8)
         axis.plot(truth[1], color="black", lw=1.2)
@@ -114,7 +119,7 @@ def _is_sized(results: Path, name: str) -> bool:
 def _sizes(results: Path, name: str) -> list[pd.DataFrame]:
     """The mass by scene and size class (scenes x classes), a table a seed; what is not restored has one."""
     if name in METHODS:
-        tables = [read_table(path) for variant, _, path in find_runs(results, "sizes.csv") if variant == name]
+        tables = [read_table(run / "sizes.csv") for run in find_runs(results, "sizes.csv", variant=name)]
     else:
         table = read_table(Path(results) / "sizes.csv")
         tables = [table[table["method"] == name]]

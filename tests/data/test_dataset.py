@@ -17,7 +17,7 @@ from orelib.utils.checksums import DamagedFileError
 
 @pytest.fixture
 def tiny() -> Experiment:
-    return Experiment.from_profile("smoke", scene_size=(32, 40), train_pairs=3, val_pairs=1, test_pairs=1)
+    return Experiment("smoke", scene_size=(32, 40), train_pairs=3, val_pairs=1, test_pairs=1)
 
 
 def test_truth_lies_beside_the_images(tmp_path, tiny):

@@ -186,7 +186,7 @@ def test_pairs_say_whether_they_are_the_kits_own(pairs, tmp_path, monkeypatch):
     for name in ("notebooks", "orelib"):
         (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path)
-    render_dataset(tmp_path / "data" / "smoke", Experiment.from_profile("smoke"), workers=1)
+    render_dataset(tmp_path / "data" / "smoke", Experiment("smoke"), workers=1)
     assert load_pairs(Folders("smoke")).embedded
     (tmp_path / "data" / "smoke" / "train" / "wet" / "0002.png").unlink()
     (tmp_path / "data" / "smoke" / "train" / "dry" / "0002.png").unlink()

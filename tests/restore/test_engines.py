@@ -13,7 +13,7 @@ import torch
 
 from orelib.config import METHODS, Experiment
 from orelib.data.scenes import render_pair
-from orelib.methods import METHOD_CLASSES
+from orelib.methods import CLASSES
 from orelib.restore.engines import (
     ENGINES,
     EngineError,
@@ -35,8 +35,8 @@ SIZES = [(64, 32), (45, 71), (33, 100), (64, 32)]
 
 def trained(method):
     """A generator whose every weight matters: some start at 0 or 1."""
-    experiment = Experiment.from_profile("smoke", method)
-    generator = METHOD_CLASSES[method].build_generator(experiment)
+    experiment = Experiment("smoke", method)
+    generator = CLASSES[method].build_generator(experiment)
     torch.manual_seed(0)
     for name, value in generator.state_dict().items():
         if "running_var" in name:
@@ -197,9 +197,9 @@ def test_files_that_are_no_model_are_named(exported, tmp_path):
 def tiny(tmp_path_factory):
     """The smallest ONNX file that there is."""
     folder = tmp_path_factory.mktemp("tiny")
-    experiment = Experiment.from_profile("smoke", "slim", slim_width=1, unet_depth=2)
+    experiment = Experiment("smoke", "slim", slim_width=1, unet_depth=2)
     torch.manual_seed(0)
-    weights = METHOD_CLASSES["slim"].build_generator(experiment).state_dict()
+    weights = CLASSES["slim"].build_generator(experiment).state_dict()
     save_generator(folder / "generator.safetensors", weights, experiment, "abc", 8)
     export_onnx(folder / "generator.safetensors", folder / "model.onnx")
     return folder / "model.onnx"

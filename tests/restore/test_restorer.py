@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from orelib.config import Experiment
-from orelib.methods import METHOD_CLASSES, Pix2Pix, Slim
+from orelib.methods import CLASSES, Pix2Pix, Slim
 from orelib.networks import count_multiply_adds
 from orelib.restore import restorer as module
 from orelib.restore.restorer import (
@@ -140,8 +140,8 @@ def test_the_file_says_where_it_comes_from(saved):
 
 
 def test_the_scale_of_rendered_scenes_is_noted_and_that_of_photographs_is_not(tmp_path):
-    experiment = Experiment.from_profile("smoke", "nafnet", px_per_mm=2.5, zoom=4.0, steps=2000)
-    weights = METHOD_CLASSES["nafnet"].build_generator(experiment).state_dict()
+    experiment = Experiment("smoke", "nafnet", px_per_mm=2.5, zoom=4.0, steps=2000)
+    weights = CLASSES["nafnet"].build_generator(experiment).state_dict()
     for embedded in (True, False):
         save_generator(tmp_path / f"{embedded}.safetensors", weights, experiment, "0123456789abcdef", 1500, embedded)
     scenes, photographs = (load_restorer(tmp_path / f"{embedded}.safetensors") for embedded in (True, False))
@@ -156,7 +156,7 @@ def test_the_scale_of_rendered_scenes_is_noted_and_that_of_photographs_is_not(tm
 def test_counters_survive_publishing(tmp_path, experiment):
     """Batch norms count the batches that they have seen, in an integer that half precision could not hold."""
     experiment = experiment.replace(method="slim")
-    weights = METHOD_CLASSES["slim"].build_generator(experiment).state_dict()
+    weights = CLASSES["slim"].build_generator(experiment).state_dict()
     counter = next(name for name in weights if name.endswith("num_batches_tracked"))
     weights[counter].fill_(100_001)
     save_generator(tmp_path / "generator.safetensors", weights, experiment, "abc", 8)
@@ -304,7 +304,7 @@ def test_what_half_precision_cannot_hold_is_not_published(saved, tmp_path):
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
     """The smallest file that there is, whose restorer has batch norms, floats and integers."""
-    experiment = Experiment.from_profile("smoke", "slim", slim_width=1, unet_depth=2)
+    experiment = Experiment("smoke", "slim", slim_width=1, unet_depth=2)
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("tiny") / "generator.safetensors"
     save_generator(path, Slim.build_generator(experiment).state_dict(), experiment, "abc", 12)

@@ -75,7 +75,7 @@ def test_an_empty_scene_has_no_targets():
 def scenes(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scenes")
     scenes = {"scene_size": (96, 96), "px_per_mm": 2.0, "zoom": 1.0, "train_pairs": 4, "val_pairs": 1, "test_pairs": 1}
-    render_dataset(folder, Experiment.from_profile("smoke", **scenes), workers=1)
+    render_dataset(folder, Experiment("smoke", **scenes), workers=1)
     return folder
 
 

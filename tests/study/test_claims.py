@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 
 from orelib.study.bootstrap import CONTRADICTED, NOISE, REPRODUCED, UNTESTED
-from orelib.study.claims import CLAIMS, Study, weigh
+from orelib.study.claims import CLAIMS, Results, weigh
 
 
 @pytest.fixture(scope="module")
 def table(made_study):
-    return weigh(Study(made_study, "smoke"))
+    return weigh(Results(made_study, "smoke"))
 
 
 def verdict_of(table, words):
@@ -57,4 +57,4 @@ def test_a_discriminator_that_wins_contradicts_unless_the_loss_weights_decide(ma
     for method, expected in (("improved", UNTESTED), ("pix2pix", CONTRADICTED)):
         for path in results.glob(f"{method}-seed*/history.csv"):
             pd.read_csv(path).assign(discriminator=0.1).to_csv(path, index=False)
-        assert verdict_of(weigh(Study(results, "smoke")), "stays near 1") == expected
+        assert verdict_of(weigh(Results(results, "smoke")), "stays near 1") == expected

@@ -10,16 +10,14 @@ import pytest
 from orelib.config import METHODS
 from orelib.study import effects
 from orelib.study.bootstrap import NOT_RUN
-from orelib.study.claims import Study, weigh
-from orelib.study.variants import ablation, study
+from orelib.study.claims import Results, weigh
+from orelib.study.variants import all_variants, variant_names
 from orelib.views import study_figures
 
-LAST_TITLE = "misaligned by 3 px"
 
-
-def level(title):
+def level(key):
     """The made score of a variant, see ``made_study``."""
-    return 2 + [variant.title for variant in study("smoke")].index(title)
+    return 2 + [variant.key for variant in all_variants("smoke")].index(key)
 
 
 def test_scores_have_a_row_a_seed(made_study):
@@ -38,11 +36,9 @@ def test_baselines_are_found_before_they_are_kept(made_study, tmp_path):
 
 
 def test_a_variant_is_not_taken_for_its_method(made_study):
-    name = ablation("smoke")[0].name
+    name = variant_names("smoke")["residual"]
     assert name.startswith("improved+")
-    assert effects.scores(made_study, name, "psnr").to_numpy().mean() == pytest.approx(
-        level("residual modules"), abs=0.01
-    )
+    assert effects.scores(made_study, name, "psnr").to_numpy().mean() == pytest.approx(level("residual"), abs=0.01)
     assert effects.scores(made_study, "improved", "psnr").to_numpy().mean() == pytest.approx(
         level("improved"), abs=0.01
     )
@@ -75,7 +71,10 @@ def test_equal_images_are_left_out(made_study, tmp_path):
     table.to_csv(path, index=False)
     assert effects.scores(results, "improved", "psnr").isna().to_numpy().sum() == 1
     assert np.isfinite(effects.ablation_effects(results, "smoke")[["mean", "low", "high"]]).all(axis=None)
-    texts = [*effects.table3_of_seeds(results, "smoke").to_numpy().ravel(), *weigh(Study(results, "smoke"))["evidence"]]
+    texts = [
+        *effects.table3_of_seeds(results, "smoke").to_numpy().ravel(),
+        *weigh(Results(results, "smoke"))["evidence"],
+    ]
     assert not [text for text in texts if re.search(r"\b(inf|nan)\b", text)]
 
 
@@ -87,12 +86,12 @@ def test_a_missing_run_says_what_to_run(made_study):
 def test_each_effect_is_the_difference_that_its_name_says(made_study):
     table = effects.ablation_effects(made_study, "smoke").query("metric == 'psnr'").set_index("effect")
     expected = {
-        "residual modules": level("residual modules") - level("pix2pix"),
-        "SSIM loss": level("residual modules, SSIM") - level("residual modules"),
+        "residual modules": level("residual") - level("pix2pix"),
+        "SSIM loss": level("residual_ssim") - level("residual"),
         "all of Improved": level("improved") - level("pix2pix"),
-        "Mosaic": level("improved") - level("without Mosaic"),
-        "learning rate 0.002": level("learning rate 0.002") - level("improved"),
-        LAST_TITLE: level(LAST_TITLE) - level("improved"),
+        "Mosaic": level("improved") - level("no_mosaic"),
+        "learning rate 0.002": level("rate_0.002") - level("improved"),
+        "misaligned by 3 px": level("shifted_3") - level("improved"),
     }
     for effect, value in expected.items():
         assert table.loc[effect, "mean"] == pytest.approx(value, abs=0.03)
@@ -148,7 +147,7 @@ def test_figures_show_every_method(made_study):
 def test_an_experiment_that_still_runs_can_be_looked_at(made_study, tmp_path):
     results = shutil.copytree(made_study, tmp_path / "smoke")
     assert effects.missing(results, "smoke") == []
-    residual = ablation("smoke")[0].name
+    residual = variant_names("smoke")["residual"]
     for name in ("cyclegan", residual):
         for seed in (0, 1):
             shutil.rmtree(results / f"{name}-seed{seed}")
@@ -160,7 +159,7 @@ def test_an_experiment_that_still_runs_can_be_looked_at(made_study, tmp_path):
     assert "Mosaic" in set(effects.ablation_effects(results, "smoke")["effect"])
     assert effects.compared(results, residual, "pix2pix").empty
     assert "CycleGAN" not in study_figures.percentiles_of_all(results).index
-    table = weigh(Study(results, "smoke"))
+    table = weigh(Results(results, "smoke"))
     lacking = table[table["claim"].str.contains("Residual modules")].iloc[0]
     assert lacking["verdict"] == NOT_RUN
     assert "make study PROFILE=smoke" in lacking["evidence"]

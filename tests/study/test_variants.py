@@ -18,30 +18,30 @@ from orelib.runs import Folders
 from orelib.sizing.particles import render_sizing
 from orelib.sizing.scores import evaluate_sizing, size_unrestored
 from orelib.study.kept import LOSSES, keep
-from orelib.study.variants import ablation, methods, study
+from orelib.study.variants import ablation, all_variants, table3_variants
 from orelib.training import train
 
 
 @pytest.mark.parametrize("profile", ["smoke", "cpu"])
 def test_every_variant_is_an_experiment_with_a_name_of_its_own(profile):
-    variants = study(profile)
+    variants = all_variants(profile)
     assert len({variant.name for variant in variants}) == len(variants)
-    plain = Experiment.from_profile(profile, "improved")
+    plain = Experiment(profile, "improved")
     for variant in ablation(profile):
-        assert Experiment.from_profile(profile, variant.method, **parse_changes(variant.changes)) != plain
+        assert Experiment(profile, variant.method, **parse_changes(variant.changes)) != plain
     assert {variant.name for variant in variants} >= set(METHODS)
 
 
 def test_the_published_experiment_is_as_large_as_it_should_be():
-    assert all(variant.seeds >= 5 for variant in methods("cpu"))
+    assert all(variant.seeds >= 5 for variant in table3_variants("cpu"))
     assert all(variant.seeds >= 3 for variant in ablation("cpu"))
-    steps = {Experiment.from_profile("cpu", method).steps for method in METHODS}
+    steps = {Experiment("cpu", method).steps for method in METHODS}
     assert len(steps) == 1  # equal updates
 
 
 def test_a_batch_of_four_sees_as_many_images():
-    batch = next(variant for variant in ablation("cpu") if variant.title == "batch 4")
-    one, four = (Experiment.from_profile("cpu", "improved", **parse_changes(text)) for text in ("", batch.changes))
+    batch = next(variant for variant in ablation("cpu") if variant.key == "batch_4")
+    one, four = (Experiment("cpu", "improved", **parse_changes(text)) for text in ("", batch.changes))
     assert four.steps * four.batch_size == one.steps * one.batch_size
 
 
@@ -54,11 +54,11 @@ def trained(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         folders = Folders("smoke")
-        render_dataset(folders.data, Experiment.from_profile("smoke"))
+        render_dataset(folders.data, Experiment("smoke"))
         render_sizing(folders)
         pairs = load_pairs(folders)
         for method in ("pix2pix", "improved"):
-            run = train(Experiment.from_profile("smoke", method), pairs, folders.run(method, 0))
+            run = train(Experiment("smoke", method), pairs, folders.run(method, 0))
             evaluate(run, pairs)
             evaluate_sizing(run, folders.data / "sizing")
         size_unrestored(folders)
@@ -108,7 +108,7 @@ def test_a_run_whose_sizes_are_damaged_is_sized_again(trained, tmp_path, name):
 def test_the_same_run_alone_gives_the_same_metrics(trained, tmp_path, monkeypatch):
     monkeypatch.chdir(trained.data.parent.parent)
     pairs = load_pairs(trained)
-    run = train(Experiment.from_profile("smoke", "improved"), pairs, tmp_path / "improved-seed0")
+    run = train(Experiment("smoke", "improved"), pairs, tmp_path / "improved-seed0")
     evaluate(run, pairs)
     assert (run / "metrics.csv").read_bytes() == (trained.run("improved", 0) / "metrics.csv").read_bytes()
     assert json.loads((run / "provenance.json").read_text())["data_checksum"] == pairs.checksum

@@ -25,7 +25,7 @@ from papermill.parameterize import parameterize_notebook
 from PIL import Image
 
 from orelib.config import METHODS, Experiment
-from orelib.methods import METHOD_CLASSES
+from orelib.methods import CLASSES
 from orelib.metrics import psnr, ssim
 from orelib.restore.restorer import save_generator
 from orelib.runs import Folders
@@ -395,8 +395,8 @@ def notebook(tmp_path_factory, pair_folder, pairs):
     folder = tmp_path_factory.mktemp("lab")
     folders = Folders("smoke", data_dir=str(pair_folder), results_dir=str(folder / "results"))
     for method in METHODS:
-        experiment = Experiment.from_profile("smoke", method)
-        weights = METHOD_CLASSES[method].build_generator(experiment).state_dict()
+        experiment = Experiment("smoke", method)
+        weights = CLASSES[method].build_generator(experiment).state_dict()
         save_generator(folders.run(method, 0) / "generator.safetensors", weights, experiment, pairs.checksum, 1)
     committed = load_notebook_node(str(ROOT / "notebooks" / "06_compare.ipynb"))
     parameters = {"profile": "smoke", "data_dir": folders.data_dir, "results_dir": folders.results_dir, "images": 2}

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from orelib.config import METHODS
-from orelib.methods import METHOD_CLASSES
+from orelib.methods import CLASSES
 from orelib.restore.restorer import save_generator
 from orelib.runs import Folders
 from orelib.views import compare, gallery
@@ -25,7 +25,7 @@ def trained(folders, experiment):
     """Untrained generators of every method, and a second seed of Improved that was scored."""
     for method, seed in [*((method, 0) for method in METHODS), ("improved", 1)]:
         settings = experiment.replace(method=method, seed=seed)
-        weights = METHOD_CLASSES[method].build_generator(settings).state_dict()
+        weights = CLASSES[method].build_generator(settings).state_dict()
         save_generator(folders.run(method, seed) / "generator.safetensors", weights, settings, "abc", 1)
     scores = pd.DataFrame({"image": ["belt_6", "belt_7"], "psnr": [20.0, 10.0]})
     scores.to_csv(folders.run("improved", 1) / "metrics.csv", index=False)
