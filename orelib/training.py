@@ -123,7 +123,7 @@ def _train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
     for name in ("metrics.csv", "sizing.csv", "sizes.csv"):  # of a generator that is lost: another one may differ
         (run / name).unlink(missing_ok=True)
     if not known:  # only now, so that weights that cannot be had leave no folder behind
-        _claim(run, experiment, pairs)
+        _begin_run(run, experiment, pairs)
     record_session(run)
     write_provenance(run, "config.json", **origin)
     log = RunLog(run, method, pairs.checksum)
@@ -231,7 +231,7 @@ def _mend(run: Path, experiment: Experiment, pairs: Pairs) -> None:
         if (run / "generator.safetensors").exists():
             raise
         print(f"{shown(run / 'provenance.json')} was missing or damaged: it begins anew with this session")
-        _claim(run, experiment, pairs)
+        _begin_run(run, experiment, pairs)
     try:
         whole = read_experiment(run) == experiment
     except (DamagedFileError, FileNotFoundError):
@@ -242,7 +242,7 @@ def _mend(run: Path, experiment: Experiment, pairs: Pairs) -> None:
         write_provenance(run, "config.json")
 
 
-def _claim(run: Path, experiment: Experiment, pairs: Pairs) -> None:
+def _begin_run(run: Path, experiment: Experiment, pairs: Pairs) -> None:
     """Writes settings and provenance of a new run; the settings last, because they say that the folder is taken."""
     (run / "provenance.json").unlink(missing_ok=True)
     write_provenance(

@@ -82,7 +82,7 @@ def _settings(experiment: Experiment) -> dict:
 
 
 def _render_missing(folder: Path, settings: dict, workers: int | None) -> Path:
-    _claim(folder, settings)
+    _begin(folder, settings)
     scenes = [(split, number) for split, count in settings["pairs"].items() for number in range(count)]
     with ThreadPoolExecutor(THREADS) as pool:
         whole = list(pool.map(lambda scene: _is_whole(folder, *scene), scenes))
@@ -154,10 +154,10 @@ def demand_whole_scenes(folder: Path, layers: Iterable[str] = ("wet", "dry")) ->
 def demand_same_settings(folder: Path, experiment: Experiment) -> None:
     """Raises FileExistsError when a folder holds scenes of other settings; changes nothing."""
     if (Path(folder) / "settings.json").exists():
-        _claim(Path(folder), _settings(experiment))
+        _begin(Path(folder), _settings(experiment))
 
 
-def _claim(folder: Path, settings: dict) -> None:
+def _begin(folder: Path, settings: dict) -> None:
     """Writes down what the folder is for, or checks that it is for the same."""
     path = folder / "settings.json"
     if not path.exists():
