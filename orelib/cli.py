@@ -1,4 +1,4 @@
-"""The command line: ``orelib restore``, ``orelib export`` and ``orelib check``.
+"""The command line: ``orelib restore``, ``orelib export``, ``orelib check`` and ``orelib notebooks``.
 
 Exit codes: 0, all is well; 1, some photographs failed, or the check found problems; 2, wrong usage, or nothing could be
 done, with one line on stderr that says why.
@@ -66,6 +66,17 @@ CHECK_EXAMPLES = """\
 examples:
   orelib check my_ore
   orelib check my_ore --align my_ore_aligned
+"""
+NOTEBOOKS = """\
+Copy the notebooks that explain, reproduce and extend the paper to a folder of your own.
+
+DIR is new or empty. The notebooks come with the outputs that they were published with, and keep what they make, data
+and results, in DIR. To run them, the extra packages are needed: pip install "orelib[reproduce]".
+"""
+NOTEBOOKS_EXAMPLES = """\
+examples:
+  orelib notebooks my_notebooks
+  cd my_notebooks && jupyter lab
 """
 EXIT_CODES = """
 exit codes:
@@ -181,6 +192,13 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--align", metavar="OUT", type=Path, help="write shifted pairs, cut to fit, to this new folder")
     check.add_argument("--json", action="store_true", help="print one JSON document")
     check.set_defaults(run=_check)
+
+    notebooks = commands.add_parser(
+        "notebooks", help="copy the notebooks to a folder of your own", description=NOTEBOOKS,
+        epilog=NOTEBOOKS_EXAMPLES + EXIT_CODES, formatter_class=as_written,
+    )  # fmt: skip
+    notebooks.add_argument("folder", metavar="DIR", type=Path, help="new or empty folder")
+    notebooks.set_defaults(run=_notebooks)
     return parser
 
 
@@ -313,6 +331,17 @@ def _in_lines(table: pd.DataFrame) -> str:
 def _records(table: pd.DataFrame) -> list[dict]:
     """The rows of a table for JSON, which has no NaN: null."""
     return json.loads(table.to_json(orient="records"))
+
+
+# ---- notebooks ---------------------------------------------------------------------------------------------------
+
+
+def _notebooks(chosen: argparse.Namespace) -> int:
+    from orelib.utils.notebooks import copy_notebooks
+
+    copied = copy_notebooks(chosen.folder)
+    print(f"{len(copied)} notebooks written to {_shown(chosen.folder)}")
+    return 0
 
 
 if __name__ == "__main__":
