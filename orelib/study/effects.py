@@ -61,8 +61,16 @@ def _demand(path: Path, profile: str) -> None:
 
 
 def missing(results: Path, profile: str) -> list[str]:
-    """The runs of a profile's experiment that are not trained, scored and sized yet."""
+    """The runs of a profile's experiment that are not trained, scored and sized yet.
+
+    Raises FileNotFoundError where no run has even begun, with the places where the experiment can be had.
+    """
     runs = [f"{variant.name}-seed{seed}" for variant in all_variants(profile) for seed in range(variant.seeds)]
+    if not any((Path(results) / run).is_dir() for run in runs):
+        raise FileNotFoundError(
+            f"{shown(results)} holds no run of the experiment: the published one comes with a copy of the kit, in "
+            f"results/reference; your own is made there by make study PROFILE={profile}"
+        )
     files = ("metrics.csv", "sizing.csv")
     return [run for run in runs if not all((Path(results) / run / file).exists() for file in files)]
 

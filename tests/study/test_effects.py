@@ -144,6 +144,11 @@ def test_figures_show_every_method(made_study):
     assert np.allclose(percentiles.loc["truth"], percentiles.loc["Improved"])
 
 
+def test_without_any_run_the_place_of_the_experiment_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"smoke holds no run .*copy of the kit.*make study PROFILE=smoke"):
+        effects.missing(tmp_path / "smoke", "smoke")
+
+
 def test_an_experiment_that_still_runs_can_be_looked_at(made_study, tmp_path):
     results = shutil.copytree(made_study, tmp_path / "smoke")
     assert effects.missing(results, "smoke") == []
