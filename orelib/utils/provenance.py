@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from contextlib import suppress
 from datetime import datetime, timezone
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import orelib
@@ -78,11 +79,20 @@ def record_session(run: Path) -> None:
         "git_commit": _git("rev-parse", "HEAD"),
         "git_uncommitted_changes": None if changes is None else bool(changes),
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in PACKAGES},
+        "packages": _versions(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": processor(),
     }
     write_provenance(run, sessions=[*read_provenance(run).get("sessions", []), session])
+
+
+def _versions() -> dict[str, str]:
+    """The versions of the packages that decide numbers, without torchvision where it is not installed."""
+    versions = {}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return versions
 
 
 def _git(*arguments: str) -> str | None:
