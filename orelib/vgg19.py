@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from orelib.utils.checksums import file_checksum
+from orelib.utils.extras import demand_packages
 from orelib.utils.memory import memory_for
 from orelib.utils.names import one_line
 from orelib.utils.paths import kit_path, shown
@@ -27,8 +28,10 @@ def vgg19_features(layers: int, weights: str | Path | None = None) -> nn.Sequent
 
     ``weights`` is the path of a file as torchvision publishes it, relative ones from the kit's root; None takes
     torchvision's own, from its cache or by download (548 MB). Raises FileNotFoundError where there are none,
-    ModelFileError where the file is damaged or holds other weights, and MemoryError.
+    ModelFileError where the file is damaged or holds other weights, MemoryError, and ModuleNotFoundError where
+    torchvision, which lists the layers, is not installed.
     """
+    demand_packages("The perceptual loss", "reproduce", "torchvision")
     path = _from_torchvision() if weights is None else kit_path("vgg_weights", weights)
     state, features = _read(path), _layers(layers)
     if problem := _misfit(state, features):

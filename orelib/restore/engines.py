@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from orelib.utils.extras import how_to_install
 from orelib.utils.memory import memory_for
 from orelib.utils.names import one_line
 
@@ -168,7 +169,3 @@ def demand(engine: str) -> None:
         raise EngineError(f"there is no engine {engine!r}: choose one of {', '.join(ENGINES)}")
     if not is_installed(engine):
         raise EngineError(f"the engine {engine} is not installed: {how_to_install(engine)}")
-
-
-def how_to_install(extra: str) -> str:
-    return f'pip install "orelib[{extra}]", or in a copy of the kit pip install --editable ".[{extra}]"'

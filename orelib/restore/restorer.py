@@ -20,9 +20,10 @@ import orelib
 from orelib.config import Experiment
 from orelib.methods import CLASSES
 from orelib.networks import count_multiply_adds, count_parameters
-from orelib.restore.engines import ENGINES, Engine, EngineError, TorchEngine, demand, how_to_install, running
+from orelib.restore.engines import ENGINES, Engine, EngineError, TorchEngine, demand, running
 from orelib.restore.model_file import ModelFile, described
 from orelib.restore.tiles import OVERLAP, TILE, by_tiles
+from orelib.utils.extras import how_to_install
 from orelib.utils.memory import memory_for
 from orelib.utils.paths import shown
 from orelib.utils.weights import ModelFileError, demand_file, shapes_of, unusable, write
