@@ -1,4 +1,5 @@
 # make help lists the targets. PROFILE=smoke|quick|cpu|restorer|paper, SEED, DATA_DIR and RESULTS_DIR can be given to each.
+# make env TORCH=cpu TORCH_INDEX=<address> installs PyTorch without CUDA, see docs/install.md; the choice is remembered.
 
 # bash, because the default shell of an old make runs simple lines without the PATH set below
 SHELL := /bin/bash
@@ -15,6 +16,10 @@ BIN := $(VENV)/bin
 PEERS := .venv-peers
 SOURCES := orelib benchmarks tests notebooks  # not the results of a reader, which hold executed notebooks
 INSTALLED := $(VENV)/installed
+TORCH_CHOICE := $(VENV)/torch.mk
+-include $(TORCH_CHOICE)
+# The pins of requirements.txt without the libraries of CUDA, and with PyTorch's builds for processors alone.
+CPU_PINS := sed -E -e '/^(nvidia-|cuda-|triton)/d' -e "/^torch.* platform_machine == 'x86_64'/s/ ;/+cpu ;/"
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Folders may be called anything, 007 or it's {mine}: so recipes take them from the environment, and Snakemake, which
 # would read numbers, gets a list of one text.
@@ -33,22 +38,34 @@ BRIEFLY := 2> >(grep --line-buffered -v -E '^(Select|Execute) .*jobs?|^(Touching
 INTERRUPTED := trap 'echo "Interrupted. What is finished is kept: the same command goes on from there."' INT
 
 .DEFAULT_GOAL := help
-.PHONY: help env reproduce study tables segmenter test lint lab notebooks reference restorer bench requirements clean
+.PHONY: help env torch-choice reproduce study tables segmenter test lint lab notebooks reference restorer bench requirements clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  PROFILE=smoke|quick|cpu|restorer|paper (now $(PROFILE)), SEED=0, DATA_DIR=<your pairs>, RESULTS_DIR=results"
 
-env: $(INSTALLED)  ## create the environment in .venv/
+env: $(INSTALLED)  ## create the environment in .venv/; TORCH=cpu TORCH_INDEX=<address>: without CUDA
 
 # The marker is written last, so that an interrupted installation is taken up again.
-$(INSTALLED): requirements.txt pyproject.toml
+$(INSTALLED): requirements.txt pyproject.toml | torch-choice
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 10) <= v <= (3, 13) or sys.exit("Python 3.10 to 3.13 is needed, this is %d.%d: name another one, for instance make PYTHON=python3.11" % v)'
-	@echo "== creating $(VENV) (some minutes; 5.5 GB on x86-64 Linux, 1.5 GB elsewhere)"
+	@echo "== creating $(VENV) (some minutes; on x86-64 Linux 6.8 GiB, with TORCH=cpu or elsewhere about 2.3 GiB)"
 	@$(PYTHON) -m venv $(VENV)
+	@printf 'TORCH ?= %s\nTORCH_INDEX ?= %s\n' '$(TORCH)' '$(TORCH_INDEX)' > $(TORCH_CHOICE)
+ifeq ($(TORCH),cpu)
+	@$(CPU_PINS) requirements.txt > $(VENV)/requirements-cpu.txt
+	@$(BIN)/python -m pip install $(if $(TORCH_INDEX),--extra-index-url '$(TORCH_INDEX)') --requirement $(VENV)/requirements-cpu.txt \
+	    || { echo 'If pip found no torch that ends in +cpu: name an index that has it, make env TORCH=cpu TORCH_INDEX=<address>'; exit 1; }
+else
 	@$(BIN)/python -m pip install --requirement requirements.txt
+endif
 	@$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
+
+torch-choice:
+	@case '$(TORCH)' in ''|cpu) ;; *) echo 'TORCH=$(TORCH) is unknown: say TORCH=cpu, or leave it out'; exit 1;; esac
+	@test ! -e $(TORCH_CHOICE) || grep -qx 'TORCH ?= $(TORCH)' $(TORCH_CHOICE) \
+	    || { echo '$(VENV) was made with another TORCH: delete it first (rm -r $(VENV))'; exit 1; }
 
 reproduce: env  ## data, five methods, loss curves, Table 3, comparison: all that is missing; PROFILE=cpu: and the study
 	@$(INTERRUPTED); $(SNAKEMAKE) --config $(CONFIG) $(BRIEFLY)
