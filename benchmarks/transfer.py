@@ -21,7 +21,8 @@ import numpy as np
 import pandas as pd
 
 from orelib.baselines import Restore, fit_baselines
-from orelib.data.pairs import Pair, load_pairs
+from orelib.data.pair import Pair
+from orelib.data.pairs import load_pairs
 from orelib.data.photographs import SUFFIXES, read_image
 from orelib.metrics import finite, mean_interval, psnr, score, ssim
 from orelib.restore.restorer import Restorer, load_restorer

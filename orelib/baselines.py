@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import ndimage
 from skimage.restoration import inpaint_biharmonic
 
-from orelib.data.pairs import Pair
+from orelib.data.pair import Pair
 from orelib.metrics import glare_of, score
 
 Restore = Callable[[np.ndarray], np.ndarray]

@@ -9,25 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from orelib.data.alignment import (
-    LARGEST_SHIFT,
-    THREADS,
-    Shift,
-    measure_shift,
-    misfit,
-    overlap,
-    threads_for,
-    why_not_measurable,
-)
-from orelib.data.pairs import Pair, PairError, find_pairs, read_side
-from orelib.data.photographs import (
-    Photograph,
-    PhotographError,
-    in_8_bits,
-    read_image,
-    read_photograph,
-    write_photograph,
-)
+from orelib.data.alignment import LARGEST_SHIFT, Shift, measure_shift, misfit, overlap, why_not_measurable
+from orelib.data.pair import THREADS, Pair, inspect_pair, of_each, refuse
+from orelib.data.pairs import find_pairs
+from orelib.data.photographs import Photograph, read_image, read_photograph, write_photograph
 from orelib.utils.files import appearing_folder, demand_new_folder
 from orelib.utils.paths import shown
 
@@ -62,15 +47,12 @@ def align_folder(
         demand_new_folder(out)
     problems: list[str] = []
     pairs = find_pairs(folder, problems)
-    with ThreadPoolExecutor(threads_for([pair.wet for pair in pairs])) as pool:
-        shifts = list(pool.map(_shift_of, pairs))
-    problems += [shift for shift in shifts if isinstance(shift, str)]
-    if problems:
-        listing = "\n".join(f"  - {problem}" for problem in problems)
-        raise PairError(f"{len(problems)} problem(s) in {shown(folder)}; nothing was written:\n{listing}")
+    looks = of_each(_shift_of, pairs)
+    problems += [problem for look in looks if isinstance(look, list) for problem in look]
+    refuse(problems, folder, "nothing was written")
     try:
         with appearing_folder(out, replace_earlier) as unfinished, ThreadPoolExecutor(THREADS) as pool:
-            rows = pool.map(lambda pair, shift: _write_aligned(pair, shift, unfinished, largest_shift), pairs, shifts)
+            rows = pool.map(lambda pair, shift: _write_aligned(pair, shift, unfinished, largest_shift), pairs, looks)
             return pd.DataFrame(rows)
     except OSError as error:
         if error.errno is None:
@@ -81,14 +63,15 @@ def align_folder(
         ) from error
 
 
-def _shift_of(pair: Pair) -> Shift | str:
-    """The shift of a pair, or why it cannot be aligned."""
-    try:
-        wet, dry = (in_8_bits(read_side(path)) for path in (pair.wet, pair.dry))
-    except PhotographError as error:
-        return str(error)
-    shift = measure_shift(wet, dry)
-    return shift if shift.measured else f"{shown(pair.wet)}: {misfit(wet, dry) or why_not_measurable(wet, dry)}"
+def _shift_of(pair: Pair) -> Shift | list[str]:
+    """The shift of a pair, or all that stands against aligning it."""
+    seen, images = inspect_pair(pair)
+    if seen.problems:
+        return [f"{file}: {problem}" for file, problem in seen.problems]
+    shift = measure_shift(**images)
+    if not shift.measured:
+        return [f"{seen.file('wet')}: {misfit(**images) or why_not_measurable(**images)}"]
+    return shift
 
 
 def _write_aligned(pair: Pair, shift: Shift, out: Path, largest_shift: float) -> dict:

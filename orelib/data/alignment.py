@@ -10,13 +10,11 @@ c + right of the wet one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, product
 from math import hypot, inf, isnan, nan, sqrt
-from pathlib import Path
-from statistics import median
 
 import numpy as np
 from PIL import Image
@@ -38,8 +36,6 @@ NEIGHBOURHOOD = 6  # px around the best shift that still belong to its peak
 COARSE_SIDE = 400  # px; a photograph whose shorter side is twice as long is searched on a reduced copy first
 PART_SIDE = 512  # px; then the shift is refined in parts of the photograph at full resolution
 SMALLEST_PART = 100  # px
-# Reading and filtering leave the interpreter free, but in small images threads wait for it longer than they compute.
-THREADS, SMALL_FILE = 4, 20_000  # bytes
 NOT_MEASURABLE = "shift not measurable: see whether both show the same place"
 TOO_SMALL = f"shift not measurable in an image under {LEAST_SIDE} px a side"
 
@@ -97,12 +93,6 @@ def measure_shift(wet: np.ndarray, dry: np.ndarray) -> Shift:
 def light(image: np.ndarray) -> np.ndarray:
     """Luma of ITU-R BT.601 of an uint8 (H, W, 3) image: float32 (H, W), 0-255. Needs little memory beside the image."""
     return np.asarray(Image.fromarray(image).convert("F"))
-
-
-def threads_for(photographs: Sequence[Path]) -> int:
-    """How many threads look at these files soonest: one where most of them are small."""
-    sizes = [path.stat().st_size for path in photographs if path.exists()]
-    return 1 if sizes and median(sizes) < SMALL_FILE else THREADS
 
 
 def _reduction(image: np.ndarray) -> int:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import combinations, product
+from itertools import combinations
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -28,14 +28,12 @@ from orelib.data.alignment import (
     misfit,
     peak,
     spectrum,
-    threads_for,
     why_not_measurable,
 )
-from orelib.data.pairs import SMALLEST_SIDE, Pair, PairError, find_pairs, hold_out, pixel_checksum, read_side
-from orelib.data.photographs import PhotographError, in_8_bits, profile_name
+from orelib.data.pair import SIDES, Inspected, Pair, inspect_pair, name_same_images, of_each, refuse
+from orelib.data.pairs import find_pairs, hold_out
 from orelib.utils.paths import shown
 
-SIDES = ("wet", "dry")
 THUMBNAIL = 64  # px a side; large enough to tell places apart, small enough to compare many
 # Margin of the correlation (alignment.peak) from which two thumbnails show the same place. Unrelated scenes and tiles
 # of core stay below 0.1, other ore beside the same machinery below 0.21; recompressed, reduced and brightened copies
@@ -73,33 +71,17 @@ class Check:
 
     def demand(self) -> None:
         """Raises PairError that lists every problem, when there is one."""
-        if not self.ok:
-            listing = "\n".join(f"  - {file}: {problem}" for file, problem in self.problems.itertuples(index=False))
-            raise PairError(f"{len(self.problems)} problem(s) in {shown(self.folder)}; nothing was trained:\n{listing}")
+        problems = [f"{file}: {problem}" for file, problem in self.problems.itertuples(index=False)]
+        refuse(problems, self.folder, "nothing was trained")
 
 
 @dataclass
-class _Seen:
-    """What is kept of a pair when its images are closed, and what is said of it."""
+class _Seen(Inspected):
+    """A pair, inspected and measured."""
 
-    pair: Pair
-    size: tuple[int, int]  # of the wet image
-    exposure: float
-    shift: Shift
-    pixels: dict[str, str]  # checksums by side
-    thumbnails: dict[str, np.ndarray]  # by side
-    problems: list[tuple[str, str]] = field(default_factory=list)  # file, problem
-    remarks: list[str] = field(default_factory=list)
-
-    def file(self, side: str) -> str:
-        return shown(getattr(self.pair, side))
-
-    @property
-    def cure(self) -> str:
-        """What to do when another split has the same."""
-        if self.pair.split == "val" and self.pair.wet.parents[1].name == "train":
-            return "training holds out the last eighth of train as val, so make a folder val of places of its own"
-        return "keep both in one split"
+    exposure: float = nan
+    shift: Shift | None = None
+    thumbnails: dict[str, np.ndarray] = field(default_factory=dict)  # by side
 
 
 def check_folder(folder: Path, largest_shift: float = LARGEST_SHIFT) -> Check:
@@ -115,54 +97,36 @@ def check_folder(folder: Path, largest_shift: float = LARGEST_SHIFT) -> Check:
     folder = Path(folder)
     listed: list[str] = []
     pairs = hold_out(folder, find_pairs(folder, listed), listed)
-    with ThreadPoolExecutor(threads_for([pair.wet for pair in pairs])) as pool:
-        looks = list(pool.map(lambda pair: _look(pair, largest_shift), pairs))
-    listed += [problem for look in looks if isinstance(look, list) for problem in look]
-    seen = [look for look in looks if isinstance(look, _Seen)]
+    looks = of_each(lambda pair: _look(pair, largest_shift), pairs)
+    seen = [look for look in looks if look.pixels]
     listed += _compare_exposures(seen)
-    _find_same_images(seen)
+    name_same_images(seen, within_splits=True)
     _find_same_places(seen)
-    problems = [problem.partition(": ")[::2] for problem in listed] + [row for look in seen for row in look.problems]
+    problems = [problem.partition(": ")[::2] for problem in listed]
+    for look in sorted(looks, key=lambda look: bool(look.pixels)):  # files that cannot be used come first
+        problems += look.problems
     return Check(folder, largest_shift, _table(seen), pd.DataFrame(problems, columns=["file", "problem"]))
 
 
-def _look(pair: Pair, largest_shift: float) -> _Seen | list[str]:
-    """A pair read and measured, or what is wrong with its files."""
-    images, unusable, remarks, profiles = {}, [], [], []
-    for side in SIDES:
-        path = getattr(pair, side)
-        try:
-            photograph = read_side(path)
-        except PhotographError as error:
-            unusable.append(f"{error}; export it anew or take the pair away")
-            continue
-        images[side] = in_8_bits(photograph)
-        remarks += [f"{side}: {remark}" for remark in photograph.remarks]
-        profiles.append(profile_name(photograph))
-        height, width = images[side].shape[:2]
-        if min(height, width) < SMALLEST_SIDE:
-            unusable.append(
-                f"{shown(path)}: {width} x {height} px; take the pair away, {SMALLEST_SIDE} a side are needed"
-            )
-    if unusable:
-        return unusable
-    wet, dry = images.values()
+def _look(pair: Pair, largest_shift: float) -> _Seen:
+    inspected, images = inspect_pair(pair)
+    seen = _Seen(**vars(inspected))
+    if not images:
+        return seen
     lights = {side: light(image) for side, image in images.items()}
     wet_grey, dry_grey = (float(grey.mean(dtype=np.float64)) for grey in lights.values())
-    exposure = wet_grey / max(dry_grey, 0.5)  # 0.5: the dry image may be black
-    thumbnails = {side: _thumbnail(grey) for side, grey in lights.items()}
+    seen.exposure = wet_grey / max(dry_grey, 0.5)  # 0.5: the dry image may be black
+    seen.thumbnails = {side: _thumbnail(grey) for side, grey in lights.items()}
     del lights  # of a large photograph they are large
-    shift = measure_shift(wet, dry)
-    pixels = {side: pixel_checksum(image) for side, image in images.items()}
-    if profiles[0] != profiles[1]:
-        remarks.append("the colour profile of wet is {}, that of dry {}: convert both to one".format(*profiles))
-    seen = _Seen(pair, wet.shape[:2], exposure, shift, pixels, thumbnails, remarks=remarks)
-    if shift.measured:
+    wet, dry = images.values()
+    seen.shift = measure_shift(wet, dry)
+    if seen.shift.measured:
         _judge_shift(seen, largest_shift)
-    elif text := misfit(wet, dry):
-        seen.problems.append((seen.file("wet"), text))
-    else:
-        seen.remarks.append(why_not_measurable(wet, dry))
+    elif wet.shape == dry.shape:  # or the inspector has said what is wrong
+        if text := misfit(wet, dry):
+            seen.blame("wet", text)
+        else:
+            seen.remarks.append(why_not_measurable(wet, dry))
     return seen
 
 
@@ -179,7 +143,7 @@ def _judge_shift(seen: _Seen, largest_shift: float) -> None:
         # By whole pixels, because nothing is computed anew.
         cure = "align the folder" if round(shift.down) or round(shift.right) else "choose a larger largest_shift"
         text = f"lies {down} and {right} than its dry partner, more than {largest_shift:g} px off: {cure}"
-        seen.problems.append((seen.file("wet"), text))
+        seen.blame("wet", text)
     if shift.spread > largest_shift:
         seen.remarks.append(
             f"its parts are shifted by up to {shift.spread:.1f} px against each other, which aligning cannot mend: "
@@ -204,22 +168,6 @@ def _compare_exposures(seen: Sequence[_Seen]) -> list[str]:
     ]
 
 
-def _find_same_images(seen: Sequence[_Seen]) -> None:
-    """Names every image whose pixels are those of another one."""
-    places = defaultdict(list)
-    for look, side in product(seen, SIDES):
-        places[look.pixels[side]].append((look, side))
-    for (first, first_side), *others in places.values():
-        for look, side in others:
-            same = f"the same image as {first.file(first_side)} ({first.pair.split})"
-            if side != first_side:
-                look.problems.append((look.file(side), f"{same}: one of them is in the wrong folder"))
-            elif look.pair.split != first.pair.split:
-                look.problems.append((look.file(side), f"{same}: {look.cure}"))
-            else:
-                look.remarks.append(f"{side} is {same}")
-
-
 def _find_same_places(seen: Sequence[_Seen]) -> None:
     """Names every image that shows what an image of another split shows, though with other pixels."""
     splits = defaultdict(list)
@@ -242,7 +190,7 @@ def _find_same_places(seen: Sequence[_Seen]) -> None:
                 if len(margins) and margins.max() >= SAME_PLACE:
                     one = seen[likely[margins.argmax()]]
                     text = f"shows the same place as {one.file(side)} ({split}): {other.cure}"
-                    other.problems.append((other.file(side), text))
+                    other.blame(side, text)
 
 
 def _spectra(thumbnails: Sequence[np.ndarray]) -> np.ndarray:

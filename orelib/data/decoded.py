@@ -22,7 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from orelib.data.pairs import Pair, PairError, Pairs, pixel_checksum
+from orelib.data.pair import Pair, PairError, pixel_checksum
+from orelib.data.pairs import Pairs
 from orelib.data.photographs import read_image
 from orelib.utils.files import appearing
 from orelib.utils.paths import shown

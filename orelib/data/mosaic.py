@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from orelib.data.pairs import Pair
+from orelib.data.pair import Pair
 
 CENTRE_RANGE = (0.25, 0.75)  # of the sample's side, so that every quarter stays large enough to show particles
 

@@ -14,7 +14,6 @@ import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import product
@@ -24,40 +23,13 @@ import numpy as np
 import pandas as pd
 
 from orelib.data.dataset import demand_whole_scenes
-from orelib.data.photographs import SUFFIXES, Photograph, PhotographError, in_8_bits, read_image, read_photograph
+from orelib.data.pair import SIDES, Inspected, Pair, inspect_pair, name_same_images, of_each, refuse
+from orelib.data.photographs import SUFFIXES
 from orelib.runs import Folders
 from orelib.utils.names import composed, fits_a_table, is_left_behind, printable
 from orelib.utils.paths import shown
 
 SPLITS = ("train", "val", "test")
-SMALLEST_SIDE = 16  # the 11 x 11 window of SSIM must fit, with some image around it
-
-
-class PairError(ValueError):
-    """A data folder that cannot be used; the message lists every file that is wrong and what to do."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One place, photographed wet and dry."""
-
-    split: str
-    stem: str
-    wet: Path
-    dry: Path
-
-    def load(self) -> tuple[np.ndarray, np.ndarray]:
-        """The wet and the dry image, uint8 (H, W, 3) RGB."""
-        return read_image(self.wet), read_image(self.dry)
-
-
-def read_side(path: Path) -> Photograph:
-    """Reads one photograph of a pair; whatever speaks against it becomes a PhotographError."""
-    try:
-        return read_photograph(path)
-    except (OSError, MemoryError) as error:  # a link that leads nowhere, a file that may not be read
-        reason = getattr(error, "strerror", None) or str(error) or "it does not fit into memory"
-        raise PhotographError(f"{shown(path)}: cannot be read ({reason})") from error
 
 
 @dataclass(frozen=True)
@@ -102,15 +74,26 @@ def load_pairs(folders: Folders) -> Pairs:
         demand_whole_scenes(root)
     problems: list[str] = []
     pairs = hold_out(root, find_pairs(root, problems), problems)
-    rows = _inspect(pairs, problems)
-    _find_leaks(pairs, rows, problems)
-    if problems:
-        listing = "\n".join(f"  - {problem}" for problem in problems)
-        raise PairError(f"{len(problems)} problem(s) in {shown(root)}; nothing was trained:\n{listing}")
+    looks = of_each(lambda pair: inspect_pair(pair)[0], pairs)
+    seen = [look for look in looks if look.pixels]
+    name_same_images(seen)
+    problems += [f"{file}: {problem}" for look in looks for file, problem in look.problems]
+    refuse(problems, root, "nothing was trained")
     by_split = {split: tuple(pair for pair in pairs if pair.split == split) for split in SPLITS}
-    manifest = pd.DataFrame(rows)
+    manifest = pd.DataFrame(map(_row, seen))
     checksum = hashlib.sha256(manifest.to_csv(index=False).encode()).hexdigest()
     return Pairs(**by_split, manifest=manifest, checksum=checksum, embedded=folders.embedded)
+
+
+def _row(seen: Inspected) -> dict:
+    return {
+        "split": seen.pair.split,
+        "stem": seen.pair.stem,
+        "width": seen.size[1],
+        "height": seen.size[0],
+        "wet_sha256": seen.pixels["wet"],
+        "dry_sha256": seen.pixels["dry"],
+    }
 
 
 def find_pairs(root: Path, problems: list[str]) -> list[Pair]:
@@ -131,7 +114,7 @@ def folder_state(root: Path) -> str:
     What cannot be looked at is left out; whoever reads the pairs names it.
     """
     state = hashlib.sha256()
-    for split, side in product(SPLITS, ("wet", "dry")):
+    for split, side in product(SPLITS, SIDES):
         with suppress(OSError):
             for name in sorted(os.listdir(Path(root) / split / side)):
                 if not is_left_behind(name):
@@ -161,7 +144,7 @@ def hold_out(root: Path, pairs: list[Pair], problems: list[str]) -> list[Pair]:
 
 def _match(folder: Path, split: str, problems: list[str]) -> list[Pair]:
     """Pairs of one split, by stem, in order of the stems; what does not match goes into ``problems``."""
-    wet, dry = (_images(folder / side, problems) for side in ("wet", "dry"))
+    wet, dry = (_images(folder / side, problems) for side in SIDES)
     for side, other, partner in ((wet, dry, "dry"), (dry, wet, "wet")):
         if other:  # a missing or empty folder was named already
             problems += [
@@ -197,67 +180,6 @@ def _images(folder: Path, problems: list[str]) -> dict[str, Path]:
     if not images:
         problems.append(f"{shown(folder)}: the folder holds no images; put the photographs there")
     return {stem: paths[-1] for stem, paths in images.items()}
-
-
-def _inspect(pairs: list[Pair], problems: list[str]) -> list[dict]:
-    """Reads every image once; a row a readable pair with its size and pixel checksums."""
-
-    def look(path: Path) -> tuple[tuple[int, int], str] | str:
-        try:
-            pixels = in_8_bits(read_side(path))
-        except PhotographError as error:
-            return str(error)
-        if min(pixels.shape[:2]) < SMALLEST_SIDE:
-            return (
-                f"{shown(path)}: {pixels.shape[1]} x {pixels.shape[0]} px; at least {SMALLEST_SIDE} a side are needed"
-            )
-        return pixels.shape[:2], pixel_checksum(pixels)
-
-    with ThreadPoolExecutor(4) as pool:
-        wet_looks = list(pool.map(look, [pair.wet for pair in pairs]))
-        dry_looks = list(pool.map(look, [pair.dry for pair in pairs]))
-    rows = []
-    for pair, wet, dry in zip(pairs, wet_looks, dry_looks, strict=True):
-        bad = [seen for seen in (wet, dry) if isinstance(seen, str)]
-        problems += bad
-        if bad:
-            continue
-        if wet[0] != dry[0]:
-            sizes = [f"{size[1]} x {size[0]}" for size in (wet[0], dry[0])]
-            problems.append(f"{shown(pair.wet)}: is {sizes[0]} px, its dry partner {sizes[1]} px")
-        height, width = wet[0]
-        rows.append(
-            {
-                "split": pair.split,
-                "stem": pair.stem,
-                "width": width,
-                "height": height,
-                "wet_sha256": wet[1],
-                "dry_sha256": dry[1],
-            }
-        )
-    return rows
-
-
-def pixel_checksum(pixels: np.ndarray) -> str:
-    """The SHA-256 of an image's shape and pixels, whatever file format they come from."""
-    checksum = hashlib.sha256(repr(pixels.shape).encode())
-    checksum.update(np.ascontiguousarray(pixels))
-    return checksum.hexdigest()
-
-
-def _find_leaks(pairs: list[Pair], rows: list[dict], problems: list[str]) -> None:
-    """The same pixels in two splits would let the table measure memory."""
-    files = {(pair.split, pair.stem): pair for pair in pairs}
-    places = defaultdict(list)
-    for row in rows:
-        pair = files[row["split"], row["stem"]]
-        places[row["wet_sha256"]].append((row["split"], shown(pair.wet)))
-        places[row["dry_sha256"]].append((row["split"], shown(pair.dry)))
-    for seen in places.values():
-        if len({split for split, _ in seen}) > 1:
-            listing = ", ".join(f"{file} ({split})" for split, file in seen)
-            problems.append(f"the same image in two splits, keep one: {listing}")
 
 
 def pixel_counts(pairs: Iterable[Pair]) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from orelib import metrics
-from orelib.data.pairs import Pair, load_pairs
+from orelib.data.pair import Pair
+from orelib.data.pairs import load_pairs
 from orelib.data.photographs import read_image
 from orelib.runs import Folders
 from orelib.utils.names import is_left_behind

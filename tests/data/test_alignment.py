@@ -11,7 +11,7 @@ from scipy import ndimage
 from orelib.data import aligned, alignment
 from orelib.data.aligned import align_folder
 from orelib.data.alignment import ORIENTATIONS, find_orientation, measure_shift, needed_trust, overlap
-from orelib.data.pairs import PairError
+from orelib.data.pair import PairError
 from orelib.data.photographs import read_image
 from orelib.data.scenes import render_pair
 

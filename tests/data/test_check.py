@@ -10,7 +10,8 @@ from scipy import ndimage
 
 from orelib.data import check
 from orelib.data.check import check_folder
-from orelib.data.pairs import PairError, load_pairs
+from orelib.data.pair import PairError
+from orelib.data.pairs import load_pairs
 from orelib.data.photographs import read_image
 from orelib.data.scenes import render_pair
 from orelib.runs import Folders
@@ -94,8 +95,9 @@ def test_everything_that_training_refuses_is_a_problem(folder):
     found = problems(folder)
     with pytest.raises(PairError) as error:
         load_pairs(Folders("smoke", data_dir=str(folder)))
-    refused = [line.split("/mine/")[-1].split(": ")[0] for line in str(error.value).splitlines()[1:]]
-    assert sorted(file for file, _ in found) == sorted(name.removesuffix(" (test)") for name in refused)
+    refused = [line.removeprefix("  - ") for line in str(error.value).splitlines()[1:]]
+    told = check_folder(folder).problems.itertuples(index=False)
+    assert sorted(refused) == sorted(f"{file}: {problem}" for file, problem in told)  # in the same words
     listing = "\n".join(f"{file}: {problem}" for file, problem in found)
     for named in ("wet/belt_0.png: has no dry partner", "wet/belt_1.png: the file is empty",
                   "dry/belt_1.png: cannot be read", "wet/belt_3.png: is 128 x 60 px, its dry partner 128 x 112 px",

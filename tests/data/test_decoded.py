@@ -11,7 +11,8 @@ from PIL import Image
 
 from orelib.data import decoded
 from orelib.data.decoded import decode_pairs
-from orelib.data.pairs import PairError, load_pairs
+from orelib.data.pair import PairError
+from orelib.data.pairs import load_pairs
 from orelib.data.photographs import read_image
 from orelib.runs import Folders
 

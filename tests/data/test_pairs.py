@@ -9,7 +9,8 @@ from PIL import Image
 
 from orelib.config import Experiment
 from orelib.data.dataset import render_dataset
-from orelib.data.pairs import PairError, find_pairs, load_pairs, pixel_counts
+from orelib.data.pair import PairError
+from orelib.data.pairs import find_pairs, load_pairs, pixel_counts
 from orelib.data.photographs import read_image
 from orelib.runs import Folders
 from orelib.utils.checksums import DamagedFileError
@@ -65,14 +66,14 @@ def test_one_error_lists_everything_that_is_wrong(folder):
     message = str(error.value)
     assert message.startswith("6 problem(s)")
     for named in ("belt_0.png: has no dry partner", "belt_1.png: the file is empty", "belt_2.png: cannot be read",
-                  "belt_3.png: is 30 x 30 px, its dry partner 48 x 40 px", "test/wet/belt_6.png (test)",
+                  "belt_3.png: is 30 x 30 px, its dry partner 48 x 40 px", "test/wet/belt_6.png: the same image as",
                   "notes.txt: not an image"):  # fmt: skip
         assert named in message
 
 
 def test_the_same_image_in_train_and_held_out_val_is_a_leak(folder):
     shutil.copy(folder / "train" / "dry" / "belt_0.png", folder / "train" / "dry" / "belt_5.png")
-    with pytest.raises(PairError, match=r"two splits.*belt_0.png \(train\).*belt_5.png \(val\)"):
+    with pytest.raises(PairError, match=r"belt_5.png: the same image as .*belt_0.png \(train\).* make a folder val"):
         load(folder)
 
 
