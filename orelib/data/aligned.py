@@ -13,7 +13,7 @@ from orelib.data.alignment import LARGEST_SHIFT, Shift, measure_shift, misfit, o
 from orelib.data.pair import THREADS, Pair, inspect_pair, of_each, refuse
 from orelib.data.pairs import find_pairs
 from orelib.data.photographs import Photograph, read_image, read_photograph, write_photograph
-from orelib.utils.files import appearing_folder, demand_new_folder
+from orelib.utils.files import appearing_folder, demand_new_folder, writing
 from orelib.utils.paths import shown
 
 
@@ -50,17 +50,13 @@ def align_folder(
     looks = of_each(_shift_of, pairs)
     problems += [problem for look in looks if isinstance(look, list) for problem in look]
     refuse(problems, folder, "nothing was written")
-    try:
-        with appearing_folder(out, replace_earlier) as unfinished, ThreadPoolExecutor(THREADS) as pool:
-            rows = pool.map(lambda pair, shift: _write_aligned(pair, shift, unfinished, largest_shift), pairs, looks)
-            return pd.DataFrame(rows)
-    except OSError as error:
-        if error.errno is None:
-            raise  # one of our own, which says what to do
-        raise OSError(
-            f"{shown(out)} cannot be written ({error.strerror}): choose another folder or make room on its disk. "
-            "Nothing was kept."
-        ) from error
+    with (
+        writing(out, "Nothing was kept."),
+        appearing_folder(out, replace_earlier) as unfinished,
+        ThreadPoolExecutor(THREADS) as pool,
+    ):
+        rows = pool.map(lambda pair, shift: _write_aligned(pair, shift, unfinished, largest_shift), pairs, looks)
+        return pd.DataFrame(rows)
 
 
 def _shift_of(pair: Pair) -> Shift | list[str]:

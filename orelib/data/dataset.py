@@ -21,7 +21,7 @@ from PIL import Image
 from orelib.config import Experiment
 from orelib.data.scenes import RENDERER, Scene, SizeDistribution, check_arguments, render_pair
 from orelib.utils.checksums import DamagedFileError, file_checksum, read_json, write_json
-from orelib.utils.files import appearing, write_text
+from orelib.utils.files import appearing, write_text, writing
 from orelib.utils.paths import shown
 from orelib.utils.progress import Progress
 
@@ -49,15 +49,8 @@ def render_dataset(folder: Path, experiment: Experiment, workers: int | None = N
         For settings that cannot be rendered; the folder is not touched then.
     """
     folder = Path(folder)
-    try:
+    with writing(folder, "What is finished is kept."):
         return _render_missing(folder, _settings(experiment), workers)
-    except OSError as error:
-        if error.errno is None:
-            raise  # one of our own, which says what to do
-        raise OSError(
-            f"{shown(folder)} cannot be written ({error.strerror}): choose another folder or make room on its disk. "
-            "What is finished is kept."
-        ) from error
 
 
 def _settings(experiment: Experiment) -> dict:
@@ -135,7 +128,9 @@ def _damaged(folder: Path, truth: dict, layers: Iterable[str]) -> list[Path]:
     paths = {
         layer: Path(folder) / split / layer / f"{stem}.{'csv' if layer == 'particles' else 'png'}" for layer in layers
     }
-    return [path for layer, path in paths.items() if not path.exists() or file_checksum(path) != truth["sha256"][layer]]
+    return [
+        path for layer, path in paths.items() if not path.is_file() or file_checksum(path) != truth["sha256"][layer]
+    ]
 
 
 def demand_whole_scenes(folder: Path, layers: Iterable[str] = ("wet", "dry")) -> None:

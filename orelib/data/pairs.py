@@ -26,6 +26,7 @@ from orelib.data.dataset import demand_whole_scenes
 from orelib.data.pair import SIDES, Inspected, Pair, inspect_pair, name_same_images, of_each, refuse
 from orelib.data.photographs import SUFFIXES
 from orelib.runs import Folders
+from orelib.utils.files import in_the_way
 from orelib.utils.names import composed, fits_a_table, is_left_behind, printable
 from orelib.utils.paths import shown
 
@@ -156,6 +157,10 @@ def _match(folder: Path, split: str, problems: list[str]) -> list[Pair]:
 
 def _images(folder: Path, problems: list[str]) -> dict[str, Path]:
     """The images of a folder by stem, accents composed; what is none goes into ``problems``."""
+    if file := in_the_way(folder):
+        if (problem := f"{shown(file)}: is a file where a folder belongs; move it elsewhere") not in problems:
+            problems.append(problem)
+        return {}
     if not os.path.isdir(folder):  # unlike Path.is_dir, also where it may not be looked at
         problems.append(f"{shown(folder)}: the folder is missing; put the photographs there")
         return {}

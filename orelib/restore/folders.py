@@ -23,7 +23,7 @@ from orelib.data.photographs import (
     read_photograph,
     write_photograph,
 )
-from orelib.utils.files import remove_leftovers
+from orelib.utils.files import make_folder, remove_leftovers
 from orelib.utils.names import composed, is_left_behind, one_name, printable
 from orelib.utils.paths import shown
 from orelib.utils.progress import Progress, say
@@ -83,7 +83,7 @@ def restore_folder(
             raise ValueError(f"{shown(photographs)} holds no photographs ({', '.join(SUFFIXES)})")
         targets = {source: out / source.name for source in sources}
     folder = next(iter(targets.values())).parent
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     remove_leftovers(folder, [target.name for target in targets.values()])
     taken = {} if replace_copies else _names(folder)
     progress = Progress(len(targets), f"restoring {shown(photographs)}")
@@ -113,7 +113,7 @@ def watch_folder(restorer: Restorer, photographs: Path, out: Path, interval: flo
     if photographs.is_file():
         raise ValueError(f"{shown(photographs)} is a file: only a folder can be watched")
     _check_folders(photographs, out)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     remove_leftovers(out, [source.name for source in _look(photographs)[0]])
     return _watch(restorer, photographs, out, interval)
 

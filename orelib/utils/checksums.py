@@ -43,6 +43,7 @@ def read_json(path: Path, cure: str) -> dict:
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{shown(path)} is missing: {cure}")
+    demand_no_folder(path, cure)
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(values, dict):
@@ -53,6 +54,12 @@ def read_json(path: Path, cure: str) -> dict:
     except (ValueError, RecursionError) as error:  # of JSON and of UTF-8 too
         raise DamagedFileError(f"{shown(path)} is damaged ({error}): {cure}") from error
     return values
+
+
+def demand_no_folder(path: Path, cure: str) -> None:
+    """Raises DamagedFileError for a folder at ``path``."""
+    if path.is_dir():
+        raise DamagedFileError(f"{shown(path)} is a folder where a file belongs: take it away, and {cure}")
 
 
 def _checksum(values: dict) -> str:

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orelib.utils.names import printable
+from orelib.utils.paths import shown
 
 NUMBER = 10  # digits at most of the number in a temporary name
 SHORT = 40  # bytes that a temporary name may always have; a longer one has at most as many as its file's
@@ -31,9 +32,13 @@ def appearing(path: Path, only_new: bool = False) -> Iterator[Path]:
 
     With ``only_new``, nothing that exists is replaced, not even what another process puts there meanwhile. Raises
     FileExistsError then, and leaves what is there.
+
+    Raises IsADirectoryError for a folder at ``path``, and NotADirectoryError for a file where its folder belongs.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
+    if path.is_dir() and not only_new:
+        raise IsADirectoryError(f"{shown(path)} is a folder where a file belongs: take it away")
     temporary = _temporary(path)
     try:
         with _locked(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)):
@@ -62,7 +67,7 @@ def appearing_folder(path: Path, replace_earlier: bool = False) -> Iterator[Path
     if not (replace_earlier and Path(path).is_dir()):
         demand_new_folder(path)
     path = Path(path).resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     for entry in os.scandir(path.parent):
         if re.fullmatch(rf"{re.escape(_unfinished(path))}\d+", entry.name) and _is_abandoned(entry):
             shutil.rmtree(entry.path)
@@ -83,13 +88,28 @@ def appearing_folder(path: Path, replace_earlier: bool = False) -> Iterator[Path
 
 
 @contextmanager
+def writing(path: Path, outcome: str) -> Iterator[None]:
+    """Within, an error of the system becomes one that names ``path``, says what to do, and ends with ``outcome``.
+
+    It stays an OSError of its class. An error of our own, which says all that, passes.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        cure = "choose another folder or make room on its disk"
+        raise type(error)(f"{shown(path)} cannot be written ({error.strerror}): {cure}. {outcome}") from error
+
+
+@contextmanager
 def one_at_a_time(folder: Path) -> Iterator[None]:
     """Lets one process at a time work in a folder; another one says so and waits.
 
     The folder is made where it is missing, and goes again where it stays empty.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     file = os.open(folder, os.O_RDONLY)
     try:
         try:
@@ -106,11 +126,25 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
             folder.rmdir()
 
 
+def make_folder(folder: Path) -> None:
+    """Makes a folder, and what is missing above it. Raises NotADirectoryError where a file lies in the way."""
+    if file := in_the_way(folder):
+        raise NotADirectoryError(f"{shown(file)} is a file where a folder belongs: move it, or choose another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def in_the_way(folder: Path) -> Path | None:
+    """The file that lies where a folder, or one above it, belongs; None where there is none."""
+    nearest = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    return None if os.path.isdir(nearest) else nearest
+
+
 def demand_new_folder(path: Path) -> None:
     """Raises FileExistsError when something lies at ``path``, unless it is an empty folder that can be replaced."""
     path = Path(path)
     if os.path.lexists(path) and (not path.is_dir() or any(path.iterdir())):
-        raise FileExistsError(f"{printable(str(path))} is not empty: name a new folder")
+        why = "is not empty" if path.is_dir() else "is a file"
+        raise FileExistsError(f"{printable(str(path))} {why}: name a new folder")
     if path.is_mount():
         raise FileExistsError(f"{printable(str(path))} is where a disk begins: name a new folder in it")
 

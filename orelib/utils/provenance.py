@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import orelib
-from orelib.utils.checksums import DamagedFileError, file_checksum, read_json, write_json
+from orelib.utils.checksums import DamagedFileError, demand_no_folder, file_checksum, read_json, write_json
 from orelib.utils.paths import shown
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "pandas", "pillow")
@@ -47,14 +47,15 @@ def is_whole(path: Path) -> bool:
     provenance itself is damaged.
     """
     path = Path(path)
-    return path.exists() and _listed(path) in (None, file_checksum(path))
+    return path.is_file() and _listed(path) in (None, file_checksum(path))
 
 
 def demand_whole(path: Path) -> Path:
     """The path itself; DamagedFileError for a file that exists and is not what the provenance beside it lists."""
     path = Path(path)
+    cure = "put back a copy of it, or delete it and run the notebook that makes it again"
+    demand_no_folder(path, cure)
     if path.exists() and not is_whole(path):
-        cure = "put back a copy of it, or delete it and run the notebook that makes it again"
         raise DamagedFileError(f"{shown(path)} is not what was written (its checksum differs): {cure}")
     return path
 

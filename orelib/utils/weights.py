@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from orelib.utils.allowed import brief
-from orelib.utils.files import appearing
+from orelib.utils.files import appearing, writing
 from orelib.utils.paths import shown
 
 # Of each weight: its shape, and whether its values are floating-point numbers.
@@ -40,15 +40,10 @@ def write_bytes(path: Path, content: bytes, only_new: bool = False) -> None:
     With ``only_new``, FileExistsError when there is something at ``path``, which is left as it is.
     """
     try:
-        with appearing(path, only_new) as temporary:
+        with writing(path, "Nothing was changed."), appearing(path, only_new) as temporary:
             temporary.write_bytes(content)
     except FileExistsError:
         raise FileExistsError(f"{shown(path)} exists already: name another file") from None
-    except OSError as error:
-        raise OSError(
-            f"{shown(path)} cannot be written ({error.strerror or error}): make room there or name another place. "
-            "Nothing was changed"
-        ) from error
 
 
 def checksum(about: dict, weights: Mapping[str, Tensor]) -> str:

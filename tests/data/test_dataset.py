@@ -163,7 +163,7 @@ def test_a_disk_without_room_is_refused_before_the_first_scene(tmp_path, tiny, m
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, tiny):
     (tmp_path / "data").write_text("a file where the folder should be")
-    with pytest.raises(OSError, match=r"data.* cannot be written .*choose another folder"):
+    with pytest.raises(OSError, match=r"data is a file where a folder belongs: .*choose another folder"):
         render_dataset(tmp_path / "data", tiny, workers=1)
 
 
