@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from orelib.methods import Method
-from orelib.utils.checksums import DamagedFileError
+from orelib.utils.checksums import DamagedFileError, demand_no_folder
 from orelib.utils.files import appearing, write_text
 from orelib.utils.names import one_line
 from orelib.utils.paths import shown
@@ -41,6 +41,7 @@ def read_checkpoint(path: Path) -> dict:
 
     Raises DamagedFileError when the file was cut or changed, or comes from an earlier version of the kit.
     """
+    demand_no_folder(path, CURE)
     try:
         with zipfile.ZipFile(path) as archive:
             if bad := archive.testzip():

@@ -45,7 +45,7 @@ from orelib.utils.files import one_at_a_time, write_text
 from orelib.utils.memory import memory_for
 from orelib.utils.paths import kit_path, shown
 from orelib.utils.progress import Progress
-from orelib.utils.provenance import read_provenance, record_session, write_provenance
+from orelib.utils.provenance import begin_provenance, read_provenance, record_session, write_provenance
 from orelib.utils.tables import read_table
 
 HEADLINES = ("generator", "discriminator")  # the losses that the progress line shows, as G and D
@@ -244,8 +244,7 @@ def _mend(run: Path, experiment: Experiment, pairs: Pairs) -> None:
 
 def _begin_run(run: Path, experiment: Experiment, pairs: Pairs) -> None:
     """Writes settings and provenance of a new run; the settings last, because they say that the folder is taken."""
-    (run / "provenance.json").unlink(missing_ok=True)
-    write_provenance(
+    begin_provenance(
         run, data_checksum=pairs.checksum,
         train_pairs=len(pairs.train), val_pairs=len(pairs.val), test_pairs=len(pairs.test),
     )  # fmt: skip

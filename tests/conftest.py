@@ -1,6 +1,7 @@
 """What several tests share: tiny folders of pairs, and the folder of real photographs where it is present."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,12 @@ from PIL import Image
 
 from orelib.baselines import BASELINES
 from orelib.config import Experiment
+from orelib.data.dataset import render_dataset
 from orelib.data.pairs import load_pairs
 from orelib.data.scenes import render_pair
 from orelib.metrics import score
 from orelib.runs import Folders
+from orelib.sizing.particles import render_sizing
 from orelib.study.variants import all_variants
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,6 +47,19 @@ def pair_folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def pairs(pair_folder):
     return load_pairs(Folders("smoke", data_dir=str(pair_folder)))
+
+
+@pytest.fixture(scope="module")
+def kit_folder(tmp_path_factory) -> Iterator[Path]:
+    """A kit with the scenes of the smoke profile, those for sizing too; the tests of a module work in it."""
+    root = tmp_path_factory.mktemp("kit")
+    for name in ("notebooks", "orelib"):
+        (root / name).mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        render_dataset(Folders("smoke").data, Experiment("smoke"), workers=1)
+        render_sizing(Folders("smoke"))
+        yield root
 
 
 @pytest.fixture

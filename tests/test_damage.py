@@ -65,26 +65,19 @@ def until(number, step):
 
 
 @pytest.fixture(scope="module")
-def kit(tmp_path_factory):
+def kit(kit_folder):
     """A kit after a smoke run, with a training that was stopped on its way, and the result that it leads to."""
-    root = tmp_path_factory.mktemp("kit")
-    for name in ("notebooks", "orelib"):
-        (root / name).mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
-        render_dataset(FOLDERS.data, Experiment("smoke"), workers=1)
-        render_sizing(FOLDERS)
-        size_unrestored(FOLDERS)
-        pairs = load_pairs(FOLDERS)
-        with pytest.MonkeyPatch.context() as stopping:
-            stopping.setattr(CLASSES["improved"], "step", until(6, CLASSES["improved"].step))
-            with pytest.raises(KeyboardInterrupt):
-                train(Experiment("smoke", steps=6), pairs, FOLDERS.results / STOPPED)
-        before = shutil.copytree(FOLDERS.results / STOPPED, root / "stopped")
-        wanted = result()
-        shutil.rmtree(FOLDERS.results / STOPPED)
-        before.rename(FOLDERS.results / STOPPED)
-    return root, wanted
+    size_unrestored(FOLDERS)
+    pairs = load_pairs(FOLDERS)
+    with pytest.MonkeyPatch.context() as stopping:
+        stopping.setattr(CLASSES["improved"], "step", until(6, CLASSES["improved"].step))
+        with pytest.raises(KeyboardInterrupt):
+            train(Experiment("smoke", steps=6), pairs, FOLDERS.results / STOPPED)
+    before = shutil.copytree(FOLDERS.results / STOPPED, kit_folder / "stopped")
+    wanted = result()
+    shutil.rmtree(FOLDERS.results / STOPPED)
+    before.rename(FOLDERS.results / STOPPED)
+    return kit_folder, wanted
 
 
 DATA, RUN, CUT = "data/smoke", "results/smoke/improved-seed0", f"results/smoke/{STOPPED}"
@@ -118,12 +111,19 @@ def one_bit_flipped(content):
     return content[:at] + bytes([content[at] ^ 1 << at % 8]) + content[at + 1 :]
 
 
-@pytest.mark.parametrize("damage", [deleted, emptied, cut, one_bit_flipped])
-@pytest.mark.parametrize("name", FILES)
-def test_damage_is_mended_or_named(kit, tmp_path, monkeypatch, name, damage):
+@pytest.fixture
+def copied(kit, tmp_path, monkeypatch):
+    """A copy of the kit that a test may damage, in which it works; and the result that the whole one leads to."""
     made, wanted = kit
     root = shutil.copytree(made, tmp_path / "kit")
     monkeypatch.chdir(root)
+    return root, wanted
+
+
+@pytest.mark.parametrize("damage", [deleted, emptied, cut, one_bit_flipped])
+@pytest.mark.parametrize("name", FILES)
+def test_damage_is_mended_or_named(copied, name, damage):
+    root, wanted = copied
     path = sorted(root.glob(name))[0]
     content = damage(path.read_bytes())
     path.unlink()
@@ -135,6 +135,28 @@ def test_damage_is_mended_or_named(kit, tmp_path, monkeypatch, name, damage):
         found, error = None, str(raised)
     assert found == wanted or path.name in error
     assert found == wanted or any(cure in error.lower() for cure in ("delete", "put back", "run ", "again")), error
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_folder_in_the_place_of_a_file_is_mended_or_named(copied, name):
+    root, wanted = copied
+    path = sorted(root.glob(name))[0]
+    path.unlink()
+    path.mkdir()
+    try:
+        found, error = result(), ""
+    except (ValueError, OSError) as raised:
+        found, error = None, str(raised)
+    assert found == wanted or re.search(rf"{path.name} is (a folder.*|damaged): (take|put back|name)", error), error
+
+
+@pytest.mark.parametrize("name", [f"{DATA}/train", f"{DATA}/train/wet", f"{DATA}/sizing", RUN, "results/smoke"])
+def test_a_file_in_the_place_of_a_folder_is_named(copied, name):
+    root, _ = copied
+    shutil.rmtree(root / name)
+    (root / name).touch()
+    with pytest.raises((ValueError, OSError), match=f"{name} is a file where a folder belongs: "):
+        result()
 
 
 def test_every_kind_of_file_is_tried(kit):

@@ -31,6 +31,11 @@ def read_provenance(run: Path) -> dict:
     return read_json(Path(run) / NAME, "put back a copy of it, or delete the folder and make its contents again")
 
 
+def begin_provenance(run: Path, **facts) -> None:
+    """Writes the provenance of a folder anew: these facts and nothing else."""
+    write_json(Path(run) / NAME, facts)
+
+
 def write_provenance(run: Path, *files: str, **facts) -> None:
     """Adds facts to the provenance of a folder, and the checksums of ``files``, names of finished files in it."""
     run = Path(run)

@@ -101,6 +101,14 @@ def test_empty_and_missing_folders_are_named(folder):
     assert "wet: the folder is missing" in str(error.value)
 
 
+def test_a_file_where_a_folder_belongs_is_listed_once(folder):
+    for place in (folder / "train", folder / "test" / "dry"):
+        shutil.rmtree(place)
+        place.touch()
+    with pytest.raises(PairError, match=r"(?s)^2 problem.*train: is a file where a fold.*test.dry: is a file where"):
+        load(folder)
+
+
 def test_a_folder_that_cannot_be_read_is_listed(folder, monkeypatch):
     whole = Path.iterdir
 

@@ -11,11 +11,9 @@ import pytest
 from conftest import ROOT
 
 from orelib.config import METHODS, Experiment, parse_changes
-from orelib.data.dataset import render_dataset
 from orelib.data.pairs import load_pairs
 from orelib.evaluation import evaluate
 from orelib.runs import Folders
-from orelib.sizing.particles import render_sizing
 from orelib.sizing.scores import evaluate_sizing, size_unrestored
 from orelib.study.kept import LOSSES, keep
 from orelib.study.variants import ablation, all_variants, table3_variants
@@ -46,23 +44,16 @@ def test_a_batch_of_four_sees_as_many_images():
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """Two methods trained and scored on embedded scenes, in a kit of its own."""
-    root = tmp_path_factory.mktemp("kit")
-    for name in ("notebooks", "orelib"):
-        (root / name).mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
-        folders = Folders("smoke")
-        render_dataset(folders.data, Experiment("smoke"))
-        render_sizing(folders)
-        pairs = load_pairs(folders)
-        for method in ("pix2pix", "improved"):
-            run = train(Experiment("smoke", method), pairs, folders.run(method, 0))
-            evaluate(run, pairs)
-            evaluate_sizing(run, folders.data / "sizing")
-        size_unrestored(folders)
-        yield folders
+def trained(kit_folder):
+    """Two methods trained and scored on embedded scenes."""
+    folders = Folders("smoke")
+    pairs = load_pairs(folders)
+    for method in ("pix2pix", "improved"):
+        run = train(Experiment("smoke", method), pairs, folders.run(method, 0))
+        evaluate(run, pairs)
+        evaluate_sizing(run, folders.data / "sizing")
+    size_unrestored(folders)
+    return folders
 
 
 def test_unrestored_scenes_are_sized_beside_the_dry_ones(trained, monkeypatch):

@@ -9,7 +9,7 @@ import threading
 import pytest
 from conftest import ROOT
 
-from orelib.utils.files import appearing, appearing_folder, one_at_a_time, remove_leftovers, write_text
+from orelib.utils.files import appearing, appearing_folder, one_at_a_time, remove_leftovers, write_text, writing
 
 LONG = ["é" * 125 + ".jpg", "e\u0301" * 83 + ".tif", "石" * 83 + ".webp", "x" * 251 + ".png", "b" * 255]
 
@@ -226,3 +226,29 @@ def test_a_folder_in_which_nothing_was_made_goes_again(tmp_path):
     with one_at_a_time(tmp_path / "run"):
         assert (tmp_path / "run").is_dir()
     assert not (tmp_path / "run").exists()
+
+
+def test_a_file_or_folder_in_the_way_is_named_before_anything_is_written(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    for wanted in (tmp_path / "file" / "table.csv", tmp_path / "file" / "deeper" / "table.csv"):
+        with pytest.raises(NotADirectoryError, match="file is a file where a folder belongs: move it"):
+            write_text(wanted, "a")
+    with pytest.raises(NotADirectoryError, match="file is a file"), one_at_a_time(tmp_path / "file"):
+        pass
+    with pytest.raises(NotADirectoryError, match="file is a file"), appearing_folder(tmp_path / "file" / "out"):
+        pass
+    with pytest.raises(FileExistsError, match="file is a file: name a new folder"), appearing_folder(tmp_path / "file"):
+        pass
+    with pytest.raises(IsADirectoryError, match="folder is a folder where a file belongs: take it away"):
+        write_text(tmp_path / "folder", "a")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_an_error_of_the_system_gets_the_name_and_a_cure_and_keeps_its_class(tmp_path):
+    told = r"out cannot be written \(Permission denied\): choose .*\. All is kept\."
+    with pytest.raises(PermissionError, match=told), writing(tmp_path / "out", "All is kept."):
+        raise PermissionError(13, "Permission denied", "some/part.tmp")
+    with pytest.raises(OSError, match="it says what to do") as error, writing(tmp_path, "All is kept."):
+        raise OSError("it says what to do")
+    assert str(error.value) == "it says what to do"
