@@ -66,8 +66,8 @@ class RunLog:
     The checkpoint holds all of it. The CSV files are copies for readers, written after it.
     """
 
-    def __init__(self, run: Path, method: Method, data_checksum: str):
-        self.run, self.method, self.data_checksum = run, method, data_checksum
+    def __init__(self, run: Path, method: Method):
+        self.run, self.method = run, method
         self.step = self.saved_step = 0
         self.seconds = 0.0
         self.history: list[str] = []
@@ -112,10 +112,10 @@ class RunLog:
             weights = {name: value.cpu().clone() for name, value in self.method.generator.state_dict().items()}
             self.best = {"psnr": psnr, "step": self.step, "generator": weights}
 
-    def save(self) -> None:
+    def save(self, data_checksum: str) -> None:
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
         state = {
-            "experiment": self.method.experiment.to_json(), "data_checksum": self.data_checksum,
+            "experiment": self.method.experiment.to_json(), "data_checksum": data_checksum,
             "step": self.step, "seconds": self.seconds, "best": self.best,
             "history": "\n".join(self.history), "validation": "\n".join(self.validation),
             "random_state": {"cpu": torch.get_rng_state(), "cuda": cuda},

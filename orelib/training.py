@@ -126,7 +126,7 @@ def _train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
         _begin_run(run, experiment, pairs)
     record_session(run)
     write_provenance(run, "config.json", **origin)
-    log = RunLog(run, method, pairs.checksum)
+    log = RunLog(run, method)
     if saved:
         log.resume(saved)
     if log.step < experiment.steps:
@@ -290,7 +290,7 @@ def _train_on(method: Method, pairs: Pairs, log: RunLog) -> None:
             log.validated(validate(method, validation))
         if last or log.step % experiment.checkpoint_every == 0:
             log.seconds = time.monotonic() - began
-            log.save()
+            log.save(pairs.checksum)
         named = dict(zip(losses, values, strict=True))
         progress.advance(note="  ".join(f"{name[0].upper()} {named[name]:.2f}" for name in HEADLINES if name in named))
     progress.close()

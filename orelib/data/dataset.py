@@ -8,10 +8,10 @@ marks a finished data set. An interrupted rendering goes on where it stopped.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import asdict
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from PIL import Image
 from orelib.config import Experiment
 from orelib.data.scenes import RENDERER, Scene, SizeDistribution, check_arguments, render_pair
 from orelib.utils.checksums import DamagedFileError, file_checksum, read_json, write_json
-from orelib.utils.files import appearing, write_text, writing
+from orelib.utils.files import appearing, demand_room, write_text, writing
 from orelib.utils.paths import shown
 from orelib.utils.progress import Progress
 
@@ -80,7 +80,8 @@ def _render_missing(folder: Path, settings: dict, workers: int | None) -> Path:
     with ThreadPoolExecutor(THREADS) as pool:
         whole = list(pool.map(lambda scene: _is_whole(folder, *scene), scenes))
     missing = [scene for scene, is_whole in zip(scenes, whole, strict=True) if not is_whole]
-    _check_room(folder, settings["size"], len(missing))
+    # Of each pixel two colours, which noise keeps incompressible, and masks.
+    demand_room(folder, len(missing) * 7 * prod(settings["size"]), f"{len(missing)} scenes", "choose a smaller profile")
     if missing:
         progress = Progress(len(scenes), f"rendering {shown(folder)}", start=len(scenes) - len(missing))
         with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
@@ -169,17 +170,6 @@ def _begin(folder: Path, settings: dict) -> None:
         )
 
 
-def _check_room(folder: Path, size: list[int], scenes: int) -> None:
-    """Refuses before the first file when the disk cannot hold the last one."""
-    needed = scenes * size[0] * size[1] * 7  # bytes: two colour images, which noise keeps incompressible, and masks
-    free = shutil.disk_usage(folder).free
-    if needed > 0.95 * free:
-        raise OSError(
-            f"{shown(folder)} needs about {needed / 1e9:.1f} GB for {scenes} scenes and the disk has "
-            f"{free / 1e9:.1f} GB free: make room, or choose a smaller profile"
-        )
-
-
 def _truth_path(folder: Path, split: str, number: int) -> Path:
     return folder / split / "truth" / f"{number:04d}.json"
 
@@ -212,14 +202,8 @@ def _render_scene(folder: Path, settings: dict, split: str, number: int) -> None
 
 def particle_table(scene: Scene) -> pd.DataFrame:
     """One row a particle of which something is seen: label, size_mm, visible (share of its outline, 0-1), cut."""
-    return pd.DataFrame(
-        {
-            "label": np.arange(1, len(scene.size_mm) + 1),
-            "size_mm": scene.size_mm.round(3),
-            "visible": scene.visible.round(3),
-            "cut": scene.cut,
-        }
-    )
+    seen = {"size_mm": scene.size_mm.round(3), "visible": scene.visible.round(3), "cut": scene.cut}
+    return pd.DataFrame({"label": np.arange(1, len(scene.size_mm) + 1)} | seen)
 
 
 _PARTICLE = {"label": int, "size_mm": float, "visible": float, "cut": bool}  # also of a scene that shows no particle

@@ -13,7 +13,6 @@ trains.
 from __future__ import annotations
 
 import random
-import shutil
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ import numpy as np
 from orelib.data.pair import Pair, PairError, pixel_checksum
 from orelib.data.pairs import Pairs
 from orelib.data.photographs import read_image
-from orelib.utils.files import appearing
+from orelib.utils.files import appearing, demand_room
 from orelib.utils.paths import shown
 from orelib.utils.progress import Progress
 
@@ -101,7 +100,8 @@ def _decode_missing(images: Iterable[_Image], folder: Path) -> None:
         missing = [image for image, whole in zip(images, pool.map(_Image.is_whole, images), strict=True) if not whole]
         if not missing:
             return
-        _check_room(folder, missing)
+        needed = sum(prod(image.shape) for image in missing)
+        demand_room(folder, needed, "the decoded training photographs", "choose a results_dir on another disk")
         for image in missing:
             if image.path.exists():
                 print(f"{shown(image.path)} is damaged: {shown(image.photograph)} is decoded again", flush=True)
@@ -111,14 +111,3 @@ def _decode_missing(images: Iterable[_Image], folder: Path) -> None:
         for _ in pool.map(_Image.decode, missing):
             progress.advance()
         progress.close()
-
-
-def _check_room(folder: Path, missing: Iterable[_Image]) -> None:
-    """Refuses before the first file when the disk cannot hold the last one."""
-    needed = sum(prod(image.shape) for image in missing)
-    free = shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.exists())).free
-    if needed > 0.95 * free:
-        raise OSError(
-            f"{shown(folder)} needs {needed / 1e9:.1f} GB for the decoded training photographs, and the disk has "
-            f"{free / 1e9:.1f} GB free: make room there, or choose a results_dir on another disk"
-        )

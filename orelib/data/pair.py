@@ -14,27 +14,17 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from statistics import median
-from typing import TypeVar
 
 import numpy as np
 
 from orelib.data.alignment import misfit
-from orelib.data.photographs import (
-    Photograph,
-    PhotographError,
-    in_8_bits,
-    profile_name,
-    read_image,
-    read_photograph,
-)
+from orelib.data.photographs import PhotographError, in_8_bits, profile_name, read_image, read_photograph
 from orelib.utils.paths import shown
 
 SIDES = ("wet", "dry")
 SMALLEST_SIDE = 16  # the 11 x 11 window of SSIM must fit, with some image around it
 # Reading and filtering leave the interpreter free, but in small images threads wait for it longer than they compute.
 THREADS, SMALL_FILE = 4, 20_000  # bytes
-
-Found = TypeVar("Found")
 
 
 class PairError(ValueError):
@@ -89,10 +79,12 @@ def inspect_pair(pair: Pair) -> tuple[Inspected, dict[str, np.ndarray]]:
     seen, images, profiles = Inspected(pair), {}, []
     for side in SIDES:
         try:
-            photograph = _read(getattr(pair, side))
-        except PhotographError as error:
-            problem = str(error).removeprefix(f"{seen.file(side)}: ")
-            seen.blame(side, f"{problem}; export it anew or take the pair away")
+            photograph = read_photograph(getattr(pair, side))
+        except (PhotographError, OSError, MemoryError) as error:  # OSError: a link that leads nowhere, for one
+            why = str(error).removeprefix(f"{seen.file(side)}: ")
+            if not isinstance(error, PhotographError):
+                why = f"cannot be read ({getattr(error, 'strerror', None) or why or 'it does not fit into memory'})"
+            seen.blame(side, f"{why}; export it anew or take the pair away")
             continue
         images[side] = in_8_bits(photograph)
         seen.remarks += [f"{side}: {remark}" for remark in photograph.remarks]
@@ -112,15 +104,6 @@ def inspect_pair(pair: Pair) -> tuple[Inspected, dict[str, np.ndarray]]:
     return seen, images
 
 
-def _read(path: Path) -> Photograph:
-    """Reads one photograph; whatever speaks against it becomes a PhotographError."""
-    try:
-        return read_photograph(path)
-    except (OSError, MemoryError) as error:  # a link that leads nowhere, a file that may not be read
-        reason = getattr(error, "strerror", None) or str(error) or "it does not fit into memory"
-        raise PhotographError(f"{shown(path)}: cannot be read ({reason})") from error
-
-
 def pixel_checksum(pixels: np.ndarray) -> str:
     """The SHA-256 of an image's shape and pixels, whatever file format they come from."""
     checksum = hashlib.sha256(repr(pixels.shape).encode())
@@ -128,7 +111,7 @@ def pixel_checksum(pixels: np.ndarray) -> str:
     return checksum.hexdigest()
 
 
-def of_each(look: Callable[[Pair], Found], pairs: Sequence[Pair]) -> list[Found]:
+def of_each(look: Callable[[Pair], object], pairs: Sequence[Pair]) -> list:
     """What ``look`` finds of each pair; large photographs are looked at side by side."""
     sizes = [pair.wet.stat().st_size for pair in pairs if pair.wet.exists()]
     with ThreadPoolExecutor(1 if sizes and median(sizes) < SMALL_FILE else THREADS) as pool:

@@ -23,8 +23,8 @@ import numpy as np
 import pandas as pd
 
 from orelib.data.dataset import demand_whole_scenes
-from orelib.data.pair import SIDES, Inspected, Pair, inspect_pair, name_same_images, of_each, refuse
-from orelib.data.photographs import SUFFIXES
+from orelib.data.pair import SIDES, Pair, inspect_pair, name_same_images, of_each, refuse
+from orelib.data.photographs import SUFFIXES, file_state, photographs_in
 from orelib.runs import Folders
 from orelib.utils.files import in_the_way
 from orelib.utils.names import composed, fits_a_table, is_left_behind, printable
@@ -81,20 +81,10 @@ def load_pairs(folders: Folders) -> Pairs:
     problems += [f"{file}: {problem}" for look in looks for file, problem in look.problems]
     refuse(problems, root, "nothing was trained")
     by_split = {split: tuple(pair for pair in pairs if pair.split == split) for split in SPLITS}
-    manifest = pd.DataFrame(map(_row, seen))
+    rows = [(look.pair.split, look.pair.stem, *look.size[::-1], *look.pixels.values()) for look in seen]
+    manifest = pd.DataFrame(rows, columns=["split", "stem", "width", "height", "wet_sha256", "dry_sha256"])
     checksum = hashlib.sha256(manifest.to_csv(index=False).encode()).hexdigest()
     return Pairs(**by_split, manifest=manifest, checksum=checksum, embedded=folders.embedded)
-
-
-def _row(seen: Inspected) -> dict:
-    return {
-        "split": seen.pair.split,
-        "stem": seen.pair.stem,
-        "width": seen.size[1],
-        "height": seen.size[0],
-        "wet_sha256": seen.pixels["wet"],
-        "dry_sha256": seen.pixels["dry"],
-    }
 
 
 def find_pairs(root: Path, problems: list[str]) -> list[Pair]:
@@ -119,15 +109,8 @@ def folder_state(root: Path) -> str:
         with suppress(OSError):
             for name in sorted(os.listdir(Path(root) / split / side)):
                 if not is_left_behind(name):
-                    state.update(repr((split, side, name, _facts(Path(root) / split / side / name))).encode())
+                    state.update(repr((split, side, name, file_state(Path(root) / split / side / name))).encode())
     return state.hexdigest()
-
-
-def _facts(path: Path) -> tuple[int, int] | None:
-    try:
-        return path.stat().st_size, path.stat().st_mtime_ns
-    except OSError:  # a link that leads nowhere
-        return None
 
 
 def hold_out(root: Path, pairs: list[Pair], problems: list[str]) -> list[Pair]:
@@ -165,18 +148,19 @@ def _images(folder: Path, problems: list[str]) -> dict[str, Path]:
         problems.append(f"{shown(folder)}: the folder is missing; put the photographs there")
         return {}
     try:
-        files = [path for path in sorted(folder.iterdir()) if not is_left_behind(path.name)]
+        photographs, others = photographs_in(folder)
     except OSError as error:
         problems.append(f"{shown(folder)}: the folder cannot be read ({error.strerror}); make it readable")
         return {}
+    problems += [
+        f"{shown(path)}: not an image this kit reads ({', '.join(SUFFIXES)}); move it elsewhere" for path in others
+    ]
     images: dict[str, list[Path]] = defaultdict(list)
-    for path in files:
-        if not fits_a_table(path.name):
-            problems.append(f"{shown(path)}: its name is no text that a table can hold; rename it")
-        elif path.suffix.lower() in SUFFIXES and not os.path.isdir(path):
+    for path in photographs:
+        if fits_a_table(path.name):
             images[composed(path.stem)].append(path)
         else:
-            problems.append(f"{shown(path)}: not an image this kit reads ({', '.join(SUFFIXES)}); move it elsewhere")
+            problems.append(f"{shown(path)}: its name is no text that a table can hold; rename it")
     problems += [
         f"{shown(folder)}: more than one file is named {printable(stem)}.*; keep one"
         for stem, paths in images.items()

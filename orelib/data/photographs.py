@@ -11,6 +11,7 @@ without a unit.
 from __future__ import annotations
 
 import errno
+import os
 import zlib
 from io import BytesIO
 from pathlib import Path
@@ -24,9 +25,36 @@ from orelib.data.formats.stored import Decoded, Photograph, PhotographError, Pho
 from orelib.data.formats.tiff import SIGNATURES, read_tiff, write_tiff
 from orelib.utils.files import appearing
 from orelib.utils.memory import memory_ran_out
+from orelib.utils.names import is_left_behind
 from orelib.utils.paths import shown
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+
+
+def photographs_in(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The photographs in a folder, by their suffix and in order of their names, and what else a user put there.
+
+    A link that leads nowhere is among the photographs: whoever reads it says so. Raises OSError when the folder cannot
+    be listed.
+    """
+    photographs, others = [], []
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            path, is_photograph = Path(folder, entry.name), Path(entry.name).suffix.lower() in SUFFIXES
+            if is_photograph and not entry.is_file(follow_symlinks=False):
+                is_photograph = os.path.isfile(path) or not os.path.exists(path)  # but no pipe
+            if not is_left_behind(entry.name):
+                (photographs if is_photograph else others).append(path)
+    return photographs, others
+
+
+def file_state(path: Path) -> tuple[int, int] | None:
+    """What changes while a file is written; None when it is gone."""
+    try:
+        facts = path.stat()
+    except OSError as error:  # a link that leads nowhere, a share that is away
+        return (-1, error.errno) if os.path.lexists(path) else None
+    return facts.st_size, facts.st_mtime_ns
 
 
 # ---- reading -----------------------------------------------------------------------------------------------------

@@ -16,9 +16,8 @@ import pandas as pd
 from orelib import metrics
 from orelib.data.pair import Pair
 from orelib.data.pairs import load_pairs
-from orelib.data.photographs import read_image
+from orelib.data.photographs import photographs_in, read_image
 from orelib.runs import Folders
-from orelib.utils.names import is_left_behind
 
 # Photographs published by others, which this kit may not pass on: name, what they show, and where they come from.
 SOURCES = {
@@ -126,8 +125,7 @@ def measure_photographs(folder: Path) -> dict[tuple[str, str], float]:
     core = load_pairs(Folders("", str(folder / "core_wetdry")))
     means = {"core_wetdry": describe_pairs((*core.train, *core.val)).mean()}
     for name in ("ore_belt", "gravel"):
-        paths = sorted(path for path in (folder / name / "images").iterdir() if not is_left_behind(path.name))
-        means[name] = describe_images(read_image(path) for path in paths).mean()
+        means[name] = describe_images(map(read_image, photographs_in(folder / name / "images")[0])).mean()
     return {(name, statistic): float(means[name][statistic]) for name, statistic in PHOTOGRAPHS}
 
 
@@ -138,13 +136,8 @@ def compare(means: pd.Series, photographs: dict[tuple[str, str], float] = PHOTOG
     ``here`` and ``difference``, in per cent of the photographs' value.
     """
     rows = [
-        {
-            "statistic": statistic,
-            "collection": name,
-            "photographs": value,
-            "here": means[statistic],
-            "difference": 100 * (means[statistic] / value - 1),
-        }
+        (statistic, name, value, means[statistic], 100 * (means[statistic] / value - 1))
         for (name, statistic), value in photographs.items()
     ]
-    return pd.DataFrame(rows).set_index(["statistic", "collection"])
+    table = pd.DataFrame(rows, columns=["statistic", "collection", "photographs", "here", "difference"])
+    return table.set_index(["statistic", "collection"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,12 +20,14 @@ from orelib.data.photographs import (
     SUFFIXES,
     PhotographError,
     PhotographUnavailable,
+    file_state,
+    photographs_in,
     read_image,
     read_photograph,
     write_photograph,
 )
 from orelib.utils.files import make_folder, remove_leftovers
-from orelib.utils.names import composed, is_left_behind, one_name, printable
+from orelib.utils.names import composed, one_name, printable
 from orelib.utils.paths import shown
 from orelib.utils.progress import Progress, say
 
@@ -149,7 +152,7 @@ def _watch(restorer: Restorer, photographs: Path, out: Path, interval: float) ->
         away = problem
         _name([name for name in passed_over if name not in named])
         named.update(passed_over)
-        now = {source.name: _state(source) for source in _without_copy(sources, taken)}
+        now = {source.name: file_state(source) for source in _without_copy(sources, taken)}
         for name, state in now.items():
             failure = failures.get(name)
             if state is None or earlier.get(name) != state or (failure and failure.is_left_alone(state)):
@@ -157,7 +160,7 @@ def _watch(restorer: Restorer, photographs: Path, out: Path, interval: float) ->
             row, lasting = _restore_file(restorer, photographs / name, out / name, taken)
             if row["status"] == "restored":
                 failures.pop(name, None)
-            elif os.path.lexists(out / name) or _state(photographs / name) is None:
+            elif os.path.lexists(out / name) or file_state(photographs / name) is None:
                 continue  # another process was faster, or the photograph was taken away
             else:
                 before = failure if failure and failure.state == state else None
@@ -196,10 +199,10 @@ def _restore_file(
     try:
         if there or (not replace_copies and os.path.lexists(target)):
             raise FileExistsError
-        state = _state(source)
+        state = file_state(source)
         photograph = read_photograph(source)
         photograph = replace(photograph, pixels=restorer.restore(photograph.pixels))  # the wet pixels are let go
-        if _state(source) != state:  # or the copy would be of what it was, and count as done
+        if file_state(source) != state:  # or the copy would be of what it was, and count as done
             raise PhotographUnavailable(f"{shown(source)}: it changed while it was restored; restore it again")
         if not target.parent.is_dir():  # or it would be made anew, in the place of a share that is away
             raise FileNotFoundError(f"{shown(target.parent)} is gone")
@@ -215,18 +218,17 @@ def _restore_file(
             cure = f"{shown(source)} differs from another photograph by case or accents alone, so rename one"
         row |= {"status": "failed", "error": f"{shown(copy)} exists already: {cure}"}
     except Exception as error:  # whatever it is, the others get their turn
-        row |= {"status": "failed", "error": _reason(error, source)}
+        why = str(error) if isinstance(error, PhotographError) else f"{shown(source)}: {_reason(error)}"
+        row |= {"status": "failed", "error": why}
         lasting = isinstance(error, ValueError) and not isinstance(error, PhotographUnavailable)
     row["seconds"] = round(time.perf_counter() - began, 3)
     return row, lasting
 
 
-def _reason(error: Exception, source: Path) -> str:
-    if isinstance(error, PhotographError):
-        return str(error)
+def _reason(error: Exception) -> str:
     if isinstance(error, OSError):  # without the temporary name, which is another one at each try
-        return f"{shown(source)}: {printable(error.strerror or str(error))}"
-    return f"{shown(source)}: {type(error).__name__}: {error}"
+        return printable(error.strerror or str(error))
+    return f"{type(error).__name__}: {error}"
 
 
 def _check_folders(photographs: Path, out: Path) -> None:
@@ -250,23 +252,9 @@ def _target(source: Path, out: Path) -> Path:
 
 def _look(folder: Path) -> tuple[list[Path], list[str]]:
     """The photographs of a folder in order of their names, and the names of what else is there."""
-    sources, passed_over = [], []
-    for entry in sorted(_entries(folder), key=lambda entry: entry.name):
-        if is_left_behind(entry.name):
-            continue
-        if Path(entry.name).suffix.lower() in SUFFIXES and _is_file(entry):
-            sources.append(folder / entry.name)
-        else:
-            passed_over.append(entry.name + "/" * os.path.isdir(entry.path))
-    return sources, passed_over
-
-
-def _is_file(entry: os.DirEntry) -> bool:
-    """Whether this is a file, or a link that leads nowhere or to itself: reading it tells the user so."""
-    try:
-        return entry.is_file() or (entry.is_symlink() and not os.path.exists(entry.path))
-    except OSError:
-        return True
+    with _listing(folder):
+        photographs, others = photographs_in(folder)
+    return photographs, [path.name + "/" * os.path.isdir(path) for path in others]
 
 
 def _name(passed_over: list[str]) -> None:
@@ -277,26 +265,18 @@ def _name(passed_over: list[str]) -> None:
 def _names(folder: Path) -> dict[str, set[str]]:
     """The names in a folder, by what a share or a Mac takes for the same."""
     names: dict[str, set[str]] = {}
-    for entry in _entries(folder):
-        names.setdefault(one_name(entry.name), set()).add(entry.name)
+    with _listing(folder):
+        for name in os.listdir(folder):
+            names.setdefault(one_name(name), set()).add(name)
     return names
 
 
-def _entries(folder: Path) -> list[os.DirEntry]:
+@contextmanager
+def _listing(folder: Path) -> Iterator[None]:
     try:
-        with os.scandir(folder) as entries:
-            return list(entries)
+        yield
     except OSError as error:
         raise OSError(f"{shown(folder)} cannot be listed ({error.strerror})") from error
-
-
-def _state(path: Path) -> tuple[int, int] | None:
-    """What changes while a file is written; None when it is gone."""
-    try:
-        facts = path.stat()
-    except OSError as error:  # a link that leads nowhere, a share that is away
-        return (-1, error.errno) if os.path.lexists(path) else None
-    return facts.st_size, facts.st_mtime_ns
 
 
 def restored_examples(table: pd.DataFrame, photographs: Path, out: Path, count: int) -> list[tuple]:

@@ -133,6 +133,14 @@ def make_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
+def demand_room(folder: Path, needed: float, what: str, cure: str) -> None:
+    """Raises OSError when the disk of a folder cannot hold ``needed`` bytes: before the first file is written."""
+    free = shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.exists())).free
+    if needed > 0.95 * free:
+        sizes = f"needs {needed / 1e9:.1f} GB for {what}, and the disk has {free / 1e9:.1f} GB free"
+        raise OSError(f"{shown(folder)} {sizes}: make room there, or {cure}")
+
+
 def in_the_way(folder: Path) -> Path | None:
     """The file that lies where a folder, or one above it, belongs; None where there is none."""
     nearest = next(place for place in (folder, *folder.parents) if os.path.lexists(place))

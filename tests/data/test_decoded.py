@@ -1,6 +1,7 @@
 """Decoded photographs on disk: the same pixels, decoded once, and damage is found."""
 
 import pickle
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
@@ -113,22 +114,20 @@ def test_several_may_decode_at_once(folder, tmp_path):
 
 def test_what_another_process_has_decoded_by_now_is_left(folder, tmp_path, count, monkeypatch):
     pairs = load(folder)
-    check_room = decoded._check_room
+    demand_room = decoded.demand_room
 
     def meanwhile(*arguments):
-        monkeypatch.setattr(decoded, "_check_room", check_room)
+        monkeypatch.setattr(decoded, "demand_room", demand_room)
         decode_pairs(pairs, tmp_path)
 
-    monkeypatch.setattr(decoded, "_check_room", meanwhile)
+    monkeypatch.setattr(decoded, "demand_room", meanwhile)
     decode_pairs(pairs, tmp_path)
     assert len(count) == 6
 
 
 def test_too_little_room_is_said_before_anything_is_written(folder, tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(
-        decoded.shutil, "disk_usage", lambda path: asked.append(path) or SimpleNamespace(free=1_000_000_000)
-    )
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: asked.append(path) or SimpleNamespace(free=1_000_000_000))
     pairs = load(folder)
     pairs = replace(pairs, manifest=pairs.manifest.assign(width=20_000, height=20_000))
     with pytest.raises(OSError, match=r"pixels needs 7\.2 GB .* has 1\.0 GB free: make room there, or .* results_dir"):

@@ -1,5 +1,6 @@
 """Folders of pairs: what is matched, and one error for everything that is wrong."""
 
+import os
 import shutil
 from pathlib import Path, PurePath
 
@@ -109,15 +110,22 @@ def test_a_file_where_a_folder_belongs_is_listed_once(folder):
         load(folder)
 
 
+def test_a_pipe_is_no_photograph(folder):
+    os.mkfifo(folder / "train" / "wet" / "pipe.png")
+    shutil.copy(folder / "train" / "dry" / "belt_0.png", folder / "train" / "dry" / "pipe.png")
+    with pytest.raises(PairError, match=r"(?s)wet/pipe.png: not an image.*dry/pipe.png: has no wet partner"):
+        load(folder)
+
+
 def test_a_folder_that_cannot_be_read_is_listed(folder, monkeypatch):
-    whole = Path.iterdir
+    whole = os.scandir
 
     def away(path):
-        if path.name == "dry":
+        if Path(path).name == "dry":
             raise OSError(5, "Input/output error")
         return whole(path)
 
-    monkeypatch.setattr(Path, "iterdir", away)
+    monkeypatch.setattr(os, "scandir", away)
     problems = []
     assert find_pairs(folder, problems) == []
     assert len(problems) == 2
