@@ -3,10 +3,13 @@
 import base64
 import json
 import re
+import subprocess
+import sys
 from io import BytesIO
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from PIL import Image
 
 from orelib.metrics import psnr, ssim
@@ -177,3 +180,12 @@ def test_state_is_checked(images):
         Compare(images["wet"], mode="sideways")
     with pytest.raises(module.traitlets.TraitError):
         Compare(images["wet"], position=1.5)
+
+
+def test_the_slider_loads_neither_the_renderer_nor_an_engine():
+    code = "import sys, orelib.views.compare; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    needless = ("orelib.data", "orelib.restore", "orelib.study", "openvino", "onnx", "onnxruntime", "torch._dynamo",
+                "torchvision", "matplotlib")  # fmt: skip
+    assert "orelib.metrics" in loaded.stdout.split()
+    assert not [name for name in loaded.stdout.split() for root in needless if f"{name}.".startswith(f"{root}.")]
