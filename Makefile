@@ -31,8 +31,7 @@ CONFIG = profile="$$PROFILE" seed="$$SEED" results_dir="$$($(TEXT) RESULTS_DIR)"
 # After a kill, Snakemake's lock is stale and its last outputs may be incomplete: both are safe to go on from, since
 # every file appears whole, and two runs side by side would only write the same bytes twice.
 SNAKEMAKE := snakemake --cores $(CORES) --resources gpu=1 --nolock --rerun-incomplete --quiet progress rules host reason
-EXECUTE := jupyter nbconvert --to notebook --execute --inplace \
-    --ExecutePreprocessor.kernel_manager_class=orelib.utils.kernel.LocalKernelManager
+EXECUTE := python -m orelib.utils.execute --in-place
 # Snakemake's reasons are shown, but not its account of every step.
 BRIEFLY := 2> >(grep --line-buffered -v -E '^(Select|Execute) .*jobs?|^(Touching|Complete log|Elapsed|Assuming|Building|Using shell)' >&2)
 INTERRUPTED := trap 'echo "Interrupted. What is finished is kept: the same command goes on from there."' INT
