@@ -92,7 +92,7 @@ notebooks: env  ## execute the notebooks in place, as they are committed: quick 
 	@# The results are those of these very notebooks, of which only the outputs are newer.
 	$(SNAKEMAKE) --touch --config profile=quick seed=0
 
-reference: reproduce  ## copy what the README quotes to results/reference/<profile>/
+reference: reproduce  ## copy what documents quote to results/reference/<profile>/; then make tables
 	@test -z "$$DATA_DIR" || { echo 'make reference publishes the embedded scenes: leave DATA_DIR out'; exit 1; }
 	set -o pipefail; mkdir -p "results/reference/$$PROFILE" && \
 	cd -- "$$RESULTS_DIR/$$PROFILE" && tar -cf - table3.csv figures/figure8_comparison.png figures/table3.png \
@@ -103,10 +103,11 @@ study: env  ## the published experiment: all methods and the ablation by several
 	@$(INTERRUPTED); $(SNAKEMAKE) --config $(CONFIG) data_dir= -- study $(BRIEFLY)
 	python -m orelib.study keep "$$PROFILE" --results-dir="$$RESULTS_DIR"
 
-tables: env  ## rebuild all tables and figures from results/reference/, a minute, nothing is trained
+tables: env  ## rebuild all tables, figures and quoted numbers from results/reference/, a minute, nothing is trained
 	papermill --engine orelib notebooks/05_table3.ipynb - --no-progress-bar -r results_dir results/reference > /dev/null
 	$(EXECUTE) notebooks/08_ablation.ipynb notebooks/09_particle_sizing.ipynb notebooks/10_claims.ipynb
 	python -m ruff format notebooks
+	python -m orelib.study.document
 
 segmenter: env  ## train the segmenter that comes with the kit, minutes, and put it into orelib/sizing/
 	$(SNAKEMAKE) --config profile=cpu -- data/cpu/sizing/manifest.json

@@ -2,7 +2,7 @@
 
     python benchmarks/real_pairs.py <data folder> --rendered results/cpu [--seeds 3] [--steps 1000] [--csv <file>]
 
-The data folder holds wet/dry photographs as the README says. Each method is scored on its test pairs after three
+The data folder holds wet/dry photographs as docs/running.md says. Each method is scored on its test pairs after three
 trainings: on rendered scenes alone (the runs in ``--rendered``), on the folder's training pairs alone, and on these
 after the rendered scenes. Beside them stand the baselines, fitted on the folder's training pairs. Means over seeds and
 photographs, and what is gained over the linear colour map, which is hard to beat, with 95 % intervals. Runs are kept in

@@ -243,7 +243,7 @@ def test_03_shows_every_setting():
     assert shown >= set(vars(Experiment("quick")))
 
 
-def test_papermill_works_as_the_readme_types_it(tmp_path, pair_folder):
+def test_papermill_works_as_the_documents_type_it(tmp_path, pair_folder):
     """From the root, with the kit's engine; nothing is said of unencrypted ports."""
     command = [
         sys.executable,
@@ -259,4 +259,4 @@ def test_papermill_works_as_the_readme_types_it(tmp_path, pair_folder):
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=600)
     assert (tmp_path / "smoke" / "figures" / "mosaic.png").exists()
     assert "encryption" not in done.stderr
-    assert not re.search(r"^papermill (?!--engine orelib )", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert not re.search(r"^papermill (?!--engine orelib )", (ROOT / "docs" / "running.md").read_text(), re.MULTILINE)

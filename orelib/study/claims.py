@@ -307,7 +307,7 @@ def adam(results: Results) -> Evidence:
 
 @claim("Section 3.3", "An image takes 32.28 to 37.69 ms")
 def speed(results: Results) -> Evidence:
-    return "On an RTX 3090, which is not at hand; README, Speed, says what two cores do", UNTESTED
+    return "On an RTX 3090, which is not at hand; results/reference/benchmarks.md says what two cores do", UNTESTED
 
 
 @claim("Abstract", "Reflections spoil the segmentation, and restoring mends it")

@@ -1,4 +1,11 @@
-"""Figures, sliders and pages. They need the extra ``reproduce``; nothing outside this folder needs them."""
+"""Figures, sliders and pages. They need the extra ``reproduce``; nothing outside this folder needs them.
+
+``figures``        every figure of a run
+``study_figures``  the figures of the published experiment
+``compare``        the slider over wet, dry and restored images (slider/: what runs in the browser)
+``gallery``        test images with what every generator makes of them
+``report``         all results on one page
+"""
 
 from orelib.utils.extras import demand_packages
 

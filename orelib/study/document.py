@@ -1,0 +1,160 @@
+"""The documents that quote numbers: ``python -m orelib.study.document`` writes them anew from ``results/reference``.
+
+``RESULTS.md`` is written whole (:mod:`~.results_page`). In other documents, a block between two comments is::
+
+    <!-- begin answer: written by make tables -->
+    ...
+    <!-- end answer -->
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+from torchvision.models.vgg import cfgs, make_layers
+
+from orelib.config import PROFILES, Experiment
+from orelib.losses import PerceptualLoss
+from orelib.methods import Improved
+from orelib.study.results_page import (
+    BOTH,
+    PUBLISHED,
+    RENDERED,
+    counted_claims,
+    found_particles,
+    gained_on_rock,
+    results_page,
+)
+from orelib.study.table3 import PAPER, to_markdown
+from orelib.study.wording import Compared, bullets, paragraph, short
+from orelib.utils.command import run_command
+from orelib.utils.files import write_text
+from orelib.utils.paths import kit_root, shown
+from orelib.utils.tables import read_table
+
+REFERENCE = Path("results", "reference")
+PURPOSES = {
+    "smoke": "tests, seconds",
+    "quick": "a first look, minutes without a GPU",
+    "cpu": "the published experiment, several seeds, hours without a GPU",
+    "restorer": "the restorer that comes with the kit",
+    "paper": "the paper as printed, needs a GPU",
+}
+GPU_TFLOPS = 20  # a third of what an RTX 3090 is rated for in mixed precision
+
+
+def documents(root: Path) -> dict[Path, str]:
+    """Every generated document of the kit in ``root`` with the text that it should have.
+
+    Raises OutdatedSentenceError when the results contradict a sentence, ValueError for a document without its block.
+    """
+    texts = {root / REFERENCE / "RESULTS.md": results_page(root / REFERENCE)}
+    for name, (document, block) in BLOCKS.items():
+        path = root / document
+        texts[path] = with_block(path.read_text("utf-8"), name, block(root / REFERENCE))
+    return texts
+
+
+def with_block(text: str, name: str, block: str) -> str:
+    """A document with what stands between the two comments of a block replaced. Raises ValueError without them."""
+    begin, end = f"<!-- begin {name}: written by make tables -->", f"<!-- end {name} -->"
+    pattern = re.compile(f"{re.escape(begin)}\n.*?{re.escape(end)}", re.DOTALL)
+    if len(pattern.findall(text)) != 1:
+        raise ValueError(f"one block is needed that begins with the line {begin} and ends with the line {end}")
+    return pattern.sub(lambda _: f"{begin}\n{block}\n{end}", text)
+
+
+def answer(reference: Path) -> str:
+    """What was found, in five lines for the README; intervals stand in ``RESULTS.md``."""
+    study = reference / PUBLISHED
+    c, without = Compared(study), "improved+lambda_adversarial=0"
+    psnr, ssim = (short(c.above("improved", "pix2pix", metric)) for metric in ("psnr", "ssim"))
+    alone, nafnet = (short(c.above(name, "improved", "psnr")) for name in (without, "nafnet"))
+    unseen, tuned = (replace(gained_on_rock(reference, "improved", on, "psnr"), digits=1) for on in (RENDERED, BOTH))
+    wet, improved, dry = (found_particles(study, name) for name in ("do_nothing", "improved", "dry"))
+    return bullets(
+        f"""**It works on rendered scenes:** the paper's method (*Improved*) is {psnr} dB above Pix2Pix in PSNR and
+        {ssim} in SSIM (in the paper: {PAPER["improved"][0] - PAPER["pix2pix"][0]:.3f} dB and
+        {PAPER["improved"][1] - PAPER["pix2pix"][1]:.4f}).""",
+        f"""**Simpler networks do better:** Improved gains {alone} dB when its discriminator is left out, and NAFNet,
+        which never had one, is {nafnet} dB above Improved.""",
+        f"""**It helps to find particles:** a segmenter finds {wet} of them in wet images, {improved} in restored ones,
+        {dry} in dry ones.""",
+        f"""**It does not carry over to real rock that it has not seen:** on wet drill core, a plain colour map that
+        was fitted on that core is {short(unseen.below())} dB better. Trained on the core, too, Improved is
+        {short(tuned.above())} dB above the map.""",
+        f"""**{counted_claims(read_table(study / "claims.csv"))}:** see [10_claims](notebooks/10_claims.ipynb).""",
+    )
+
+
+def profiles(reference: Path) -> str:
+    """The profiles as a table, and what the paper's would cost."""
+    rows = []
+    for name in PROFILES:
+        e = Experiment.from_profile(name, "improved")
+        others = {title: Experiment.from_profile(name, title.lower()).steps for title in ("CycleGAN", "NAFNet", "Slim")}
+        differing = ", ".join(f"{title} {steps:,}" for title, steps in others.items() if steps != e.steps)
+        height, width = e.scene_size
+        as_printed = f", learning rate {e.learning_rate:g}, VGG19 loss" if e.lambda_perceptual else ""
+        rows.append(
+            {
+                "profile": f"`{name}`", "for": PURPOSES[name],
+                "scenes": f"{e.train_pairs:,} + {e.val_pairs} + {e.test_pairs} of {height} x {width} px",
+                "training": f"{e.steps:,} steps{f' ({differing})' if differing else ''} of {e.mosaic_size} px"
+                f"{as_printed}",
+            }
+        )  # fmt: skip
+    teraflop, steps = paper_step_teraflop(), Experiment.from_profile("paper", "improved").steps
+    seconds = steps * teraflop / GPU_TFLOPS
+    cost = f"""The `paper` profile has not been run. By calculation, one step of the improved method costs
+        {teraflop:.1f} TFLOP; at {GPU_TFLOPS} TFLOP/s, a third of what an RTX 3090 is rated for in mixed precision, its
+        {steps:,} steps take about {seconds / 3600:.0f} hours, {steps / seconds:.0f} samples a second."""
+    return f"{to_markdown(pd.DataFrame(rows))}\n\n{paragraph(cost)}"
+
+
+class _Counted(Improved):
+    """Improved without optimisers, for counting what a step computes."""
+
+    def adam(self, *arguments, **settings) -> None:
+        return None
+
+    def update(self, optimizer: None, loss: torch.Tensor) -> None:
+        loss.backward()
+
+
+def paper_step_teraflop() -> float:
+    """The 10^12 floating-point operations of a step of Improved under ``paper``, counted without computing them."""
+    experiment = Experiment.from_profile("paper", "improved", lambda_perceptual=0.0)
+    with torch.device("meta"):
+        method = _Counted(experiment, torch.device("meta"))
+        image = torch.empty(1, 3, experiment.mosaic_size, experiment.mosaic_size)
+        vgg = make_layers(cfgs["E"])[: PerceptualLoss.TAPS[-1] + 1]
+    with FlopCounterMode(display=False) as step:
+        method.step(image, image)
+    with FlopCounterMode(display=False) as features:
+        vgg(torch.cat([image, image]))
+    # VGG19's weights are fixed: its backward pass costs about as much as its forward pass.
+    return (step.get_total_flops() + 2 * features.get_total_flops()) / 1e12
+
+
+BLOCKS: dict[str, tuple[str, Callable[[Path], str]]] = {
+    "answer": ("README.md", answer),
+    "profiles": ("docs/running.md", profiles),
+}
+
+
+def main() -> None:
+    for path, text in documents(kit_root()).items():
+        if not path.exists() or path.read_text("utf-8") != text:
+            write_text(path, text)
+            print(f"{shown(path)}: written")
+
+
+if __name__ == "__main__":
+    run_command(main)
