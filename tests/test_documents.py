@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 
 from orelib import cli
-from orelib.study.claims import Study, weigh
+from orelib.study.claims import Results, weigh
 from orelib.study.document import documents
 from orelib.study.effects import missing, table3_of_seeds
 
@@ -44,7 +44,7 @@ def test_the_published_experiment_is_whole_and_its_tables_are_up_to_date():
     assert missing(STUDY, "cpu") == []
     table = pd.read_csv(STUDY / "table3_of_seeds.csv", dtype=str)
     pd.testing.assert_frame_equal(table, table3_of_seeds(STUDY, "cpu"))
-    pd.testing.assert_frame_equal(pd.read_csv(STUDY / "claims.csv"), weigh(Study(STUDY, "cpu")))
+    pd.testing.assert_frame_equal(pd.read_csv(STUDY / "claims.csv"), weigh(Results(STUDY, "cpu")))
 
 
 def test_the_readme_can_be_finished():
@@ -63,7 +63,7 @@ def test_commands_exist(path):
     for line in commands(path):
         for target in re.findall(r"\bmake ([a-z]+)", line.partition("#")[0]):
             assert target in targets, line
-        if command := re.match(r"orelib ([a-z]+)", line):
+        if command := re.match(r"(?:\.venv/bin/)?orelib ([a-z]+)", line):
             assert cli.main([command[1], "--help"]) == 0, line
         if module := re.search(r"python -m (orelib[.\w]*)", line):
             file = ROOT / module[1].replace(".", "/")

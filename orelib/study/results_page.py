@@ -17,7 +17,8 @@ from orelib.utils.tables import read_table
 PUBLISHED, FIRST_LOOK = "cpu", "quick"  # the profiles whose results are kept
 FASTER = "improved+learning_rate=0.002"
 RENDERED, REAL, BOTH = "rendered scenes", "photographs", "rendered scenes, then photographs"
-VERDICTS = (REPRODUCED, NOISE, CONTRADICTED, UNTESTED, NOT_RUN)
+VERDICTS = {REPRODUCED: "are reproduced", NOISE: "lie within noise", CONTRADICTED: "are contradicted",
+            UNTESTED: "cannot be tested here", NOT_RUN: "are not run yet"}  # fmt: skip
 SHOWN = ["method", "paper PSNR, dB", "paper SSIM", "PSNR, dB", "SSIM", "PSNR in glare, dB", "glare removed",
          "colour error", "sharpness", "seeds"]  # fmt: skip
 ERRORS = {"p80": "P80", "p50": "P50", "count": "count"}
@@ -277,7 +278,7 @@ def _claims(study: Path) -> str:
 def counted_claims(claims: pd.DataFrame) -> str:
     """How many claims there are, and how many of each verdict."""
     counts = claims["verdict"].value_counts()
-    said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if verdict in counts)
+    said = ", ".join(f"{counts[verdict]} {VERDICTS[verdict]}" for verdict in VERDICTS if verdict in counts)
     return f"Of {len(claims)} claims of the paper, {said}"
 
 
