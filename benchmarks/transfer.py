@@ -4,8 +4,8 @@
         [--split test] [--trained-on data/quick] [--dry <folder>] [--csv <file>]
 
 The data folder holds pairs as docs/running.md says; the split is restored as it is, nothing is trained. The baselines
-with a colour of their own are fitted twice: on the folder's own training pairs, which the restorer has never seen and which
-make them hard to beat, and on the pairs that the restorer was trained on, as far as they are there (--trained-on).
+with a colour of their own are fitted twice: on the folder's own training pairs, which the restorer has never seen and
+which make them hard to beat, and on the pairs that the restorer was trained on, where they are there (--trained-on).
 
 A restorer must do no harm: for a folder of photographs that are dry already (--dry), PSNR and SSIM between what goes in
 and what comes out are printed, with the share of photographs that stay above 30 dB. --csv keeps all of it.
