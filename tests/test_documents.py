@@ -76,5 +76,5 @@ def test_a_package_lists_its_modules(folder):
     modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
     packages = {path.parent.name for path in folder.glob("*/__init__.py")}
     assert modules | packages <= set(re.findall(r"\w+", docstring)), "a line is missing in __init__"
-    for name in re.findall(r"^    (\w+)  ", docstring, re.MULTILINE):
+    for name in re.findall(r"^``(\w+)``  ", docstring, re.MULTILINE):
         assert (folder / f"{name}.py").exists() or (folder / name).is_dir(), name

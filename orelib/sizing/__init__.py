@@ -1,6 +1,6 @@
-"""Particle sizes of ore: one segmenter for wet, restored and dry photographs::
+"""Particle sizes of ore: one segmenter for wet, restored and dry photographs.
 
-segmenter  finds particles
-particles  measures them
-scores     of runs and of images that are not restored
+``segmenter``  finds particles
+``particles``  measures them
+``scores``     of runs and of images that are not restored
 """

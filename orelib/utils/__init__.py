@@ -1,17 +1,19 @@
-"""Files, paths, tables and notebooks' kernels: nothing here knows of ore or networks::
+"""Files, paths, tables and notebooks' kernels: nothing here knows of ore or networks.
 
-allowed     what settings and parameters may be
-checksums   files that say when they are damaged
-command     errors of a module that is run as a command
-execute     notebooks run headless, and in place as they are committed
-files       files and folders that appear whole or not at all
-headless    a papermill engine without a TCP port
-kernel      its kernel
-memory      memory that runs out
-names       names of files as people leave them
-paths       where the kit lies
-progress    what long work says
-provenance  where a result comes from
-tables      CSV files
-weights     files of weights
+``allowed``     what settings and parameters may be
+``checksums``   files that say when they are damaged
+``command``     errors of a module that is run as a command
+``execute``     notebooks run headless, and in place as they are committed
+``extras``      packages that only some uses need
+``files``       files and folders that appear whole or not at all
+``headless``    a papermill engine without a TCP port
+``kernel``      its kernel
+``memory``      memory that runs out
+``names``       names of files as people leave them
+``notebooks``   the notebooks that come inside the wheel
+``paths``       where the kit lies
+``progress``    what long work says
+``provenance``  where a result comes from
+``tables``      CSV files
+``weights``     files of weights
 """
