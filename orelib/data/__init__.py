@@ -4,6 +4,7 @@
 ``dataset``      rendered scenes on disk
 ``photographs``  files of 8 or 16 bits, read and written without loss
 ``formats``      PNG, TIFF, JPEG, BMP and WebP, decoded and written
+``pair``         one pair of photographs, and what is wrong with it
 ``pairs``        folders of wet and dry photographs, matched and checked
 ``check``        what is wrong with pairs
 ``alignment``    the shift between wet and dry, measured
