@@ -18,7 +18,8 @@ class ChannelNorm(nn.LayerNorm):
     """Layer norm over the channels of each pixel: (N, C, H, W) -> the same shape."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        x = x.permute(0, 2, 3, 1)  # (N, H, W, C): a layer norm looks at the last axis
+        return super().forward(x).permute(0, 3, 1, 2)
 
 
 class SimpleGate(nn.Module):
@@ -42,13 +43,16 @@ class NAFBlock(nn.Module):
         super().__init__()
         self.look = nn.Sequential(
             ChannelNorm(width, eps=1e-6),
-            nn.Conv2d(width, 2 * width, 1),
+            nn.Conv2d(width, 2 * width, 1),  # (N, 2 width, H, W)
             nn.Conv2d(2 * width, 2 * width, 3, padding=1, groups=2 * width),
-            SimpleGate(),
+            SimpleGate(),  # (N, width, H, W)
             nn.Conv2d(width, width, 1),
         )
         self.mix = nn.Sequential(
-            ChannelNorm(width, eps=1e-6), nn.Conv2d(width, 2 * width, 1), SimpleGate(), nn.Conv2d(width, width, 1)
+            ChannelNorm(width, eps=1e-6),
+            nn.Conv2d(width, 2 * width, 1),  # (N, 2 width, H, W)
+            SimpleGate(),  # (N, width, H, W)
+            nn.Conv2d(width, width, 1),
         )
         self.look_gain = nn.Parameter(torch.zeros(width, 1, 1))
         self.mix_gain = nn.Parameter(torch.zeros(width, 1, 1))
@@ -99,15 +103,15 @@ class NAFNet(nn.Module):
 
     def forward(self, wet: Tensor) -> Tensor:
         check_size(wet, self.stride)
-        x = self.first(wet.contiguous(memory_format=torch.channels_last))
+        x = self.first(wet.contiguous(memory_format=torch.channels_last))  # (N, 3, H, W) -> (N, width, H, W)
         skips = []
         for down, shrink in zip(self.down, self.shrink, strict=True):
             skips.append(down(x))
-            x = shrink(skips[-1])
+            x = shrink(skips[-1])  # (N, c, h, w) -> (N, 2 c, h/2, w/2)
         x = self.middle(x)
         for enlarge, up in zip(reversed(self.enlarge), reversed(self.up), strict=True):
-            x = up(enlarge(x) + skips.pop())
-        return wet + self.last(x)
+            x = up(enlarge(x) + skips.pop())  # (N, 2 c, h/2, w/2) -> (N, c, h, w)
+        return wet + self.last(x)  # -> (N, 3, H, W)
 
 
 def _blocks(width: int, count: int) -> nn.Sequential:

@@ -13,13 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from orelib.winograd import Conv2d, ConvTranspose2d
-
 
 class InstanceNorm(nn.InstanceNorm2d):
-    """PyTorch's instance norm with a learned scale and offset, which leaves channels-last images in their order.
+    """Instance norm with a learned scale and offset: every channel of every image to mean 0 and variance 1.
 
-    PyTorch's own does not, and the copies that follow cost CycleGAN a seventh of its step.
+    (N, C, H, W) -> the same shape and order in memory. PyTorch's own forward puts channels-last images in another
+    order, and the copies that follow cost CycleGAN a seventh of its step; a group norm of one channel a group, a fifth.
     """
 
     def __init__(self, channels: int):
@@ -27,12 +26,15 @@ class InstanceNorm(nn.InstanceNorm2d):
 
     def forward(self, x: Tensor) -> Tensor:
         # A single image's batch norm is its instance norm.
-        images = [F.batch_norm(image, None, None, self.weight, self.bias, True, eps=self.eps) for image in x.split(1)]
+        images = [
+            F.batch_norm(image, None, None, self.weight, self.bias, training=True, eps=self.eps)
+            for image in x.split(1)  # (1, C, H, W) each
+        ]
         return torch.cat(images) if len(images) > 1 else images[0]
 
 
 class ResidualBlock(nn.Module):
-    """The residual module of the paper, eq. 4: ``F = W2 relu(W1 X)``, ``Y = F + X``.
+    """The residual module of the paper, eq. 4: ``F = W2 relu(W1 X)``, ``Y = F + X``; (N, channels, H, W) all along.
 
     W1 and W2 are 3 x 3 convolutions. The paper does not say how they are normalised; an instance norm follows each,
     as in the ResNet blocks of CycleGAN.
@@ -41,10 +43,10 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int, padding_mode: str = "zeros"):
         super().__init__()
         self.residual = nn.Sequential(
-            Conv2d(channels, channels, 3, padding=1, padding_mode=padding_mode, bias=False),
+            nn.Conv2d(channels, channels, 3, padding=1, padding_mode=padding_mode, bias=False),
             InstanceNorm(channels),
             nn.ReLU(inplace=True),
-            Conv2d(channels, channels, 3, padding=1, padding_mode=padding_mode, bias=False),
+            nn.Conv2d(channels, channels, 3, padding=1, padding_mode=padding_mode, bias=False),
             InstanceNorm(channels),
         )
 
@@ -66,10 +68,12 @@ class UNetLevel(nn.Module):
     ):
         super().__init__()
         innermost = inner is None
+        # down: (N, width, H, W) -> (N, inner_width, H/2, W/2)
         # The innermost feature map can be 1 x 1, which no instance norm can normalise.
-        down = [nn.LeakyReLU(0.2), Conv2d(width, inner_width, 4, 2, 1, bias=False)]
+        down = [nn.LeakyReLU(0.2), nn.Conv2d(width, inner_width, 4, 2, 1, bias=False)]
         down += [] if innermost else [norm(inner_width)]
-        up = [nn.ReLU(), ConvTranspose2d(inner_width * (1 if innermost else 2), width, 4, 2, 1, bias=False)]
+        # up: (N, 2 inner_width, H/2, W/2) -> (N, width, H, W); the innermost level joins nothing: inner_width alone
+        up = [nn.ReLU(), nn.ConvTranspose2d(inner_width * (1 if innermost else 2), width, 4, 2, 1, bias=False)]
         up += [norm(width)]
         if residual and not innermost:
             down += [ResidualBlock(inner_width)]
@@ -78,8 +82,10 @@ class UNetLevel(nn.Module):
         self.down, self.inner, self.up = nn.Sequential(*down), inner or nn.Identity(), nn.Sequential(*up)
 
     def forward(self, x: Tensor) -> Tensor:
-        # x: (N, width, H, W) -> (N, 2 width, H, W), the input itself being the skip connection
-        return torch.cat([x, self.up(self.inner(self.down(x)))], dim=1)
+        deep = self.down(x)  # (N, width, H, W) -> (N, inner_width, H/2, W/2)
+        deep = self.inner(deep)  # -> (N, 2 inner_width, H/2, W/2)
+        deep = self.up(deep)  # -> (N, width, H, W)
+        return torch.cat([x, deep], dim=1)  # -> (N, 2 width, H, W): x itself is the skip connection
 
 
 class UNet(nn.Module):
@@ -117,14 +123,16 @@ class UNet(nn.Module):
             dropout = inner is not None and widths[level - 1] == widths[level] == 8 * width
             inner = UNetLevel(widths[level - 1], widths[level], inner, residual, dropout, norm)
         self.stride = 2**depth
-        self.first = Conv2d(3, width, 4, 2, 1)
+        self.first = nn.Conv2d(3, width, 4, 2, 1)
         self.inner = inner
-        self.last = nn.Sequential(nn.ReLU(), ConvTranspose2d(2 * width, 3, 4, 2, 1), nn.Tanh())
+        self.last = nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(2 * width, 3, 4, 2, 1), nn.Tanh())
         self.apply(init_weights)
 
     def forward(self, wet: Tensor) -> Tensor:
         check_size(wet, self.stride)
-        return self.last(self.inner(self.first(wet)))
+        x = self.first(wet)  # (N, 3, H, W) -> (N, width, H/2, W/2)
+        x = self.inner(x)  # -> (N, 2 width, H/2, W/2)
+        return self.last(x)  # -> (N, 3, H, W)
 
 
 class PatchGAN(nn.Module):
@@ -136,11 +144,12 @@ class PatchGAN(nn.Module):
 
     def __init__(self, in_channels: int = 6, width: int = 64):
         super().__init__()
-        layers = [Conv2d(in_channels, width, 4, 2, 1), nn.LeakyReLU(0.2)]
+        layers = [nn.Conv2d(in_channels, width, 4, 2, 1), nn.LeakyReLU(0.2)]  # -> (N, width, H/2, W/2)
+        # -> (N, 2 width, H/4, W/4) -> (N, 4 width, H/8, W/8) -> (N, 8 width, H/8 - 1, W/8 - 1)
         for narrow, wide, stride in ((1, 2, 2), (2, 4, 2), (4, 8, 1)):
-            layers += [Conv2d(width * narrow, width * wide, 4, stride, 1, bias=False)]
+            layers += [nn.Conv2d(width * narrow, width * wide, 4, stride, 1, bias=False)]
             layers += [InstanceNorm(width * wide), nn.LeakyReLU(0.2)]
-        layers += [Conv2d(width * 8, 1, 4, 1, 1)]
+        layers += [nn.Conv2d(width * 8, 1, 4, 1, 1)]  # -> (N, 1, H/8 - 2, W/8 - 2)
         self.layers = nn.Sequential(*layers).to(memory_format=torch.channels_last)  # a little faster on a CPU
         self.apply(init_weights)
 
@@ -161,18 +170,18 @@ class ResNetGenerator(nn.Module):
     def __init__(self, width: int = 64, blocks: int = 9):
         super().__init__()
         self.layers = nn.Sequential(
-            Conv2d(3, width, 7, padding=3, padding_mode="reflect", bias=False),
+            nn.Conv2d(3, width, 7, padding=3, padding_mode="reflect", bias=False),  # (N, width, H, W)
             *(InstanceNorm(width), nn.ReLU()),
-            Conv2d(width, 2 * width, 3, 2, 1, bias=False),
+            nn.Conv2d(width, 2 * width, 3, 2, 1, bias=False),  # (N, 2 width, H/2, W/2)
             *(InstanceNorm(2 * width), nn.ReLU()),
-            Conv2d(2 * width, 4 * width, 3, 2, 1, bias=False),
+            nn.Conv2d(2 * width, 4 * width, 3, 2, 1, bias=False),  # (N, 4 width, H/4, W/4)
             *(InstanceNorm(4 * width), nn.ReLU()),
             *(ResidualBlock(4 * width, padding_mode="reflect") for _ in range(blocks)),
-            ConvTranspose2d(4 * width, 2 * width, 3, 2, 1, output_padding=1, bias=False),
+            nn.ConvTranspose2d(4 * width, 2 * width, 3, 2, 1, output_padding=1, bias=False),  # (N, 2 width, H/2, W/2)
             *(InstanceNorm(2 * width), nn.ReLU()),
-            ConvTranspose2d(2 * width, width, 3, 2, 1, output_padding=1, bias=False),
+            nn.ConvTranspose2d(2 * width, width, 3, 2, 1, output_padding=1, bias=False),  # (N, width, H, W)
             *(InstanceNorm(width), nn.ReLU()),
-            Conv2d(width, 3, 7, padding=3, padding_mode="reflect"),
+            nn.Conv2d(width, 3, 7, padding=3, padding_mode="reflect"),  # (N, 3, H, W)
             nn.Tanh(),
         ).to(memory_format=torch.channels_last)  # a seventh faster on a CPU; the U-Net gains nothing by it
         self.apply(init_weights)
@@ -203,7 +212,7 @@ def count_multiply_adds(generator: nn.Module, stride: int, size: int = 512) -> i
     """Multiplications, each with its addition, that restoring ``size`` x ``size`` px takes in convolutions.
 
     ``size`` is rounded up to a multiple of ``stride``. Counted on PyTorch's meta device, which computes no values; for
-    a generator as built or loaded, not one that :func:`~orelib.methods.on_device` made ready for CUDA.
+    a generator as built or loaded, not one that :func:`~orelib.methods.on_device` made compute in bfloat16.
     """
     from torch.utils.flop_counter import FlopCounterMode  # a quarter of a second, which few starts need
 

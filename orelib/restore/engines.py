@@ -149,7 +149,7 @@ class OpenVinoEngine:
         return self.requests[shape]
 
 
-# The fastest first for the kit's restorer and Slim; with wide U-Nets, PyTorch is, see orelib/winograd.py.
+# The fastest first.
 ENGINES = {"openvino": OpenVinoEngine, "torch": TorchEngine, "onnx": OnnxEngine}
 
 
