@@ -26,6 +26,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 override DATA_DIR := $(value DATA_DIR)
 override RESULTS_DIR := $(or $(value RESULTS_DIR),results)
 export PROFILE SEED DATA_DIR RESULTS_DIR
+# How long PyTorch's threads wait in a busy loop, see orelib/utils/process.py.
+export GOMP_SPINCOUNT ?= 5000
 TEXT := python -c 'import os, sys; print("[\"" + "".join(f"\\U{ord(c):08x}" for c in os.environ[sys.argv[1]]) + "\"]")'
 CONFIG = profile="$$PROFILE" seed="$$SEED" results_dir="$$($(TEXT) RESULTS_DIR)" data_dir="$$($(TEXT) DATA_DIR)"
 # After a kill, Snakemake's lock is stale and its last outputs may be incomplete: both are safe to go on from, since

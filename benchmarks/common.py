@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 import re
 import resource
 import subprocess
 import sys
 import time
-import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,21 +98,24 @@ def run_script(script: str, *arguments) -> list[float]:
     return [float(number) for number in done.stdout.splitlines()[-1].split()]
 
 
-def without_settings() -> None:
-    """Lets the package be imported without its __init__, which sets the process's allocator and threads' waiting."""
-    kit = types.ModuleType("orelib")
-    kit.__path__, kit.__version__ = [str(ROOT / "orelib")], "default"
-    sys.modules["orelib"] = kit
+def start_process(as_the_kit: bool) -> None:
+    """Sets allocator and threads' waiting as the kit's programs do, or leaves them as they come; before torch."""
+    from orelib.utils.process import keep_freed_memory, wait_briefly
+
+    if as_the_kit:
+        wait_briefly()
+        keep_freed_memory()
+    else:
+        os.environ.pop("GOMP_SPINCOUNT", None)  # which make has set
 
 
 def as_pytorch_comes() -> None:
-    """The kit's networks from PyTorch's own layers, and without channels-last images."""
+    """The kit's networks with PyTorch's own instance norm, and without channels-last images."""
     import torch
     from torch import nn
 
     from orelib import networks
 
-    networks.Conv2d, networks.ConvTranspose2d = nn.Conv2d, nn.ConvTranspose2d
     networks.InstanceNorm = functools.partial(nn.InstanceNorm2d, affine=True)
     torch.channels_last = torch.contiguous_format
 

@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from common import Row, as_pytorch_comes, peak_mebibytes, processes_in_turn, without_settings
+from common import Row, as_pytorch_comes, peak_mebibytes, processes_in_turn, start_process
 
 SIDE, LARGE = 512, (1900, 2048)
 ENGINES = ("openvino", "onnx", "torch")
@@ -24,9 +24,7 @@ FINDING = (
     "Restoring {side} x {side} px takes {macs:.1f} x 10^9 multiply-adds, for which this processor needs {least:.0f} "
     "ms: a large matrix product makes {rate:.0f} x 10^9 of them a second at best. OpenVINO, which does them all, can "
     "hardly go below. PyTorch as it comes takes longer: it brings weights into another order at every call. The engine "
-    "torch of the kit does fewer of them (`orelib/winograd.py`), with kernels that are transformed once and kept, and "
-    "in channels-last order, since bringing images into it took a tenth of the time. Tried without gain: transforming "
-    "a few rows of tiles at a time, so that they stay near the processor (0.8-1.0)."
+    "torch of the kit is given channels-last images, since bringing them into that order took a tenth of the time."
 )
 FINDING_SLIM = (
     "Test scenes of `quick`: Slim {slim[0]:.2f} dB and SSIM {slim[1]:.3f}, Pix2Pix of width 64 {wide[0]:.2f} dB and "
@@ -35,12 +33,8 @@ FINDING_SLIM = (
 )
 FINDING_LARGE = (
     "{title}: tiles overlap, so that {more:.0%} more pixels are computed than the photograph has. Against the whole "
-    "image in the kit's own layers (channels-last order, fewer multiplications, and memory that is kept), tiles "
-    "take {longer:.2f} times as long with {less:.1f} times less memory. Memory is that of one tile, whatever the size "
-    "of the photograph{kept}."
-)
-KEPT = (
-    ", and in the engine torch that of the transformed kernels: half a gigabyte for this network of 54 million weights"
+    "image restored as the kit does (channels-last order, and memory that is kept), tiles take {longer:.2f} times as "
+    "long with {less:.1f} times less memory. Memory is that of one tile, whatever the size of the photograph."
 )
 
 
@@ -116,7 +110,7 @@ def large_rows(wide: Path) -> list[Row]:
     from orelib.restore.tiles import OVERLAP, TILE, tile_shape, tile_starts
 
     rows, fastest = [], fastest_engine()
-    for model, title, kept in (("default", "NAFNet, the kit's restorer", ""), (wide, "U-Net of width 64", KEPT)):
+    for model, title in (("default", "NAFNet, the kit's restorer"), (wide, "U-Net of width 64")):
         stride = load_restorer(None if model == "default" else model).stride
         padded = [-(-length // stride) * stride for length in LARGE]
         shape = tile_shape(*padded, TILE, OVERLAP, stride)
@@ -124,7 +118,7 @@ def large_rows(wide: Path) -> list[Row]:
         ways = {way: (way, model, *LARGE) for way in ("plain", "whole", "torch", fastest)}
         measured = processes_in_turn("restoring.py", ways)
         finding = FINDING_LARGE.format(
-            title=title, kept=kept, more=down * right * shape[0] * shape[1] / (padded[0] * padded[1]) - 1,
+            title=title, more=down * right * shape[0] * shape[1] / (padded[0] * padded[1]) - 1,
             longer=measured["torch"][0] / measured["whole"][0], less=measured["whole"][1] / measured["torch"][1],
         )  # fmt: skip
         for way in ("torch", fastest):
@@ -138,8 +132,7 @@ def large_rows(wide: Path) -> list[Row]:
 
 
 def main(way: str, model: str, height: int, width: int) -> None:
-    if way == "plain":
-        without_settings()
+    start_process(as_the_kit=way != "plain")
     import numpy as np
     import torch
 

@@ -46,10 +46,11 @@ def this_machine() -> dict:
     """What the ratios depend on. Processors of one name can differ in how much they compute at once."""
     import torch
 
-    from orelib.utils.provenance import processor
+    from orelib.utils.provenance import has_bfloat16, processor
 
+    vectors = torch.backends.cpu.get_cpu_capability() + (" with bfloat16" if has_bfloat16() else "")
     return dict(
-        processor=processor(), vectors=torch.backends.cpu.get_cpu_capability(), cores=os.cpu_count(),
+        processor=processor(), vectors=vectors, cores=os.cpu_count(),
         python=platform.python_version(), torch=version("torch"),
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ import time
 import types
 from pathlib import Path
 
-from common import Row, as_pytorch_comes, processes_in_turn, without_settings
+from common import Row, as_pytorch_comes, processes_in_turn, start_process
 
 STEPS, WARM_UP = 8, 3
 FINDING = (
@@ -62,8 +62,7 @@ def measure() -> list[Row]:
 
 
 def main(way: str, method: str, width: int, side: int) -> None:
-    if way != "orelib":
-        without_settings()
+    start_process(as_the_kit=way == "orelib")
     import torch
 
     from orelib.config import Experiment

@@ -30,22 +30,4 @@ Everything else lies in folders, whose ``__init__`` lists what they hold:
 ``utils``       files, paths, tables, headless notebooks
 """
 
-import ctypes
-import os
-import sys
-
 __version__ = "0.1.0"
-
-# PyTorch's threads wait for one another in a busy loop (GNU OpenMP). While another program uses a core, that made a
-# training step three times slower on two cores; with a short wait it is 1.5 to 2 times, and as fast as before on an
-# idle machine. It must be set before torch is loaded.
-os.environ.setdefault("GOMP_SPINCOUNT", "5000")
-
-# glibc returns large blocks to the system as soon as they are free, and each must then be cleared page by page when
-# it is asked for again. Keeping up to 1 GiB of them was seen to take a tenth off a training step, and off restoring
-# an image of 512 x 512 px. (-3 and -1 are M_MMAP_THRESHOLD and M_TRIM_THRESHOLD of malloc.h; a glibc that refuses the
-# first, as those before 2.35 do, is better left alone.)
-if sys.platform == "linux":
-    _libc = ctypes.CDLL(None)
-    if hasattr(_libc, "mallopt") and _libc.mallopt(-3, 1 << 30):
-        _libc.mallopt(-1, 1 << 30)
