@@ -212,7 +212,7 @@ def count_multiply_adds(generator: nn.Module, stride: int, size: int = 512) -> i
     """Multiplications, each with its addition, that restoring ``size`` x ``size`` px takes in convolutions.
 
     ``size`` is rounded up to a multiple of ``stride``. Counted on PyTorch's meta device, which computes no values; for
-    a generator as built or loaded, not one that :func:`~orelib.methods.on_device` made compute in bfloat16.
+    a generator as built or loaded, not one that :func:`~orelib.methods.base.on_device` made compute in bfloat16.
     """
     from torch.utils.flop_counter import FlopCounterMode  # a quarter of a second, which few starts need
 

@@ -35,6 +35,7 @@ from orelib.data.decoded import decode_pairs
 from orelib.data.mosaic import MosaicSamples, to_network
 from orelib.data.pairs import Pairs
 from orelib.methods import CLASSES, Method
+from orelib.methods.base import network_dtype
 from orelib.metrics import psnr, ssim
 from orelib.restore.model_file import ModelFile
 from orelib.restore.restorer import Restorer, load_weights, read_about, save_generator
@@ -44,6 +45,7 @@ from orelib.utils.checksums import DamagedFileError
 from orelib.utils.files import one_at_a_time, write_text
 from orelib.utils.memory import memory_for
 from orelib.utils.paths import kit_path, shown
+from orelib.utils.process import keep_freed_memory
 from orelib.utils.progress import Progress
 from orelib.utils.provenance import begin_provenance, read_provenance, record_session, write_provenance
 from orelib.utils.tables import read_table
@@ -124,7 +126,10 @@ def _train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
         (run / name).unlink(missing_ok=True)
     if not known:  # only now, so that weights that cannot be had leave no folder behind
         _begin_run(run, experiment, pairs)
-    record_session(run)
+    precision = str(network_dtype(device, experiment.precision)).removeprefix("torch.")
+    record_session(run, device=str(device), precision=precision)
+    if precision != "float32":
+        print(f"{shown(run)}: networks compute in {precision}, losses in float32")
     write_provenance(run, "config.json", **origin)
     log = RunLog(run, method)
     if saved:
@@ -178,6 +183,7 @@ def start_torch(experiment: Experiment) -> torch.device:
     if experiment.device == "cuda" and not torch.cuda.is_available():
         raise SettingsError("device='cuda': PyTorch finds no GPU here: choose auto or cpu")
     torch.set_num_threads(experiment.threads)
+    keep_freed_memory()
     # Adam's tiny second moments become denormal numbers, which a CPU multiplies ten times slower.
     torch.set_flush_denormal(True)
     # TF32's 10 bits are too few for the variances of SSIM; on CUDA the networks compute in bfloat16 anyway.

@@ -43,6 +43,7 @@ def test_the_paper_profile_is_the_paper():
         ({"profile": "quick", "zoom": 0.5}, "zoom"),
         ({"profile": "quick", "checkpoint_every": 0}, "checkpoint_every"),
         ({"profile": "quick", "device": "mps"}, "cuda"),
+        ({"profile": "quick", "precision": "float16"}, "auto, float32, bfloat16"),
         ({"profile": "quick", "ssim_window": 8}, "odd"),
         ({"profile": "quick", "mosaic_size": 100}, "multiple of 128"),
         ({"profile": "quick", "method": "nafnet", "mosaic_size": 100}, "multiple of 32"),
@@ -59,9 +60,8 @@ NUMBERS = [name for name, allowed in FIELDS.items() if allowed.says.startswith("
 
 def test_every_field_has_its_range():
     assert {"profile", "method", *FIELDS} == {field.name for field in fields(Experiment)}
-    assert len(WHOLE) + len(NUMBERS) + len(["scene_size", "mosaic", "vgg_weights", "start_from", "device"]) == len(
-        FIELDS
-    )
+    others = ["scene_size", "mosaic", "vgg_weights", "start_from", "device", "precision"]
+    assert len(WHOLE) + len(NUMBERS) + len(others) == len(FIELDS)
 
 
 @pytest.mark.parametrize("name", FIELDS)

@@ -8,8 +8,10 @@ import torch
 from orelib import losses
 from orelib.config import METHODS, Experiment
 from orelib.methods import CLASSES
+from orelib.methods.base import network_dtype
 from orelib.methods.cyclegan import ImagePool
 from orelib.methods.supervised import one_cycle
+from orelib.utils import provenance
 
 CPU = torch.device("cpu")
 BATCH = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -40,6 +42,41 @@ def test_recorded_total_is_the_weighted_sum(name):
     weights = {"adversarial": 1.5, "l1": 7, "mse": 5, "ssim": 3, "cycle": 2, "identity": 0.5}
     total = sum(weight * recorded[term] for term, weight in weights.items() if term in recorded)
     assert torch.isclose(recorded["generator"], total)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_networks_compute_in_bfloat16_where_it_is_asked_for_and_all_else_in_float32(name):
+    whole, rounded = build(name), build(name, precision="bfloat16")
+    image = torch.cat([BATCH, BATCH])
+    for key, network in rounded.networks.items():
+        seen = []
+        layer = next(module for module in network.modules() if isinstance(module, torch.nn.Conv2d))
+        layer.register_forward_hook(lambda module, inputs, output, seen=seen: seen.append(output.dtype))
+        channels = layer.in_channels
+        torch.manual_seed(0)  # of dropout
+        one = whole.networks[key](image[:, [0] * channels])
+        torch.manual_seed(0)
+        other = network(image[:, [0] * channels])
+        assert (seen, other.dtype) == ([torch.bfloat16], torch.float32), key
+        assert (one - other).abs().max() < 0.1 * one.abs().max(), key
+    recorded = rounded.step(BATCH, -BATCH)
+    for key, loss in whole.step(BATCH, -BATCH).items():
+        assert recorded[key].dtype == torch.float32
+        assert torch.isclose(recorded[key], loss, rtol=0.1), key
+    for network in rounded.networks.values():
+        assert all(p.dtype == p.grad.dtype == torch.float32 for p in network.parameters())
+
+
+@pytest.mark.parametrize(("precision", "able", "dtype"), [
+    ("float32", True, "float32"), ("bfloat16", False, "bfloat16"), ("auto", True, "bfloat16"),
+    ("auto", False, "float32"),
+])  # fmt: skip
+def test_auto_is_bfloat16_where_the_processor_has_it(precision, able, dtype, monkeypatch, tmp_path):
+    monkeypatch.setattr(provenance, "CPUINFO", tmp_path / "cpuinfo")
+    assert network_dtype(CPU, "auto") == torch.float32  # a system that does not say
+    provenance.CPUINFO.write_text("flags\t\t: fpu avx512f" + " avx512_bf16" * able + "\nbugs\t\t:\n")
+    assert network_dtype(CPU, precision) == getattr(torch, dtype)
+    assert network_dtype(torch.device("cuda"), precision) == torch.bfloat16
 
 
 def test_terms_are_those_of_the_paper():

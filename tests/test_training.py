@@ -109,6 +109,18 @@ def assert_same(run, whole):
         assert (run / name).read_bytes() == (whole / name).read_bytes(), name
 
 
+def test_a_run_in_bfloat16_says_so_and_ends_like_an_uninterrupted_one(tmp_path, experiment, pairs, monkeypatch, capsys):
+    run, whole = cut_run(tmp_path, experiment.replace(precision="bfloat16"), pairs, monkeypatch)
+    train(experiment.replace(precision="bfloat16"), pairs, run)
+    assert_same(run, whole)
+    assert capsys.readouterr().out.count("networks compute in bfloat16") == 3
+    assert [session["precision"] for session in read_provenance(run)["sessions"]] == ["bfloat16"] * 2
+    exact = train(experiment, pairs, tmp_path / "exact")
+    assert "networks compute" not in capsys.readouterr().out
+    assert read_provenance(exact)["sessions"][0]["precision"] == "float32"
+    assert (exact / "history.csv").read_bytes() != (run / "history.csv").read_bytes()
+
+
 def test_a_kill_between_checkpoint_and_history_loses_nothing(tmp_path, experiment, pairs, monkeypatch):
     whole = train(experiment, pairs, tmp_path / "whole")
     written, write = [], checkpoint.write_text

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from orelib.config import Experiment
+from orelib.utils.provenance import has_bfloat16
 
 Losses = dict[str, Tensor]
 
@@ -38,7 +39,7 @@ class Method:
         raise NotImplementedError
 
     def network(self, name: str, module: nn.Module) -> nn.Module:
-        self.networks[name] = on_device(module, self.device)
+        self.networks[name] = on_device(module, self.device, self.experiment.precision)
         return self.networks[name]
 
     def adam(self, name: str, *networks: nn.Module, betas: tuple[float, float] | None = None) -> torch.optim.Optimizer:
@@ -70,14 +71,20 @@ class Method:
             optimizer.load_state_dict(state["optimizers"][name])
 
 
-def on_device(module: nn.Module, device: torch.device) -> nn.Module:
-    """Moves a network; on CUDA it then computes in bfloat16 where that is safe and answers in float32.
+def network_dtype(device: torch.device, precision: str) -> torch.dtype:
+    """The dtype in which networks compute: bfloat16 on CUDA; on a processor as ``Experiment.precision`` says."""
+    fast = device.type == "cuda" or (precision == "auto" and has_bfloat16())
+    return torch.bfloat16 if fast or precision == "bfloat16" else torch.float32
+
+
+def on_device(module: nn.Module, device: torch.device, precision: str) -> nn.Module:
+    """Moves a network; in bfloat16 it then computes what is safe in it, and answers in float32.
 
     So losses are always computed in float32, and no loss scaling is needed.
     """
     module.to(device)
-    if device.type == "cuda":
-        module.forward = torch.autocast("cuda", torch.bfloat16)(module.forward)
+    if network_dtype(device, precision) == torch.bfloat16:
+        module.forward = torch.autocast(device.type, torch.bfloat16)(module.forward)
         module.register_forward_hook(lambda module, inputs, output: output.float())
     return module
 

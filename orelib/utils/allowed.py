@@ -144,6 +144,7 @@ FIELDS: dict[str, Allowed] = {
     "validate_every": _COUNT,
     "checkpoint_every": _COUNT,
     "device": one_of("auto", "cpu", "cuda"),
+    "precision": one_of("auto", "float32", "bfloat16"),
     "threads": whole(1, 1024),  # each takes memory, and a process may have no more than some thousands
     "loader_workers": whole(0, 128),  # processes
 }

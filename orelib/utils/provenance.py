@@ -18,7 +18,7 @@ from orelib.utils.checksums import DamagedFileError, demand_no_folder, file_chec
 from orelib.utils.paths import shown
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "pandas", "pillow")
-
+CPUINFO = Path("/proc/cpuinfo")  # Linux alone has it
 
 NAME = "provenance.json"
 
@@ -76,8 +76,8 @@ def _listed(path: Path) -> str | None:
     return read_provenance(path.parent).get("files", {}).get(path.name)
 
 
-def record_session(run: Path) -> None:
-    """Adds an entry to ``sessions``: code, packages and processor of a start or a resumption of training."""
+def record_session(run: Path, **facts) -> None:
+    """Adds an entry to ``sessions``: code, packages, processor and ``facts`` of a start or a resumption of training."""
     changes = _git("status", "--porcelain", "--untracked-files=no")
     session = {
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -88,7 +88,7 @@ def record_session(run: Path) -> None:
         "packages": _versions(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": processor(),
-    }
+    } | facts
     write_provenance(run, sessions=[*read_provenance(run).get("sessions", []), session])
 
 
@@ -114,9 +114,13 @@ def _git(*arguments: str) -> str | None:
 
 def processor() -> str:
     """The processor as its maker calls it."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
+    if CPUINFO.exists():
+        for line in CPUINFO.read_text().splitlines():
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor has instructions that multiply in bfloat16. Known on Linux alone; elsewhere: no."""
+    return CPUINFO.exists() and not {"avx512_bf16", "amx_bf16"}.isdisjoint(CPUINFO.read_text().split())

@@ -120,6 +120,7 @@ def _provenance(runs: dict[str, Run]) -> pd.DataFrame:
             "training, s": facts["training_seconds"],
             "kept step": facts["kept_step"],
             "device": facts["device"],
+            "networks compute in": last.get("precision", "-"),
             "processor": last["processor"],
             "system": f"{last['system']}, Python {last['python']}",
             **last["packages"],
