@@ -18,6 +18,10 @@ class ChannelNorm(nn.LayerNorm):
     """Layer norm over the channels of each pixel: (N, C, H, W) -> the same shape."""
 
     def forward(self, x: Tensor) -> Tensor:
+        if torch.jit.is_tracing():  # for OpenVINO and ONNX: without moved axes they take two thirds of the time
+            centred = x - x.mean(1, keepdim=True)
+            deviation = ((centred * centred).mean(1, keepdim=True) + self.eps).sqrt()
+            return centred * (self.weight[:, None, None] / deviation) + self.bias[:, None, None]
         x = x.permute(0, 2, 3, 1)  # (N, H, W, C): a layer norm looks at the last axis
         return super().forward(x).permute(0, 3, 1, 2)
 

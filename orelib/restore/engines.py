@@ -7,6 +7,7 @@ precision and agree to 1 of 255 grey values. They use as many threads as PyTorch
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -20,12 +21,11 @@ from orelib.utils.extras import how_to_install
 from orelib.utils.memory import memory_for
 from orelib.utils.names import one_line
 
-if TYPE_CHECKING:  # both need packages that may be missing
+if TYPE_CHECKING:  # it may be missing
     import openvino
 
-    from orelib.restore.onnx_graph import OnnxGraph
-
 Engine = Callable[[Tensor], Tensor]
+ANY_SHAPE = (1, 3, -1, -1)
 
 
 class EngineError(ValueError):
@@ -50,6 +50,26 @@ def _demand_same_size(dry: Tensor, wet: Tensor) -> Tensor:
     return dry
 
 
+def example(generator: nn.Module) -> Tensor:
+    """Returns a small image (1, 3, H, W) that a generator takes: the sides are multiples of its stride, at least 32."""
+    side = generator.stride * -(-32 // generator.stride)
+    return torch.zeros(1, 3, side, side)
+
+
+@contextmanager
+def tracing() -> Iterator[None]:
+    """Silences PyTorch while it records the operators of a generator for OpenVINO or the ONNX exporter.
+
+    It says that this way is deprecated, but OpenVINO took nine times as long from the newer one, ``torch.export``, and
+    the newer ONNX exporter needs the package onnxscript.
+    """
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # a size is checked for the example alone
+        yield
+
+
 class TorchEngine:
     """PyTorch, on the device that the generator is on."""
 
@@ -68,22 +88,19 @@ class TorchEngine:
 
 
 class OnnxEngine:
-    """ONNX Runtime."""
+    """ONNX Runtime, on the content of an ONNX file."""
 
     packages = ("onnx", "onnxruntime")
 
-    def __init__(self, graph: OnnxGraph):
+    def __init__(self, content: bytes):
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 4  # it raises its errors, which need not be printed, too
-        self.weights = [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in graph.weights.values()]
-        options.add_external_initializers(list(graph.weights), self.weights)
-        model = graph.with_weights_elsewhere().SerializeToString()
         # Without fallback: on a model that it cannot read it would print, and try again in the same way.
         self.session = onnxruntime.InferenceSession(
-            model, options, providers=["CPUExecutionProvider"], enable_fallback=False
+            content, options, providers=["CPUExecutionProvider"], enable_fallback=False
         )
 
     def __call__(self, wet: Tensor) -> Tensor:
@@ -106,26 +123,27 @@ def _core() -> openvino.Core:
 
 
 class OpenVinoEngine:
-    """OpenVINO.
+    """OpenVINO, on a generator or the content of an ONNX file.
 
     Compiled for one shape, a network takes up to a third less time than compiled for any, but compiling takes as long
     as restoring half a megapixel. All tiles of a photograph have one shape. A folder of small photographs may hold
     hundreds: what differs from the first two is computed by a network compiled for any shape.
     """
 
-    packages = ("onnx", "openvino")
+    packages = ("openvino",)
 
-    def __init__(self, graph: OnnxGraph):
+    def __init__(self, network: nn.Module | bytes):
         # Merely importing OpenVINO reports that to its maker, unless this package is missing.
         sys.modules.setdefault("openvino_telemetry", None)
         import openvino
 
         self.core = _core()
-        self.model = self.core.read_model(graph.with_weights_as_inputs().SerializeToString())
-        for parameter in self.model.get_parameters():
-            if (value := graph.weights.get(parameter.get_friendly_name())) is not None:
-                parameter.output(0).replace(openvino.opset13.constant(value, shared_memory=True).output(0))
-                self.model.remove_parameter(parameter)
+        if isinstance(network, bytes):
+            self.model = self.core.read_model(network)
+        else:
+            with tracing():  # OpenVINO would trace it twice more, to compare
+                traced = torch.jit.trace(network.eval(), example(network), check_trace=False)
+                self.model = openvino.convert_model(traced, input=ANY_SHAPE)
         self.requests: dict[tuple[int, ...], openvino.InferRequest] = {}
 
     def __call__(self, wet: Tensor) -> Tensor:
@@ -134,9 +152,8 @@ class OpenVinoEngine:
             return _demand_same_size(torch.from_numpy(dry[0]), wet)
 
     def _request(self, shape: tuple[int, ...]) -> openvino.InferRequest:
-        any_shape = (1, 3, -1, -1)
         if shape not in self.requests and len(self.requests) >= 2:
-            shape = any_shape
+            shape = ANY_SHAPE
         if shape not in self.requests:
             self.model.reshape(shape)
             settings = {

@@ -8,9 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -22,14 +20,12 @@ from orelib.methods import CLASSES
 from orelib.networks import count_multiply_adds, count_parameters
 from orelib.restore.engines import ENGINES, Engine, EngineError, TorchEngine, demand, running
 from orelib.restore.model_file import ModelFile, described
+from orelib.restore.onnx_file import as_onnx, read_onnx, write_onnx
 from orelib.restore.tiles import OVERLAP, TILE, by_tiles
 from orelib.utils.extras import how_to_install
 from orelib.utils.memory import memory_for
 from orelib.utils.paths import shown
 from orelib.utils.weights import ModelFileError, demand_file, shapes_of, unusable, write
-
-if TYPE_CHECKING:  # it needs the package onnx
-    from orelib.restore.onnx_graph import OnnxGraph
 
 DEFAULT_RESTORER = Path(__file__).parent / "default_restorer" / "generator.safetensors"
 
@@ -171,13 +167,20 @@ def load_restorer(path: Path | None = None, device: torch.device | str = "cpu", 
     if path.suffix == ".onnx" and engine == "torch":
         raise EngineError(f"{shown(path)} is an ONNX file, which the engine torch does not take: choose another engine")
     with memory_for(f"the network in {shown(path)}"):
-        if engine == "torch":
+        if path.suffix == ".onnx":
+            _demand(path)
+            network, text = read_onnx(path)
+            about, experiment = described(path, text)
+            generator = _without_weights(experiment)
+        else:
             generator, about = _load_generator(path)
-            return Restorer(generator.to(device), generator.stride, about)
-        graph, generator, about = _load_graph(path)
+            if engine == "torch":
+                return Restorer(generator.to(device), generator.stride, about)
+            network = as_onnx(generator) if engine == "onnx" else generator
     try:
         with running(engine):
-            return Restorer(generator, generator.stride, about, ENGINES[engine](graph))
+            computing = ENGINES[engine](network)
+        return Restorer(generator.to("meta"), generator.stride, about, computing)
     except EngineError as error:
         if path.suffix != ".onnx":
             raise
@@ -205,8 +208,8 @@ def export_onnx(path: Path, out: Path) -> None:
     if os.path.lexists(out):  # before the work; write_bytes sees what appears meanwhile
         raise FileExistsError(f"{shown(out)} exists already: name another file")
     with memory_for(f"the network in {shown(path)}"):
-        graph, _, about = _load_graph(path)
-        graph.save(out, json.dumps(about))
+        generator, about = _load_generator(path)
+        write_onnx(out, generator, json.dumps(about))
 
 
 def read_about(path: Path) -> dict:
@@ -247,21 +250,6 @@ def _without_weights(experiment: Experiment) -> nn.Module:
     """The generator of an experiment on PyTorch's meta device, where even a giant one takes no memory."""
     with torch.device("meta"):
         return CLASSES[experiment.method].build_generator(experiment)
-
-
-def _load_graph(path: Path) -> tuple[OnnxGraph, nn.Module, dict]:
-    """The generator in a model file as an ONNX graph, itself without weights, and what the file says of itself."""
-    if not find_spec("onnx"):
-        raise EngineError(f"ONNX files need the package onnx: {how_to_install('onnx')}")
-    from orelib.restore.onnx_graph import OnnxGraph
-
-    if path.suffix != ".onnx":
-        generator, about = _load_generator(path)
-        return OnnxGraph.of(generator), generator.to("meta"), about
-    _demand(path)
-    graph, text = OnnxGraph.read(path)
-    about, experiment = described(path, text)
-    return graph, _without_weights(experiment), about
 
 
 def _open(path: Path) -> ModelFile:

@@ -23,7 +23,7 @@ from orelib.restore.engines import (
     fastest_engine,
     is_installed,
 )
-from orelib.restore.onnx_graph import OnnxGraph
+from orelib.restore.onnx_file import as_onnx
 from orelib.restore.restorer import ModelFileError, export_onnx, load_restorer, save_generator
 
 OTHERS = [
@@ -69,6 +69,7 @@ def largest_difference(one, other, wet):
 # ---- the same pixels ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("engine", OTHERS)
 @pytest.mark.parametrize("method", METHODS)
 def test_an_engine_restores_the_same_pixels(files, noise, method, engine):
@@ -81,6 +82,7 @@ def test_an_engine_restores_the_same_pixels(files, noise, method, engine):
         assert largest_difference(restorer, other, (wet >> 8).astype(np.uint8)) <= 1
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("engine", OTHERS)
 @pytest.mark.parametrize("method", METHODS)
 def test_an_exported_file_restores_the_same_pixels(files, noise, tmp_path, method, engine):
@@ -101,7 +103,7 @@ def test_the_restorer_of_the_kit_restores_the_same_pixels(engine, noise):
 @pytest.mark.skipif(not is_installed("openvino"), reason="orelib[openvino] is not installed")
 def test_a_folder_of_many_sizes_compiles_few_networks():
     generator = trained("pix2pix")[1].eval()
-    engine = OpenVinoEngine(OnnxGraph.of(generator))
+    engine = OpenVinoEngine(generator)
     for side in range(1, 6):
         wet = torch.rand(1, 3, 32, 32 * side)
         with torch.inference_mode():
@@ -374,9 +376,25 @@ def test_an_engine_that_fails_to_start_is_named(files, monkeypatch):
         load_restorer(files["slim"], engine="onnx")
 
 
-def test_a_layer_that_cannot_be_written_is_named():
-    with pytest.raises(EngineError, match=r"Softsign cannot be written as ONNX.*engine torch"):
-        OnnxGraph.of(torch.nn.Sequential(torch.nn.Conv2d(3, 3, 1), torch.nn.Softsign()))
+class Exponential(torch.nn.Module):
+    """A network with an operator that neither OpenVINO nor ONNX has."""
+
+    stride = 32
+
+    def forward(self, wet):
+        return wet * torch.linalg.matrix_exp(wet)
+
+
+@pytest.mark.parametrize("engine", OTHERS)
+def test_a_network_that_cannot_be_converted_is_one_error(files, monkeypatch, engine):
+    monkeypatch.setattr("orelib.restore.restorer._load_generator", lambda path: (Exponential(), {}))
+    with pytest.raises(EngineError, match=r"matrix_exp.*(choose another engine|use the engine torch)"):
+        load_restorer(files["pix2pix"], engine=engine)
+
+
+def test_a_network_that_cannot_be_exported_is_one_error():
+    with pytest.raises(EngineError, match=r"cannot be written as ONNX.*matrix_exp.*use the engine torch"):
+        as_onnx(Exponential())
 
 
 # ---- what is installed -------------------------------------------------------------------------------------------
