@@ -47,8 +47,7 @@ sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
 """
 EVERY_CORE_MODULE = """
 import importlib, pkgutil, orelib
-OF_EXTRAS = ("orelib.views", "orelib.utils.execute", "orelib.utils.headless", "orelib.utils.kernel",
-             "orelib.restore.onnx_graph")
+OF_EXTRAS = ("orelib.views", "orelib.utils.execute", "orelib.utils.headless", "orelib.utils.kernel")
 modules = pkgutil.walk_packages(orelib.__path__, "orelib.", onerror=lambda name: None)
 core = [name for _, name, _ in modules if not name.startswith(OF_EXTRAS) and not name.endswith("__main__")]
 for name in core:

@@ -17,7 +17,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from orelib.restore.engines import EngineError, example, how_to_install, tracing
+from orelib.restore.engines import EngineError, example, tracing
+from orelib.utils.extras import how_to_install
+from orelib.utils.memory import memory_for
 from orelib.utils.names import one_line
 from orelib.utils.paths import shown
 from orelib.utils.weights import ModelFileError, unusable, write_bytes
@@ -37,7 +39,7 @@ def as_onnx(generator: nn.Module) -> bytes:
     _demand_onnx()
     content, sides = io.BytesIO(), {2: "height", 3: "width"}
     try:
-        with tracing():
+        with memory_for("the ONNX file"), tracing():
             # Instance norms take the image at hand, and what is no constant yet is computed.
             warnings.filterwarnings("ignore", "ONNX export mode|Constant folding")
             torch.onnx.export(

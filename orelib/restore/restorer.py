@@ -22,7 +22,6 @@ from orelib.restore.engines import ENGINES, Engine, EngineError, TorchEngine, de
 from orelib.restore.model_file import ModelFile, described
 from orelib.restore.onnx_file import as_onnx, read_onnx, write_onnx
 from orelib.restore.tiles import OVERLAP, TILE, by_tiles
-from orelib.utils.extras import how_to_install
 from orelib.utils.memory import memory_for
 from orelib.utils.paths import shown
 from orelib.utils.weights import ModelFileError, demand_file, shapes_of, unusable, write
