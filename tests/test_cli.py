@@ -83,6 +83,15 @@ def test_help_does_not_wait_for_torch():
     assert done.stdout.endswith("set()\n")
 
 
+def test_restoring_does_not_wait_for_what_it_does_not_use():
+    code = (
+        "import sys, orelib.restore.folders, orelib.restore.restorer; "
+        "print({'scipy', 'skimage', 'cv2', 'matplotlib', 'torchvision', 'onnx', 'openvino'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=600)
+    assert done.stdout == "set()\n"
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from orelib.baselines import BASELINES
 from orelib.config import METHODS, PUBLISHED, Experiment, MethodEntry
 from orelib.methods.base import Method
 from orelib.methods.cyclegan import CycleGAN
@@ -21,7 +20,6 @@ CLASSES: dict[str, type[Method]] = {
     "nafnet": NAFNet,
     "slim": Slim,
 }
-TAKEN = (*PUBLISHED, *BASELINES, "wet", "dry", "truth")  # names that tables use already
 _FURTHER_COLOURS = ("#56B4E9", "#F0E442", "#000000")  # what is left of Okabe and Ito's
 
 
@@ -44,9 +42,12 @@ def register(name: str, title: str = "", **settings) -> Callable[[type[Method]],
     Raises SettingsError for a name that no folder of a run can bear or that the kit uses itself, and for impossible
     settings.
     """
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in TAKEN:
+    from orelib.baselines import BASELINES  # with SciPy and scikit-image: a second that restoring need not wait
+
+    taken = (*PUBLISHED, *BASELINES, "wet", "dry", "truth")  # names that tables use already
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in taken:
         raise SettingsError(
-            f"name={brief(name)} must begin with a-z, hold a-z, 0-9 and _ alone, and be none of {', '.join(TAKEN)}"
+            f"name={brief(name)} must begin with a-z, hold a-z, 0-9 and _ alone, and be none of {', '.join(taken)}"
         )
 
     def put(method: type[Method]) -> type[Method]:
