@@ -207,7 +207,8 @@ class Experiment:
 
 # The perceptual term is off outside the paper profile, because VGG19's 548 MB of weights cannot be shipped; table and
 # notebooks say so. The learning rate is Pix2Pix's 0.0002; the paper's constant 0.002 is kept for its own profile.
-# One thread a training, because trainings run side by side: one does two thirds of what two do together.
+# One thread a training, because trainings run side by side: one does two thirds of what two do together. quick may
+# compute in bfloat16: with three seeds, PSNR and SSIM of validation images then differed by less than seeds do.
 _WITHOUT_GPU = {"lambda_perceptual": 0.0, "learning_rate": 0.0002, "loader_workers": 0, "threads": 1}
 
 PROFILES: dict[str, dict] = {
@@ -221,7 +222,7 @@ PROFILES: dict[str, dict] = {
     | dict(
         scene_size=(256, 256), px_per_mm=2.5, zoom=5.0, train_pairs=120, val_pairs=16, test_pairs=40,
         mosaic_size=128, base_width=24, unet_depth=7, discriminator_width=32, cyclegan_width=16, cyclegan_blocks=6,
-        nafnet_width=16, steps=1000, validate_every=200, checkpoint_every=100,
+        nafnet_width=16, steps=1000, validate_every=200, checkpoint_every=100, precision="auto",
     ),
     "cpu": _WITHOUT_GPU
     | dict(

@@ -179,6 +179,12 @@ def test_a_damaged_configuration_is_never_another_experiment():
             Experiment.from_json(text.replace('"slim_width": 4', f'"slim_width": {wrong}'))
 
 
+def test_published_numbers_are_computed_in_float32():
+    precisions = {profile: Experiment(profile).precision for profile in PROFILES}
+    assert precisions.pop("quick") == "auto"
+    assert set(precisions.values()) == {"float32"}
+
+
 def test_an_older_configuration_has_its_profiles_value_for_newer_fields():
     experiment = Experiment("quick", "pix2pix", seed=3)
     older = json.loads(experiment.to_json())
