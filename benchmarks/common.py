@@ -100,11 +100,10 @@ def run_script(script: str, *arguments) -> list[float]:
 
 def start_process(as_the_kit: bool) -> None:
     """Sets allocator and threads' waiting as the kit's programs do, or leaves them as they come; before torch."""
-    from orelib.utils.process import keep_freed_memory, wait_briefly
+    from orelib.utils.process import prepare_for_torch
 
     if as_the_kit:
-        wait_briefly()
-        keep_freed_memory()
+        prepare_for_torch()
     else:
         os.environ.pop("GOMP_SPINCOUNT", None)  # which make has set
 

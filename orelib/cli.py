@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from orelib.utils.names import printable
-from orelib.utils.process import keep_freed_memory, wait_briefly
+from orelib.utils.process import prepare_for_torch
 
 # What the commands work with is imported in them, so that --help does not wait for torch.
 if TYPE_CHECKING:
@@ -207,8 +207,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _restore(chosen: argparse.Namespace) -> int:
-    wait_briefly()
-    keep_freed_memory()
+    prepare_for_torch()
     import torch
 
     from orelib.restore.folders import restore_folder, watch_folder

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+
+
+def prepare_for_torch() -> None:
+    """Makes all settings; for the start of a program, before torch is loaded."""
+    wait_briefly()
+    keep_freed_memory()
 
 
 def wait_briefly() -> None:
@@ -26,6 +31,8 @@ def keep_freed_memory() -> None:
     """
     if sys.platform != "linux":
         return
+    import ctypes  # here, because the command line's --help waits for it otherwise
+
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt") and libc.mallopt(M_MMAP_THRESHOLD, 1 << 30):
         libc.mallopt(M_TRIM_THRESHOLD, 1 << 30)
