@@ -93,8 +93,8 @@ def test_another_run_that_is_not_finished_or_saw_other_images_is_named(trained, 
     (folders.results / "slim+lambda_l1=40-seed0" / "baselines.csv").unlink()
     table = build_table3(folders, methods=["slim"])
     assert "slim+lambda_l1=50" not in set(table["method"])
-    assert "Left out, since trained on other images: Slim, lambda_l1=50." in remarks(table)
-    assert "Left out, since not scored yet: Slim, lambda_l1=40." in remarks(table)
+    assert "Left out because trained on other images: Slim, lambda_l1=50." in remarks(table)
+    assert "Left out because not scored yet: Slim, lambda_l1=40." in remarks(table)
     assert len(find_runs(folders.results, "metrics.csv", seed=0)) == 3
 
 

@@ -2,5 +2,5 @@
 
 ``segmenter``  finds particles
 ``particles``  measures them
-``scores``     of runs and of images that are not restored
+``scores``     scores runs, and images that are not restored
 """

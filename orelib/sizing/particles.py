@@ -1,12 +1,12 @@
-"""Particle sizes by image, the paper's purpose: what wet, restored and dry photographs make of the same ore.
+"""Particle sizes from images, the purpose of the paper: the same ore in wet, restored and dry photographs.
 
-One segmenter (:mod:`~orelib.sizing.segmenter`) looks at all of them alike, and what it finds is compared with the
-particles that the scene was rendered from. Scenes for sizing are larger than those for training and of one scale, since
-a belt's camera does not move: ``data/<profile>/sizing``, of seeds that no training scene has.
+One segmenter (:mod:`~orelib.sizing.segmenter`) treats all of them alike, and the particles that it finds are compared
+with the particles that the scene was rendered from. Scenes for sizing, ``data/<profile>/sizing``, are larger than
+training scenes and have one scale, because a belt's camera does not move. No training scene has their seeds.
 
-A particle's size is the minor axis of the ellipse of equal second moments, in mm, near what a sieve lets through; its
-mass is taken as proportional to area times size. Particles that the image's border cuts are left out, both of what is
-found and of what is true, and so are those of which less shows than a disc of 4 mm.
+A particle's size is the minor axis of the ellipse of equal second moments, in mm, close to its sieve size; its mass is
+taken as proportional to area times size. Particles that the image's border cuts are left out, both found and true
+ones, and so are particles whose visible part is smaller than a disc of 4 mm.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from orelib.utils.paths import shown
 
 SCENES = {"scene_size": (512, 512), "px_per_mm": 4.0, "zoom": 1.0, "train_pairs": 0, "val_pairs": 8, "test_pairs": 30}
 SMOKE_SCENES = SCENES | {"scene_size": (128, 128), "px_per_mm": 1.6, "val_pairs": 1, "test_pairs": 2}
-LEAST_IOU = 0.5  # a found and a true particle that overlap by more are one and the same; no third can be
+LEAST_IOU = 0.5  # a found and a true particle that overlap by more match; no other particle can match them
 CLASS_MM = 1.0  # width of the size classes in which masses are kept
 
 
@@ -43,7 +43,7 @@ def render_sizing(folders: Folders) -> Path:
 
 
 def particles(labels: np.ndarray, px_per_mm: float) -> pd.DataFrame:
-    """A row a particle that is whole and large enough: label, size_mm, mass (mm^3 but for a factor)."""
+    """Returns a row per particle that is whole and large enough: label, size_mm, mass (mm^3, up to a factor)."""
     border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
     table = pd.DataFrame(regionprops_table(labels, properties=("label", "area", "axis_minor_length")))
     area, size = table["area"] / px_per_mm**2, table["axis_minor_length"] / px_per_mm
@@ -62,14 +62,14 @@ def percentile(sizes: np.ndarray, masses: np.ndarray, share: float) -> float:
 
 
 def match(found: np.ndarray, true: np.ndarray, px_per_mm: float) -> pd.DataFrame:
-    """The true particles that were found, and their overlap: found, true (numbers), iou."""
+    """Returns the true particles that were found, with their overlap: found, true (numbers), iou."""
     overlaps = _overlaps(found, true)
     counted = overlaps["true"].isin(particles(true, px_per_mm)["label"])
     return overlaps[counted & (overlaps["iou"] > LEAST_IOU)]
 
 
 def compare_particles(found: np.ndarray, true: np.ndarray, px_per_mm: float) -> dict[str, float]:
-    """What was found against what is true, both particle numbers (H, W).
+    """Compares found with true particles, both given as particle numbers (H, W).
 
     ``count, true_count``; ``matched``, the share of true particles that a found one overlaps by more than half of
     their union, and ``iou``, the mean overlap of these; ``p50, true_p50, p80, true_p80`` in mm.
@@ -99,9 +99,9 @@ def _overlaps(found: np.ndarray, true: np.ndarray) -> pd.DataFrame:
 def score_sizing(
     folder: Path, segmenter: Segmenter, restore: Restore, split: str = "test", side: str = "wet"
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Sizes the scenes of a split as they look after ``restore``.
+    """Sizes the particles in the scenes of a split after ``restore``.
 
-    Returns a row a scene (``image`` and the columns of :func:`compare_particles`), and the mass found in every size
+    Returns a row per scene (``image`` and the columns of :func:`compare_particles`), and the mass found in every size
     class (``image, size_mm``, the class's middle, ``mass``). Raises FileNotFoundError without scenes.
     """
     if not (Path(folder) / "manifest.json").exists():
@@ -123,7 +123,7 @@ LEVELS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 
 
 def choose_level(network: nn.Module, folder: Path) -> Segmenter:
-    """The segmenter whose level finds most particles of the dry validation scenes (mean of matched times overlap)."""
+    """Returns the segmenter with the level that is best on dry validation scenes (mean of matched times overlap)."""
 
     def found(segmenter: Segmenter) -> float:
         rows, _ = score_sizing(folder, segmenter, np.copy, "val", "dry")
@@ -133,7 +133,7 @@ def choose_level(network: nn.Module, folder: Path) -> Segmenter:
 
 
 def true_sizes(folder: Path, split: str = "test") -> pd.DataFrame:
-    """The mass in every size class as it is, in the columns of :func:`score_sizing`."""
+    """The true mass in every size class, in the columns of :func:`score_sizing`."""
     tables = []
     scenes = read_scenes(folder)
     for stem, px_per_mm in scenes.loc[scenes["split"] == split, ["stem", "px_per_mm"]].itertuples(index=False):

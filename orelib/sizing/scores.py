@@ -1,4 +1,4 @@
-"""Particle sizes of runs and of what is not restored: ``sizing.csv`` and ``sizes.csv`` of their folders."""
+"""Particle sizes of runs and of unrestored images: ``sizing.csv`` and ``sizes.csv`` in their folders."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from orelib.utils.tables import write_csv
 
 
 def evaluate_sizing(run: Path, scenes: Path) -> None:
-    """Sizes the particles in what the run's generator makes of the scenes for sizing (:mod:`orelib.sizing`).
+    """Sizes the particles in the scenes for sizing after the run's generator has restored them.
 
     Writes ``sizing.csv`` and ``sizes.csv``; a run that has them is left as it is.
     """
@@ -36,13 +36,13 @@ def evaluate_sizing(run: Path, scenes: Path) -> None:
 
 
 def size_unrestored(folders: Folders) -> None:
-    """``sizing.csv`` and ``sizes.csv`` of a results folder: the scenes as they are, wet and dry, and each baseline.
+    """Writes ``sizing.csv`` and ``sizes.csv`` of a results folder: the wet and dry scenes, and each baseline.
 
-    ``scenes.csv`` beside them says how wet each test scene is.
+    Writes ``scenes.csv`` beside them, with the wetness of each test scene.
     """
     segmenter, scenes = load_segmenter(), sizing_folder(folders)
     ways = {name: (restore, "wet") for name, restore in fit_baselines(load_pairs(folders).train).items()}
-    del ways["mean_colour"]  # which shows no particle
+    del ways["mean_colour"]  # one colour shows no particle
     ways["dry"] = (np.copy, "dry")
     rows, sizes = [], [true_sizes(scenes).assign(method="truth")]
     for name, (restore, side) in ways.items():
@@ -57,7 +57,7 @@ def size_unrestored(folders: Folders) -> None:
 
 
 def make_segmenter(folders: Folders) -> None:
-    """Trains the segmenter that comes with the kit on a profile's scenes, and puts it into its place."""
+    """Trains the segmenter that comes with the kit on a profile's scenes, and saves it in the package."""
     segmenter = choose_level(train_segmenter(folders.data), sizing_folder(folders))
     rows, _ = score_sizing(sizing_folder(folders), segmenter, np.copy, "val", "dry")
     matched, iou = rows["matched"].mean(), rows["iou"].mean()

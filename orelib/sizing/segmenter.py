@@ -1,15 +1,15 @@
 """One segmenter of ore particles: a small U-Net that is trained on dry rendered scenes, and a watershed.
 
-Watershed on gaps that a threshold finds was tried first and found 44 % of the particles of dry scenes, too few to tell
-one restoration from another. So a network learns, from scenes whose particles are known, where each particle's middle
-and border are, and the watershed starts from what it sees. It has seen dry photographs alone, as the segmenter of a
-plant would have before anybody washed the ore; what wet or restored photographs do to it is the question.
+A watershed from gaps that a threshold finds was tried first; it found 44 % of the particles of dry scenes, too few to
+distinguish restorations. So a network learns, from scenes whose particles are known, where each particle's middle and
+border are, and the watershed starts from its output. The network has seen only dry photographs, like the segmenter of
+a plant before anybody washed the ore; the question is how well it works on wet or restored photographs.
 
-The network is Slim's (:class:`~orelib.networks.UNet`), its three outputs being three maps in [-1, 1]:
+The network is Slim's (:class:`~orelib.networks.UNet`); its three outputs are maps in [-1, 1]:
 
-0. how far a pixel is from the border of its particle, as a share of the particle's largest distance; -1 for none,
-1. whether it belongs to a particle, 1, or to fines and belt, -1,
-2. whether it is within 1 px of a particle's border, 1, or not, -1.
+0. distance of a pixel from the border of its particle, as a share of the particle's largest distance; -1 outside,
+1. 1 in a particle, -1 in fines and belt,
+2. 1 within 1 px of a particle's border, -1 elsewhere.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from orelib.utils.weights import checksum, demand_file, unusable, write
 
 WEIGHTS = Path(__file__).with_name("segmenter.safetensors")
 WIDTH, DEPTH = 12, 5
-SMALLEST_MM = 4.0  # what is smaller is no particle: the scenes' have 5 mm and more, of which a part may be hidden
+SMALLEST_MM = 4.0  # smaller areas are no particles: the scenes' have 5 mm or more, but a part may be hidden
 CROP, BATCH, STEPS, RATE = 128, 8, 6000, 0.003  # of the training
 
 
 def targets(labels: np.ndarray) -> np.ndarray:
-    """The three maps of a scene, float32 (3, H, W) in [-1, 1], of particle numbers (H, W) with 0 for none."""
+    """The three maps of a scene, float32 (3, H, W) in [-1, 1], from particle numbers (H, W), 0 for no particle."""
     border = find_boundaries(labels, mode="thick")
     inside = labels > 0
     distance = ndimage.distance_transform_edt(inside & ~find_boundaries(labels, mode="inner"))
@@ -52,7 +52,7 @@ def targets(labels: np.ndarray) -> np.ndarray:
 
 
 class Segmenter:
-    """Finds particles. ``level``: above this share of a particle's largest inner distance lies its middle."""
+    """Finds particles. ``level``: a particle's middle lies above this share of its largest inner distance."""
 
     def __init__(self, network: nn.Module, level: float):
         self.network, self.level = network.eval(), level
@@ -67,7 +67,7 @@ class Segmenter:
         return self.network(wet)[0, :, :height, :width].numpy()
 
     def segment(self, image: np.ndarray, px_per_mm: float) -> np.ndarray:
-        """Particle numbers int32 (H, W) from 1, and 0 for none, of a uint8 photograph (H, W, 3) of that scale."""
+        """Returns particle numbers int32 (H, W), 0 for no particle, of a uint8 photograph (H, W, 3) of that scale."""
         share, inside, border = self.maps(image)
         particle = inside > 0
         middles, _ = ndimage.label(particle & ((share + 1) / 2 - np.maximum(border, 0) > self.level))
@@ -78,9 +78,9 @@ class Segmenter:
 
 
 def load_segmenter(path: Path = WEIGHTS) -> Segmenter:
-    """The segmenter that comes with the kit, or another file of :func:`train_segmenter`.
+    """Reads the segmenter that comes with the kit, or another file of :func:`save_segmenter`.
 
-    Raises FileNotFoundError when there is no such file, and ModelFileError when it is damaged or another file.
+    Raises FileNotFoundError when there is no such file, and ModelFileError when it is damaged or no segmenter.
     """
     demand_file(path, "put back a copy of it, or run make segmenter")
     network = build()
@@ -97,7 +97,7 @@ def load_segmenter(path: Path = WEIGHTS) -> Segmenter:
 
 
 def save_segmenter(segmenter: Segmenter, path: Path, **about) -> None:
-    """Writes a segmenter, its weights at half precision, with what is told ``about`` it."""
+    """Writes a segmenter, with weights at half precision and the facts ``about`` it."""
     state = segmenter.network.state_dict()
     halved = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
     write(path, halved, {"level": segmenter.level} | about)
@@ -108,9 +108,9 @@ def build() -> UNet:
 
 
 def train_segmenter(folder: Path, seed: int = 0, steps: int = STEPS) -> nn.Module:
-    """A network trained on the dry training scenes of a rendered data set, by the L1 loss of its maps.
+    """Trains a network on the dry training scenes of a rendered data set, with the L1 loss of its maps.
 
-    Square crops, turned and mirrored, in another exposure each time.
+    It sees square crops, turned and mirrored, with another exposure each time.
     """
     torch.manual_seed(seed)
     network = build().train()
@@ -149,8 +149,8 @@ def _crop(dry: np.ndarray, maps: np.ndarray, rng: np.random.Generator) -> tuple[
 def _other_exposure(dry: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A dry photograph as another camera might have taken it, float32 (3, H, W) in [-1, 1].
 
-    Gain and gamma of each channel, contrast, focus and noise: a segmenter without these was thrown by a mere change of
-    colours.
+    Changes gain and gamma of each channel, contrast, focus and noise: a segmenter trained without these changes failed
+    when only the colours changed.
     """
     image = (dry.astype(np.float32) / 255) ** rng.uniform(0.7, 1.4, 3).astype(np.float32)
     mean = image.mean()

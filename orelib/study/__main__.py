@@ -1,4 +1,4 @@
-"""The steps of the published experiment that no notebook does; the Snakefile calls them."""
+"""Steps of the published experiment that no notebook runs; the Snakefile calls them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def main() -> None:
     if arguments.step == "same-images":
         if folders.embedded:
             demand_same_settings(folders.data, Experiment(arguments.profile))
-        with suppress(DamagedFileError, FileNotFoundError) if folders.embedded else nullcontext():  # 01 mends scenes
+        with suppress(DamagedFileError, FileNotFoundError) if folders.embedded else nullcontext():  # 01 repairs them
             refuse_other_images(folders, load_pairs(folders))
     elif arguments.step == "scenes":
         render_dataset(folders.data, Experiment(arguments.profile, **parse_changes(arguments.changes)))

@@ -1,8 +1,8 @@
-"""How sure a difference between two methods is, when both trainings and scenes vary.
+"""Certainty of a difference between two methods, when both trainings and scenes vary.
 
-Scores are tables of a row a seed and a column a test image; two methods of one seed saw the same samples and restored
-the same images, so their scores are subtracted one by one. What is asked is what another training and other scenes
-would show, so both are drawn anew: a bootstrap on two levels (Davison & Hinkley 1997, section 3.8).
+Scores are tables with a row per seed and a column per test image. Two methods with one seed saw the same samples and
+restored the same images, so their scores are subtracted one by one. The question is how another training and other
+scenes would change the result, so both are resampled: a bootstrap on two levels (Davison & Hinkley 1997, section 3.8).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from orelib.utils.tables import with_interval
 
 DRAWS = 4000
 ANY = (-np.inf, np.inf)
-UNTRAINED = -1  # in the place of a seed: scores of what is not trained
-POWER = 1.96 + 0.84  # standard errors of a difference that a test at 5 % finds four times of five
+UNTRAINED = -1  # stands in the place of a seed in the scores of baselines, which are not trained
+POWER = 1.96 + 0.84  # a test at 5 % detects a difference of so many standard errors with 80 % power
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over seeds and images, its 95 % interval and standard error, and how many there were of both.
+    """A mean over seeds and images, its 95 % interval and standard error, and the numbers of seeds and images.
 
     The interval and the error are NaN for one seed and one image.
     """
@@ -36,7 +36,7 @@ class Estimate:
 
     @property
     def detectable(self) -> float:
-        """The smallest difference that this design would have found four times of five, at 5 %."""
+        """The smallest difference that this design detects with 80 % power, in a test at 5 %."""
         return POWER * self.error
 
     def __str__(self) -> str:
@@ -49,14 +49,14 @@ class Estimate:
 
 
 def estimate(values: pd.DataFrame, draws: int = DRAWS, seed: int = 0, limits: tuple[float, float] = ANY) -> Estimate:
-    """The mean of a table (seeds x images) and what another set of trainings and scenes would make of it.
+    """Returns the mean of a table (seeds x images) with its interval over other trainings and scenes.
 
-    Seeds and images are drawn with replacement, each drawn seed with the same images, since all restored the same. A
-    resample of n things varies by (n - 1) / n of what it should, which for few seeds matters: deviations are enlarged
-    by sqrt(n / (n - 1)) of the seeds, or of the images where there is one seed; then the interval says nothing of
-    trainings. Of one image it says nothing of scenes, and of one seed and one image there is none. Missing values, of
-    images without glare or equal to the dry one, are left out. What of the interval lies beyond ``limits``, between
-    which the mean must lie, is cut off.
+    Seeds and images are drawn with replacement; each drawn seed gets the same images, because all seeds restored the
+    same ones. The variance of a resample of n things is (n - 1) / n of the correct one, which matters for few seeds:
+    deviations are enlarged by sqrt(n / (n - 1)). n counts the seeds, or the images if there is one seed; then the
+    interval says nothing about trainings. With one image it says nothing about scenes; with one seed and one image
+    there is no interval. Missing values (images without glare, or equal to the dry one) are left out. The mean must
+    lie between the ``limits``, and the interval is cut off at them.
 
     Raises ValueError for a table without values.
     """
@@ -64,12 +64,12 @@ def estimate(values: pd.DataFrame, draws: int = DRAWS, seed: int = 0, limits: tu
 
 
 def contrast(one: pd.DataFrame, other: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> Estimate:
-    """The mean of ``one`` less that of ``other``, of the same seeds but other images: both are drawn by themselves."""
+    """Returns mean ``one`` minus mean ``other``, of the same seeds but different images, which are drawn separately."""
     return _bootstrapped([one, other], draws, seed, ANY)
 
 
 def _bootstrapped(tables: list[pd.DataFrame], draws: int, seed: int, limits: tuple[float, float]) -> Estimate:
-    """The mean of a table, or of one less that of another, with the same seeds drawn for both."""
+    """Returns the mean of one table, or of the first minus the mean of the second, with the same seeds for both."""
     arrays = [table.to_numpy(dtype=np.float64) for table in tables]
     arrays = [array[:, np.isfinite(array).any(axis=0)] for array in arrays]
     if not all(array.size for array in arrays):
@@ -88,7 +88,7 @@ def _bootstrapped(tables: list[pd.DataFrame], draws: int, seed: int, limits: tup
         with np.errstate(invalid="ignore"):
             means += sign * sums / counts
         mean += sign * float(array[there].mean())
-    means = means[np.isfinite(means)]  # a draw of missing values alone has none
+    means = means[np.isfinite(means)]  # a draw that holds only missing values has no mean
     fewer = seeds if seeds > 1 else images
     if fewer == 1:
         return Estimate(mean, *[float("nan")] * 3, seeds, images)
@@ -98,27 +98,27 @@ def _bootstrapped(tables: list[pd.DataFrame], draws: int, seed: int, limits: tup
 
 
 def _draw(rng: np.random.Generator, count: int, draws: int) -> np.ndarray:
-    """How often each of ``count`` things is drawn when as many are drawn with replacement: (draws, count)."""
+    """Counts how often each of ``count`` things occurs in ``draws`` resamples of that size: (draws, count)."""
     return rng.multinomial(count, np.full(count, 1 / count), draws).astype(np.float64)
 
 
 def difference(one: pd.DataFrame, other: pd.DataFrame, **settings) -> Estimate:
     """:func:`estimate` of ``one - other``, seed by seed and image by image.
 
-    Either may be of what is not trained: its row, called :data:`UNTRAINED`, is compared with every seed of the other.
+    Either may be a baseline, which is not trained: its row :data:`UNTRAINED` is compared with every seed of the other.
     Raises ValueError when they share no seed or no image.
     """
     return estimate(paired(one, other), **settings)
 
 
 def wins(one: pd.DataFrame, other: pd.DataFrame, **settings) -> Estimate:
-    """How probable it is that a new training of ``one`` does better on a new scene than one of ``other``, 0-1."""
+    """Probability that a new training of ``one`` scores higher on a new scene than a new one of ``other``, 0-1."""
     table = paired(one, other)
     return estimate((table > 0).where(table.notna()).astype(float), limits=(0, 1), **settings)
 
 
 def paired(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    """``one - other`` where both have a score: of common seeds and images."""
+    """Returns ``one - other`` over common seeds and images. Raises ValueError when there are none."""
     one, other = _repeated(one, other), _repeated(other, one)
     seeds, images = one.index.intersection(other.index), one.columns.intersection(other.columns)
     if not len(seeds) or not len(images):
@@ -127,7 +127,7 @@ def paired(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
 
 
 def _repeated(table: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    """The row of what is not trained for every seed of the other table; any other table as it is."""
+    """Repeats the row of a baseline for every seed of the other table; returns any other table as it is."""
     if UNTRAINED not in table.index:
         return table
     return pd.DataFrame(np.repeat(table.to_numpy(), len(other), axis=0), index=other.index, columns=table.columns)
@@ -138,11 +138,11 @@ UNTESTED, NOT_RUN = "cannot be tested here", "not run yet"
 
 
 def verdict(found: Estimate) -> str:
-    """What a difference says of a claim that it is above 0. The rule was set before any of the trainings was made:
+    """Returns the verdict on a claim that a difference is above 0. The rule was set before any training was made:
 
-    *reproduced*, if the whole 95 % interval is above 0; *contradicted*, if the whole of it is below; else *within
-    noise*, and then :attr:`Estimate.detectable` says what would have been seen. Without an interval it *cannot be
-    tested here*.
+    *reproduced* if the whole 95 % interval is above 0; *contradicted* if all of it is below 0; otherwise *within
+    noise*, and :attr:`Estimate.detectable` is the smallest difference that would have been detected. Without an
+    interval, the claim *cannot be tested here*.
     """
     if np.isnan(found.low):
         return UNTESTED
@@ -152,5 +152,5 @@ def verdict(found: Estimate) -> str:
 
 
 def worst(*verdicts: str) -> str:
-    """The verdict of a claim that says several things."""
+    """Returns the worst of several verdicts, for a claim that says several things."""
     return max(verdicts, key=(REPRODUCED, NOISE, UNTESTED, CONTRADICTED).index)

@@ -1,15 +1,15 @@
-"""Every claim of the paper that can be put to a test, our evidence, and a verdict.
+"""Every claim of the paper that can be tested, our evidence, and a verdict.
 
-The rule, set before the trainings were made (:func:`~.bootstrap.verdict`): a claim is turned into a difference
-that it says is above 0. *Reproduced*: its 95 % interval, over trainings and scenes, is wholly above 0. *Contradicted*:
-wholly below. *Within noise*: neither. *Cannot be tested here*: what is claimed needs what is not at hand, which the
-evidence names. *Not run yet*: trainings are missing. A claim that says several things gets the worst of their verdicts.
-Where a claim is not about a difference, its function states what would speak for it and against it.
+The rule was set before the trainings were made (:func:`~.bootstrap.verdict`): each claim becomes a difference that
+should be above 0. *Reproduced*: its 95 % interval, over trainings and scenes, is entirely above 0. *Contradicted*:
+entirely below 0. *Within noise*: neither. *Cannot be tested here*: a test needs something that we do not have; the
+evidence names it. *Not run yet*: trainings are missing. A claim that says several things gets the worst verdict.
+A claim that is not about a difference has its own criteria, in its function.
 
-Changed when results were known, since claims had been weighed unfairly: blur is judged by sharpness alone; convergence
-and the level of the discriminator's loss are not called contradicted, since they hang on the length of training and on
-loss weights that the paper does not print; segmentation was told from sizes; "none" became "fewer" in 11; and claims
-on the adversarial loss, VGG19 and CycleGAN's reflections were added.
+Some rules were changed when results were known, because claims had been weighed unfairly: blur is judged by sharpness
+alone; convergence and the level of the discriminator's loss are not called contradicted, because they depend on the
+length of training and on loss weights that the paper does not print; segmentation was separated from sizes; "none"
+became "fewer" in claim 11; claims on the adversarial loss, VGG19 and CycleGAN's reflections were added.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from orelib.study.variants import table3_variants
 __all__ = ["CLAIMS", "Results", "weigh"]
 
 PAPERS_ROUNDS, STABLE_FROM = 1900, 1200  # section 3.3
-STABLE_DB = 0.1  # dB a mean may still rise after it is stable; Table 3 tells methods apart by as much
+STABLE_DB = 0.1  # dB by which a stable mean may still rise; methods in Table 3 differ by as much
 SHORT_ERRORS = {"p80": "P80", "p50": "P50", "count": "count"}
-NEAR_ONE = 0.25  # how far from 1 the discriminator's loss may lie and still be near it
+NEAR_ONE = 0.25  # largest distance from 1 at which the discriminator's loss counts as near 1
 
 
 # ---- Table 3 -------------------------------------------------------------------------------------------------------
@@ -56,7 +56,7 @@ def levels(results: Results) -> Evidence:
 
 
 def _mean(results: Results, name: str, metric: str) -> float:
-    """Over all trainings and images that have a value."""
+    """Returns the mean over all trainings and images that have a value."""
     return np.nanmean(scores(results.folder, name, metric))
 
 
@@ -106,7 +106,7 @@ def over_cyclegan(results: Results) -> Evidence:
     return f"{psnr} dB and {ssim} at equal updates; {short} dB at equal time", worst(verdict(psnr), verdict(ssim))
 
 
-# ---- what is seen in Fig. 8 ----------------------------------------------------------------------------------------
+# ---- observations in Fig. 8 ----------------------------------------------------------------------------------------
 
 
 @claim("Fig. 8", "CycleGAN fails on ore with more water")
@@ -252,7 +252,7 @@ def convergence(results: Results) -> Evidence:
 
 @claim("Section 3.3", "Losses rise because of hard samples (the paper: at 720 and 910)")
 def bumps(results: Results) -> Evidence:
-    """Two methods that see the same samples in the same order must find the same ones hard; those of two seeds not."""
+    """Two methods that see the same samples in the same order must find the same ones hard; two seeds must not."""
     one, other = (results.logs(name, "history.csv") for name in ("improved", "pix2pix"))
     if len(one) < 2:
         return "One training says nothing of others", UNTESTED
@@ -269,13 +269,13 @@ def bumps(results: Results) -> Evidence:
 
 
 def _detrended(loss: pd.Series) -> np.ndarray:
-    """What of a loss, from the second half on, its running mean over 50 steps does not explain."""
+    """Subtracts the running mean over 50 steps from a loss; returns its second half."""
     return (loss - loss.rolling(50, center=True, min_periods=1).mean())[len(loss) // 2 :].to_numpy()
 
 
 @claim("Fig. 7", "The discriminator's loss stays near 1")
 def discriminator(results: Results) -> Evidence:
-    """Pix2Pix has the same discriminator and fewer losses beside it: where the two differ, the weights decide."""
+    """Pix2Pix has the same discriminator and fewer other losses: if the two differ, the loss weights are the cause."""
     ends = {
         name: [
             log.loc[log["step"] >= STABLE_FROM / PAPERS_ROUNDS * log["step"].max(), "discriminator"].mean()
@@ -312,7 +312,7 @@ def speed(results: Results) -> Evidence:
 
 @claim("Abstract", "Reflections spoil the segmentation, and restoring mends it")
 def segmentation(results: Results) -> Evidence:
-    """Added when the first results were known: the next one counts errors of size, in which some of these cancel."""
+    """Added when the first results were known: the next claim counts errors of size, in which some errors cancel."""
     found = {
         name: scores(results.folder, name, "matched", "sizing.csv")
         for name in ("do_nothing", "improved", "nafnet", "dry")

@@ -1,6 +1,6 @@
-"""The documents that quote numbers: ``python -m orelib.study.document`` writes them anew from ``results/reference``.
+"""The documents that quote numbers: ``python -m orelib.study.document`` writes them from ``results/reference``.
 
-``RESULTS.md`` is written whole (:mod:`~.results_page`). In other documents, a block between two comments is::
+``RESULTS.md`` is written as a whole (:mod:`~.results_page`), in other documents only a block between two comments::
 
     <!-- begin answer: written by make tables -->
     ...
@@ -49,7 +49,7 @@ GPU_TFLOPS = 20  # a third of what an RTX 3090 is rated for in mixed precision
 
 
 def documents(root: Path) -> dict[Path, str]:
-    """Every generated document of the kit in ``root`` with the text that it should have.
+    """Returns every generated document of the kit in ``root``, with the text that it should have.
 
     Raises OutdatedSentenceError when the results contradict a sentence, ValueError for a document without its block.
     """
@@ -61,7 +61,7 @@ def documents(root: Path) -> dict[Path, str]:
 
 
 def with_block(text: str, name: str, block: str) -> str:
-    """A document with what stands between the two comments of a block replaced. Raises ValueError without them."""
+    """Replaces the text between the two comments of a block. Raises ValueError when they are missing."""
     begin, end = f"<!-- begin {name}: written by make tables -->", f"<!-- end {name} -->"
     pattern = re.compile(f"{re.escape(begin)}\n.*?{re.escape(end)}", re.DOTALL)
     if len(pattern.findall(text)) != 1:
@@ -70,7 +70,7 @@ def with_block(text: str, name: str, block: str) -> str:
 
 
 def answer(reference: Path) -> str:
-    """What was found, in five lines for the README; intervals stand in ``RESULTS.md``."""
+    """The main findings in five lines for the README; their intervals are in ``RESULTS.md``."""
     study = reference / PUBLISHED
     c, without = Compared(study), "improved+lambda_adversarial=0"
     psnr, ssim = (short(c.above("improved", "pix2pix", metric)) for metric in ("psnr", "ssim"))
@@ -82,18 +82,18 @@ def answer(reference: Path) -> str:
         {ssim} in SSIM (in the paper: {PAPER["improved"][0] - PAPER["pix2pix"][0]:.3f} dB and
         {PAPER["improved"][1] - PAPER["pix2pix"][1]:.4f}).""",
         f"""**It does not need to be a GAN:** without its discriminator, Improved gains {alone} dB; NAFNet, a network of
-        2022 that has none, is {nafnet} dB above Improved.""",
+        2022 without a discriminator, is {nafnet} dB above Improved.""",
         f"""**It helps to find particles:** a program that outlines them finds {wet} of them in wet images,
         {improved} in restored ones, {dry} in dry ones.""",
         f"""**It does not carry over to real rock that it has not seen:** on wet drill core, a plain colour map that
-        was fitted on that core is {short(unseen.below())} dB better. Trained on the core, too, Improved is
-        {short(tuned.above())} dB above the map.""",
+        was fitted on that core is {short(unseen.below())} dB better. Once it is trained on the core as well, Improved
+        is {short(tuned.above())} dB above the map.""",
         f"""**{counted_claims(read_table(study / "claims.csv"))}:** see [10_claims](notebooks/10_claims.ipynb).""",
     )
 
 
 def profiles(reference: Path) -> str:
-    """The profiles as a table, and what the paper's would cost."""
+    """The profiles as a table, and the computing cost of the profile ``paper``."""
     rows = []
     for name in PROFILES:
         e = Experiment(name, "improved")
@@ -118,7 +118,7 @@ def profiles(reference: Path) -> str:
 
 
 class _Counted(Improved):
-    """Improved without optimisers, for counting what a step computes."""
+    """Improved without optimisers, to count the operations of a step."""
 
     def adam(self, *arguments, **settings) -> None:
         return None
@@ -128,7 +128,7 @@ class _Counted(Improved):
 
 
 def paper_step_teraflop() -> float:
-    """The 10^12 floating-point operations of a step of Improved under ``paper``, counted without computing them."""
+    """Counts the floating-point operations of a step of Improved under ``paper``, in 10^12, without computing them."""
     from torchvision.models.vgg import cfgs, make_layers  # which the core of the package does not need
 
     experiment = Experiment("paper", "improved", lambda_perceptual=0.0)

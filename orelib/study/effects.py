@@ -1,8 +1,8 @@
-"""What each method and each change of it does, from the runs of the published experiment: differences with intervals.
+"""Effects of each method and of each change, from the runs of the published experiment: differences with intervals.
 
-All functions read a results folder, ``results/cpu`` or what is kept of it, ``results/reference/cpu``; nothing is
-trained. Differences are paired by seed and test image (:mod:`~.bootstrap`). An experiment that is still running
-can be looked at: tables hold what is there, and :func:`missing` says what is not.
+All functions read a results folder, ``results/cpu`` or its published part ``results/reference/cpu``; they train
+nothing. Differences are paired by seed and test image (:mod:`~.bootstrap`). The functions also work while an
+experiment is still running: tables hold the finished runs, and :func:`missing` lists the others.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ PLAIN, WHOLE = "pix2pix", "improved"
 
 
 def scores(results: Path, name: str, metric: str, file: str = "metrics.csv") -> pd.DataFrame:
-    """A metric of a method or variant: a row a seed, a column a test image. A baseline has one row.
+    """Reads a metric of a method or variant: a row per seed, a column per test image. A baseline has one row.
 
     NaN where an image has no finite value.
 
-    Raises FileNotFoundError when there is no such run, with the command that makes it.
+    Raises FileNotFoundError when there is no such run; the error names the command that makes it.
     """
     if name in BASELINES or name == "dry":
         path = baselines(results) if file == "metrics.csv" else Path(results) / file
@@ -61,29 +61,29 @@ def _demand(path: Path, profile: str) -> None:
 
 
 def missing(results: Path, profile: str) -> list[str]:
-    """The runs of a profile's experiment that are not trained, scored and sized yet.
+    """Lists the runs of a profile's experiment that are not trained, scored and sized yet.
 
-    Raises FileNotFoundError where no run has even begun, with the places where the experiment can be had.
+    Raises FileNotFoundError when no run has begun; the error says where to get the experiment.
     """
     runs = [f"{variant.name}-seed{seed}" for variant in all_variants(profile) for seed in range(variant.seeds)]
     if not any((Path(results) / run).is_dir() for run in runs):
         raise FileNotFoundError(
-            f"{shown(results)} holds no run of the experiment: the published one comes with a copy of the kit, in "
-            f"results/reference; your own is made there by make study PROFILE={profile}"
+            f"{shown(results)} holds no run of the experiment: the published runs come with a copy of the kit, in "
+            f"results/reference; to make your own there, run make study PROFILE={profile}"
         )
     files = ("metrics.csv", "sizing.csv")
     return [run for run in runs if not all((Path(results) / run / file).exists() for file in files)]
 
 
 def is_there(results: Path, *names: str) -> bool:
-    """Whether at least one training of each of these methods and variants is finished; baselines always are."""
+    """True if at least one training of each named method and variant is finished; baselines always count as such."""
     return {*names} <= {*BASELINES, *(run.variant for run in find_runs(results, "metrics.csv"))}
 
 
 def table3_of_seeds(results: Path, profile: str) -> pd.DataFrame:
-    """Table 3 over all seeds: a row a baseline and method, the paper's values, and the mean of each metric as text.
+    """Table 3 over all seeds: a row per baseline and method, the paper's values, and the mean of each metric as text.
 
-    Intervals hold what other trainings and other scenes would change.
+    Intervals cover other trainings and other scenes.
     """
     rows = []
     names = [(name, title_of(name)) for name in BASELINES]
@@ -106,7 +106,7 @@ def table3_of_seeds(results: Path, profile: str) -> pd.DataFrame:
 
 
 def compared(results: Path, one: str, other: str, metrics: tuple[str, ...] = tuple(METRICS)) -> pd.DataFrame:
-    """``one - other`` in every metric: mean, low, high, detectable, and wins: how probably it is above 0."""
+    """Returns ``one - other`` in every metric: mean, low, high, detectable, and wins, its probability to be > 0."""
     rows = {}
     for metric in metrics if is_there(results, one, other) else ():
         first, second = scores(results, one, metric), scores(results, other, metric)
@@ -119,10 +119,10 @@ def _row(found: Estimate) -> dict[str, float]:
 
 
 def ablation_effects(results: Path, profile: str, metrics: tuple[str, ...] = ("psnr", "ssim")) -> pd.DataFrame:
-    """What each part of Improved adds, and each other setting changes.
+    """Effects of each part of Improved, and of each other setting.
 
-    A row an effect and metric: effect, metric, mean, low, high, detectable, seeds. Parts are added to a plain U-Net one
-    after the other; settings are changed in Improved, one at a time.
+    A row per effect and metric: effect, metric, mean, low, high, detectable, seeds. Parts are added to a plain U-Net
+    one after the other; settings are changed in Improved, one at a time.
     """
     names = variant_names(profile)
     residual, with_ssim, with_mse = (names[key] for key in ("residual", "residual_ssim", "residual_mse"))
@@ -149,9 +149,9 @@ def ablation_effects(results: Path, profile: str, metrics: tuple[str, ...] = ("p
 
 
 def by_wetness(results: Path, name: str, metric: str, other: str | None = None) -> dict[str, Estimate]:
-    """A metric, or its difference to ``other``, in the third of the test scenes that is least wet, and in the wettest.
+    """Estimates a metric, or its difference to ``other``, in the least wet and the wettest third of the test scenes.
 
-    ``wetter - drier`` is the change from the one to the other.
+    ``wetter - drier`` is the change from the least wet third to the wettest.
     """
     scenes = read_table(Path(results) / "scenes.csv").set_index("stem")["wetness"].sort_values()
     third = len(scenes) // 3
@@ -177,7 +177,7 @@ def sizing_errors(results: Path, name: str) -> dict[str, pd.DataFrame]:
 
 
 def share_gone(results: Path, name: str) -> dict[str, Estimate]:
-    """How much of the wet photographs' sizing error a restoration takes away: 1 all of it, 0 none, below 0 more error.
+    """Share of the wet photographs' sizing error that a restoration removes: 1 all of it, 0 none, below 0 it adds some.
 
     ``1 - mean error restored / mean error wet``, as the mean of ``(wet - restored) / mean error wet``.
     """
@@ -190,9 +190,9 @@ def share_gone(results: Path, name: str) -> dict[str, Estimate]:
 
 
 def on_photographs(results: Path) -> pd.DataFrame:
-    """What ``benchmarks/real_pairs.py`` found on wet/dry photographs, as people read it; empty where it was not run.
+    """Results of ``benchmarks/real_pairs.py`` on wet/dry photographs, as text for a table; empty if it was not run.
 
-    ``gained``: over the linear colour map, with the 95 % interval for other trainings and photographs.
+    ``gained`` is the difference to the linear colour map, with its 95 % interval over other trainings and photographs.
     """
     path = Path(results) / "real_pairs.csv"
     if not path.exists():

@@ -1,4 +1,4 @@
-"""What a claim of the paper is, what its evidence is taken from, and how all are weighed.
+"""The form of a claim of the paper, the results that its evidence comes from, and the table of all verdicts.
 
 The claims themselves, and the rule: :mod:`orelib.study.claims`.
 """
@@ -17,12 +17,12 @@ from orelib.study.effects import scores
 from orelib.study.variants import variant_names
 from orelib.utils.tables import read_table
 
-Evidence = tuple[str, str]  # what was found, and the verdict
+Evidence = tuple[str, str]  # the findings as text, and the verdict
 
 
 @dataclass(frozen=True)
 class Results:
-    """Where the runs are, and of which profile."""
+    """The folder of the runs, and their profile."""
 
     folder: Path
     profile: str
@@ -35,7 +35,7 @@ class Results:
         return variant_names(self.profile)[key]
 
     def logs(self, name: str, file: str) -> dict[int, pd.DataFrame]:
-        """A log of every seed of a method."""
+        """Reads a log of every seed of a method."""
         return {run.seed: read_table(run / file) for run in find_runs(self.folder, file, variant=name)}
 
 
@@ -50,7 +50,7 @@ CLAIMS: list[Claim] = []
 
 
 def claim(where: str, says: str):
-    """Puts a function that finds the evidence into :data:`CLAIMS`, in the order of this file."""
+    """Adds the decorated function, which finds the evidence, to :data:`CLAIMS`, in the order of definition."""
 
     def put(function: Callable[[Results], Evidence]) -> Callable[[Results], Evidence]:
         CLAIMS.append(Claim(where, says, function))
@@ -60,12 +60,12 @@ def claim(where: str, says: str):
 
 
 def weigh(results: Results) -> pd.DataFrame:
-    """A row a claim: number, where, claim, evidence, verdict."""
+    """Weighs all claims; returns a row per claim: number, where, claim, evidence, verdict."""
     rows = []
     for number, said in enumerate(CLAIMS, 1):
         try:
             evidence, judged = said.evidence(results)
-        except FileNotFoundError as error:  # of an experiment that is still running
+        except FileNotFoundError as error:  # the experiment is still running
             evidence, judged = str(error), NOT_RUN
         rows.append(
             {"number": number, "where": said.where, "claim": said.says, "evidence": evidence, "verdict": judged}

@@ -11,14 +11,14 @@ from orelib.utils.provenance import demand_whole, write_provenance
 from orelib.utils.tables import read_table
 
 KEPT = ("config.json", "provenance.json", "validation.csv", "metrics.csv", "sizing.csv", "sizes.csv")
-LOSSES = ("step", "generator", "discriminator")  # of the history, what the claims of Fig. 6 and 7 speak of
+LOSSES = ("step", "generator", "discriminator")  # columns of the history that the claims on Fig. 6 and 7 need
 
 
 def keep(results: Path, reference: Path) -> None:
-    """Copies what tables and figures need of every run of a profile, and nothing else, to ``reference``.
+    """Copies the files of a profile's runs that tables and figures need, and nothing else, to ``reference``.
 
-    What is there of other runs stays, so that an experiment can be made on several machines, part by part. Weights stay
-    behind, and of the histories all but :data:`LOSSES` and the fourth digit.
+    Files of other runs stay there, so that an experiment can be made in parts on several machines. Weights are not
+    copied, and histories keep only :data:`LOSSES`, to four digits.
     """
     for run in find_runs(results, "metrics.csv"):
         kept = [name for name in KEPT if (run / name).exists()]
@@ -37,9 +37,9 @@ def keep(results: Path, reference: Path) -> None:
 
 
 def baselines(results: Path) -> Path:
-    """The scores of the baselines on a profile's own scenes: kept once, or in each run of a method, which all agree.
+    """Finds the baselines' scores on a profile's own scenes: one kept file, or the same scores in each method's run.
 
-    Runs with changed scenes have others. The path of what is kept where there is neither.
+    Runs with changed scenes have other scores and are not used. Without any, returns the path of the kept file.
     """
     kept = Path(results) / "baselines.csv"
     unchanged = (run / "baselines.csv" for run in find_runs(results, "baselines.csv") if run.variant == run.method)

@@ -22,7 +22,7 @@ VERDICTS = {REPRODUCED: "are reproduced", NOISE: "lie within noise", CONTRADICTE
 SHOWN = ["method", "paper PSNR, dB", "paper SSIM", "PSNR, dB", "SSIM", "PSNR in glare, dB", "glare removed",
          "colour error", "sharpness", "seeds"]  # fmt: skip
 ERRORS = {"p80": "P80", "p50": "P50", "count": "count"}
-TRANSFERS = {  # file with what a restorer does on photographs: what tables call it
+TRANSFERS = {  # file with a restorer's scores on photographs: its name in tables
     "quick/transfer-pix2pix-width64.csv": "Pix2Pix of width 64, `quick`",
     "quick/transfer-improved.csv": "Improved, `quick`",
     "quick/transfer-nafnet.csv": "NAFNet, `quick`",
@@ -34,17 +34,17 @@ HEAD = """# Results
 <!-- Written by `make tables`, from the files beside it: change orelib/study/results_page.py instead. -->
 
 Settings, provenance and scores of each image lie beside this page: [cpu](cpu) is the published experiment,
-[quick](quick) the first look, [restorer](restorer) the restorer that comes with the kit. Speed has a page of its own,
-[benchmarks.md](benchmarks.md), and [docs/limits.md](../../docs/limits.md) says how far the numbers carry.
+[quick](quick) the first look, [restorer](restorer) the restorer that comes with the kit. Speed has its own page,
+[benchmarks.md](benchmarks.md), and [docs/limits.md](../../docs/limits.md) lists the limits of these numbers.
 
 *PSNR* and *SSIM* compare restored with dry images; more is better. *PSNR in glare* counts only pixels where the wet
-image outshines the dry one. *Glare removed* is 1 where none is left, 0 where nothing changed, below 0 where there is
-more. *Colour error* is CIEDE2000. *Sharpness* is the mean gradient against that of the dry images: below 1, something
-is blurred. Brackets hold 95 % intervals: what other trainings and other test images would change."""
+image is clearly brighter than the dry one. *Glare removed* is 1 if no glare is left, 0 if nothing changed, below 0 if
+there is more glare. *Colour error* is CIEDE2000. *Sharpness* is the mean gradient, divided by the mean gradient of the
+dry images: below 1, something is blurred. Brackets hold 95 % intervals over other trainings and other test images."""
 
 
 def results_page(reference: Path) -> str:
-    """The page as Markdown; ``reference`` is ``results/reference``.
+    """Returns the page as Markdown; ``reference`` is ``results/reference``.
 
     Raises OutdatedSentenceError when the results contradict a sentence, FileNotFoundError for runs that are missing.
     """
@@ -64,31 +64,32 @@ def _published(study: Path, quick: Path) -> str:
     adds = read_table(quick / "table3.csv").set_index("method")["multiply_adds"]  # both profiles have the same networks
     intro = f"""
         Profile `cpu`, the published experiment: rendered scenes of 256 x 256 px, {table["seeds"].iloc[-1]} trainings of
-        each method with as many updates on the same pairs (samples an update: NAFNet two, Slim four, the others one).
-        Of each training, the generator with the highest PSNR on validation images is kept. Means over trainings and
-        test scenes. The paper's numbers come from other photographs, so compare differences, not levels."""
+        each method with the same number of updates on the same pairs (samples per update: NAFNet two, Slim four, the
+        others one). Of each training, the generator with the highest PSNR on validation images is kept. Values are
+        means over trainings and test scenes. The paper's numbers come from other photographs, so compare differences,
+        not levels."""
     improved, classical, rate, others = (
         f"""**Improved against Pix2Pix:** {c.above("improved", "pix2pix", "psnr")} dB and
         {c.above("improved", "pix2pix", "ssim")} in SSIM above it on the same scenes; the paper gives 0.088 dB and
         0.0128. Its colours are truer: the colour error is {c.below("improved", "pix2pix", "colour_error")} lower. It is
-        not measurably sharper ({c.level("improved", "pix2pix", "sharpness")}), and takes not measurably more of the
-        glare away ({c.level("improved", "pix2pix", "glare_removed")}), but what it puts there is
-        {c.above("improved", "pix2pix", "psnr_glare")} dB nearer to dry rock.""",
-        f"""**In SSIM, Pix2Pix is easy to beat:** Telea's filling of the glare (2004) and then a linear colour map,
-        which train no network, are {c.below("telea", "pix2pix", "psnr")} dB below it and
-        {c.above("telea", "pix2pix", "ssim")} in SSIM above it.""",
+        not measurably sharper ({c.level("improved", "pix2pix", "sharpness")}) and does not remove measurably more
+        glare ({c.level("improved", "pix2pix", "glare_removed")}), but inside the glare it is
+        {c.above("improved", "pix2pix", "psnr_glare")} dB closer to dry rock.""",
+        f"""**In SSIM, Pix2Pix is easy to beat:** Telea's filling of the glare (2004) followed by a linear colour map,
+        without any trained network, is {c.below("telea", "pix2pix", "psnr")} dB below it but
+        {c.above("telea", "pix2pix", "ssim")} above it in SSIM.""",
         f"""**Learning rate:** Improved and Pix2Pix are trained with Pix2Pix's usual 0.0002. With the paper's 0.002,
         Improved gains another {c.above(FASTER, "improved", "psnr")} dB and {c.above(FASTER, "improved", "ssim")} in
         SSIM (three trainings).""",
-        f"""**Networks without a discriminator:** NAFNet, of 2022, is {c.above("nafnet", "improved", "psnr")} dB above
+        f"""**Networks without a discriminator:** NAFNet (2022) is {c.above("nafnet", "improved", "psnr")} dB above
         Improved, and {c.above("nafnet", FASTER, "psnr")} dB above Improved at 0.002. Slim, a small U-Net with
         1/{adds["improved"] / adds["slim"]:.0f} of the multiply-adds, is {c.above("slim", "improved", "psnr")} dB and
-        {c.above("slim", FASTER, "psnr")} dB above them, though it leaves more of the glare (by
+        {c.above("slim", FASTER, "psnr")} dB above them, although it leaves more glare (by
         {c.below("slim", "improved", "glare_removed")}). Both differ from Improved in more than the discriminator.""",
     )
     seconds = training_seconds(study)
-    took = f"""All {len(seconds)} trainings, those of the ablation among them, take {sum(seconds) / 3600:.1f} hours of
-        one core (`make reproduce PROFILE=cpu`). The time of each: [08_ablation](../../notebooks/08_ablation.ipynb)."""
+    took = f"""All {len(seconds)} trainings, including the ablation, take {sum(seconds) / 3600:.1f} hours on one core
+        (`make reproduce PROFILE=cpu`). The time of each: [08_ablation](../../notebooks/08_ablation.ipynb)."""
     return "\n\n".join([
         "## Table 3, paper beside measured", paragraph(intro), to_markdown(table[SHOWN]),
         bullets(improved, classical, rate, others), paragraph(took),
@@ -106,14 +107,14 @@ def _parts(study: Path) -> str:
     table = table.astype(str).rename(columns={"effect": "change", "psnr": "PSNR, dB", "ssim": "SSIM"})
     intro = """
         *Residual modules*: added to the plain U-Net of Pix2Pix. *SSIM loss* and *MSE loss*: each added to residual
-        modules; *MSE loss beside SSIM*: added to both. *Adversarial loss* and *Mosaic*: Improved with it, less Improved
-        without. The others: Improved changed, less Improved as it is. Figures and all metrics:
+        modules; *MSE loss beside SSIM*: added to both. *Adversarial loss* and *Mosaic*: Improved with it minus Improved
+        without it. The others: changed Improved minus Improved as it is. Figures and all metrics:
         [08_ablation](../../notebooks/08_ablation.ipynb)."""
     ssim_loss, discriminator, window = (
         f"""**The SSIM loss** adds {found["SSIM loss", "psnr"].above()} dB and {found["SSIM loss", "ssim"].above()} in
         SSIM to a U-Net with residual modules. These alone add {found["residual modules", "psnr"].above()} dB, hardly
-        more than noise, and nothing that can be seen in SSIM ({found["residual modules", "ssim"].level()}). Mosaic
-        loses {found["Mosaic", "psnr"].below()} dB here.""",
+        more than noise, and nothing measurable in SSIM ({found["residual modules", "ssim"].level()}). Mosaic loses
+        {found["Mosaic", "psnr"].below()} dB here.""",
         f"""**The discriminator:** without the adversarial loss, Improved gains {c.above(without, "improved", "psnr")}
         dB and {c.above(without, "improved", "ssim")} in SSIM, its colour error falls by
         {c.below(without, "improved", "colour_error")} and the share of invented edges by
@@ -124,7 +125,7 @@ def _parts(study: Path) -> str:
         which changes no verdict.""",
     )
     points = bullets(ssim_loss, discriminator, window)
-    return "\n\n".join(["## What each part of the method does", paragraph(intro), to_markdown(table), points])
+    return "\n\n".join(["## Effect of each part of the method", paragraph(intro), to_markdown(table), points])
 
 
 def _particles(study: Path) -> str:
@@ -142,32 +143,32 @@ def _particles(study: Path) -> str:
         for name in ("ore_belt", "gravel")
     )
     intro = """
-        A segmenter that has learnt from dry rendered scenes alone looks for particles in wet, restored and dry images
-        of the same scenes. *Found*: one found particle covers it by more than half of their union. *Error gone*: how
-        much of the wet images' error of that size or of the count a restoration takes away; 100 % is all of it, below 0
-        it adds error. More: [09_particle_sizing](../../notebooks/09_particle_sizing.ipynb)."""
+        A segmenter that was trained on dry rendered scenes alone looks for particles in wet, restored and dry images
+        of the same scenes. *Found*: share of particles that overlap a found one by more than half of their union.
+        *Error gone*: share of the wet images' error of that size, or of the count, that a restoration removes; 100 %
+        is all of it, below 0 it adds error. More: [09_particle_sizing](../../notebooks/09_particle_sizing.ipynb)."""
     points = bullets(
-        f"{scenes} scenes are too few to tell the shares of error gone apart.",
+        f"{scenes} scenes are too few to distinguish the shares of error gone.",
         f"""On photographs of dry stones that were outlined by hand, enlarged twice, the same segmenter finds {on_belt}
-        of the particles in {belts} photographs of an ore belt, and {in_gravel} in {gravels} of river gravel. No
-        photographs of wet ore with outlined particles are at hand.""",
+        of the particles in {belts} photographs of an ore belt, and {in_gravel} in {gravels} of river gravel. We
+        have no photographs of wet ore with outlined particles.""",
     )
     return "\n\n".join(["## Particles found and sized", paragraph(intro), to_markdown(pd.DataFrame(rows)), points])
 
 
 def found_particles(study: Path, name: str) -> str:
-    """The share of the true particles that are found in what a method makes of wet scenes, as per cent."""
+    """The share of the true particles that are found in a method's restored scenes, as text in per cent."""
     return share(scores(study, name, "matched", "sizing.csv"))
 
 
 def _per_cent(found: Estimate) -> str:
-    if found.low == found.high:  # of the wet images themselves
+    if found.low == found.high:  # the wet images, compared with themselves
         return "-"
     return f"{100 * found.mean:.0f} % [{100 * found.low:.0f}, {100 * found.high:.0f}]"
 
 
 def gained_on_rock(reference: Path, method: str, trained_on: str, metric: str) -> Finding:
-    """What a method gains on photographs of drill core over a linear colour map that was fitted on that core."""
+    """Gain of a method, on photographs of drill core, over a linear colour map that was fitted on that core."""
     table = read_table(reference / PUBLISHED / "real_pairs.csv").set_index(["method", "trained on"])
     what = f"{method} trained on {trained_on}, over the colour map"
     return row_finding(what, table.loc[(method, trained_on)], metric, f"{metric}_gain")
@@ -185,26 +186,27 @@ def _wet_rock(reference: Path) -> str:
     ]
     seeds, photographs = means.loc[("improved", REAL), ["seeds", "photographs"]].astype(int)
     intro = f"""
-        The only wet and dry photographs of rock at hand show drill core of one kind of rock: {photographs} tiles to
-        test on, which no training saw. Two of them show glare, too few to judge how it is removed. {seeds} trainings of
-        each method; *gained* is over a linear colour map that was fitted on the core."""
+        The only wet and dry photographs of rock that we have show drill core of one kind of rock: {photographs} tiles
+        to test on, which no training saw. Two of them show glare, too few to judge how it is removed. Each method was
+        trained {seeds} times; *gained* is the difference to a linear colour map that was fitted on the core."""
     points = bullets(
         f"""Trained on rendered scenes alone, Improved is {improved.below()} dB below the colour map. Trained on the
-        core after the scenes, it is {tuned.above()} dB above it, and in SSIM level with it ({level.level()}).""",
-        f"""NAFNet, trained on the core alone, is level with it in PSNR ({nafnet["psnr"].level()} dB) and
+        core after the scenes, it is {tuned.above()} dB above the map, and level with it in SSIM ({level.level()}).""",
+        f"""NAFNet, trained on the core alone, is level with the map in PSNR ({nafnet["psnr"].level()} dB) and
         {nafnet["ssim"].above()} above it in SSIM.""",
-        f"""Starting from the rendered scenes instead of from nothing changes PSNR by: {", ".join(changes)}. Of these,
-        only the gain of Pix2Pix is more than noise.""",
+        f"""Training on the rendered scenes first, instead of from scratch, changes PSNR by: {", ".join(changes)}.
+        Of these, only the gain of Pix2Pix is more than noise.""",
     )
     core = {name: _transfer(reference, file) for file, name in TRANSFERS.items()}
     longer, usual = (
         read_table(reference / run / "metrics.csv")["psnr"] for run in ("restorer/nafnet-seed0", "quick/nafnet-seed0")
     )
-    gained = (longer.head(len(usual)) - usual).mean()  # the test scenes of both begin alike
+    gained = (longer.head(len(usual)) - usual).mean()  # both have the same first test scenes
     lost = core["NAFNet, `quick`"].loc["restorer", "psnr"] - core["the kit's restorer"].loc["restorer", "psnr"]
     second = """
-        Single restorers that have seen rendered scenes alone, on the same tiles; and on photographs of ore that is dry
-        already, which a restorer should leave as they are (*dry, before and after*: 30 dB would be hard to see)."""
+        Scores of single restorers that were trained on rendered scenes alone: on the same tiles, and on photographs of
+        ore that is already dry, which a restorer should not change (*dry, before and after*: at 30 dB, a change would
+        be hard to see)."""
     kit, first = (read_experiment(reference / run) for run in ("restorer/nafnet-seed0", "quick/nafnet-seed0"))
     times, scenes = kit.steps / first.steps, kit.train_pairs / first.train_pairs
     long = f"""**Longer training does not carry over:** the kit's restorer is the NAFNet of `quick`, trained {times:.0f}
@@ -217,7 +219,7 @@ def _wet_rock(reference: Path) -> str:
 
 
 def _transfer(reference: Path, file: str) -> pd.DataFrame:
-    """What ``benchmarks/transfer.py`` wrote of a restorer, whose own row is called ``restorer``, and ``dry``."""
+    """Reads what ``benchmarks/transfer.py`` wrote of a restorer; calls its own two rows ``restorer`` and ``dry``."""
     table = read_table(reference / file)
     *_, restorer, dry = table["restorer"]
     return table.replace({"restorer": {restorer: "restorer", dry: "dry"}}).set_index("restorer")
@@ -251,15 +253,15 @@ def _first_look(reference: Path) -> str:
         for name in ("Improved", "NAFNet")
     )
     intro = """
-        What `make reproduce` shows: rendered scenes of 256 x 256 px, a short training, one seed. Mean over the test
-        images; the intervals say what other test images would change, not what another training would."""
+        Results of `make reproduce`: rendered scenes of 256 x 256 px, a short training, one seed. Means over the test
+        images; the intervals cover other test images, but not other trainings."""
     points = bullets(
         f"""Improved is {improved} above Pix2Pix on the same images, and NAFNet (Chen et al. 2022) another {nafnet}
         above Improved, in no more time: it has no discriminator and predicts the change of the image instead of the
         image.""",
-        """Slim is Pix2Pix's own U-Net at a third of its width here and an eighth of the usual one, trained as NAFNet
-        is.""",
-        f"The trainings take {sum(training_seconds(quick)) / 60:.0f} minutes of one core in all.",
+        """Slim is the U-Net of Pix2Pix with a third of its width here, and an eighth of its usual width; it is trained
+        like NAFNet.""",
+        f"All trainings together take {sum(training_seconds(quick)) / 60:.0f} minutes on one core.",
     )
     return "\n\n".join([
         "## A first look", paragraph(intro), to_markdown(readable(table)), points, to_markdown(readable_costs(table)),
@@ -269,14 +271,14 @@ def _first_look(reference: Path) -> str:
 
 def _claims(study: Path) -> str:
     claims = read_table(study / "claims.csv")
-    intro = f"""{counted_claims(claims)}. The evidence for each stands in
+    intro = f"""{counted_claims(claims)}. The evidence for each is in
         [10_claims](../../notebooks/10_claims.ipynb), the rule in `orelib/study/claims.py`."""
     shown = claims[["number", "where", "claim", "verdict"]].astype(str)
     return "\n\n".join(["## The paper's claims", paragraph(intro), to_markdown(shown)])
 
 
 def counted_claims(claims: pd.DataFrame) -> str:
-    """How many claims there are, and how many of each verdict."""
+    """Counts the claims, and the claims of each verdict, in a sentence."""
     counts = claims["verdict"].value_counts()
     said = ", ".join(f"{counts[verdict]} {VERDICTS[verdict]}" for verdict in VERDICTS if verdict in counts)
     return f"Of {len(claims)} claims of the paper, {said}"

@@ -1,4 +1,4 @@
-"""Table 3: the paper's PSNR and SSIM beside what was measured here, and what each method costs.
+"""Table 3: the paper's PSNR and SSIM beside the values measured here, and the cost of each method.
 
 ``python -m orelib.study.table3 results/quick`` prints the table of a profile.
 """
@@ -22,7 +22,7 @@ from orelib.utils.paths import shown
 from orelib.utils.provenance import read_provenance
 from orelib.utils.tables import read_table, with_interval
 
-# What a method costs, by column; the baselines, which train nothing, have no entries.
+# Cost of a method, by column; the baselines, which need no training, have no entries.
 COSTS = {
     "parameters": "Int64",
     "multiply_adds": "Int64",
@@ -30,7 +30,7 @@ COSTS = {
     "updates": "Int64",
     "training_seconds": "float64",
 }
-LEFT_OUT = "psnr_left_out"  # column: of how many images the PSNR is infinite
+LEFT_OUT = "psnr_left_out"  # column: number of images with an infinite PSNR
 PAPER = {"pix2pix": (23.671, 0.7013), "cyclegan": (22.997, 0.6651), "improved": (23.759, 0.7141)}
 CLAIM = (
     "The paper says that PSNR and SSIM improve by 8.8 % and 1.28 % over Pix2Pix. Its own table gives differences of "
@@ -44,29 +44,29 @@ def title_of(name: str) -> str:
 
 
 def plain_title(name: str) -> str:
-    """The same without the remark in brackets."""
+    """The name without the remark in brackets."""
     return title_of(name).split(" (")[0]
 
 
 def build_table3(
     folders: Folders, seed: int = 0, protocol: str = "rgb", methods: Sequence[str] = PUBLISHED
 ) -> pd.DataFrame:
-    """Table 3 of one seed: a row a baseline, one for each of ``methods``, and one for each other run that was scored.
+    """Builds Table 3 of one seed: a row for each baseline, each of ``methods``, and each other run that was scored.
 
     Other runs that are not scored yet, or were trained on other images, are left out; :func:`remarks` names them.
 
     Columns: ``method``; ``paper_psnr, paper_ssim`` as printed; ``psnr, psnr_low, psnr_high`` (dB) and ``ssim,
-    ssim_low, ssim_high``, mean over the test images with its 95 % interval; ``psnr_left_out``, how many images are left
-    out of the mean PSNR because what was restored equals the dry image, which is an infinite PSNR; the means of
+    ssim_low, ssim_high``, mean over the test images with its 95 % interval; ``psnr_left_out``, the number of images
+    left out of the mean PSNR because they equal the dry image, so that their PSNR is infinite; the means of
     ``sharpness``, ``psnr_glare`` (dB) and ``glare_removed`` over the images that have them, see :mod:`orelib.metrics`;
-    ``parameters`` of the generator and ``multiply_adds`` of restoring 512 x 512 px; ``seconds_per_image`` (median, as
+    ``parameters`` of the generator and ``multiply_adds`` to restore 512 x 512 px; ``seconds_per_image`` (median, as
     trained: same machine and threads); ``updates`` of the generator and ``training_seconds``. Cells without a meaning
     are empty: one image has no interval.
 
     Raises
     ------
     FileNotFoundError
-        When a run is missing; names it.
+        When a run is missing; the error names it.
     ValueError
         When the runs were not trained on the same images, or scored by an earlier version of the kit.
     """
@@ -79,7 +79,7 @@ def build_table3(
     checksum = provenance[methods[0]]["data_checksum"]
     other = [name for name, facts in provenance.items() if facts["data_checksum"] != checksum]
     if {*other} & {*methods}:
-        raise ValueError(f"the runs in {shown(folders.results)} were trained on different images: train them anew")
+        raise ValueError(f"the runs in {shown(folders.results)} were trained on different images: train them again")
     runs = {name: run for name, run in runs.items() if name not in (*unscored, *other)}
 
     older = [shown(run.path) for run in runs.values() if "seams" not in read_table(run / "metrics.csv")]
@@ -100,7 +100,7 @@ def build_table3(
 
 
 def _lacking(run: Run) -> Path | None:
-    """What is missing of a run's scores and costs, or None; it may be training still."""
+    """Returns the missing part of a run's scores and costs, or None; the run may still be training."""
     files = ("metrics.csv", "baselines.csv", "provenance.json")
     if missing := [run / name for name in files if not (run / name).exists()]:
         return missing[0]
@@ -108,14 +108,14 @@ def _lacking(run: Run) -> Path | None:
 
 
 def _demand_all(runs: dict[str, Run], provenance: dict[str, dict]) -> None:
-    """Raises DamagedFileError when scores lack images, have them twice, or baselines: of files without a checksum."""
+    """Raises DamagedFileError when scores lack images or baselines, or repeat them: for files without a checksum."""
     for method, run in runs.items():
         images = provenance[method].get("test_pairs")
         for name, rows in (("metrics.csv", 1), ("baselines.csv", len(BASELINES))):
             table = read_table(run / name)
             found = len(table.drop_duplicates([column for column in ("method", "image") if column in table]))
             if images is not None and not found == len(table) == images * rows:
-                cure = "run notebooks/03_training.ipynb for it again, which scores anew"
+                cure = "run notebooks/03_training.ipynb for it again, which scores it again"
                 raise DamagedFileError(f"{shown(run / name)} does not hold {images} images: {cure}")
 
 
@@ -126,18 +126,18 @@ def _row(method: str, scores: pd.DataFrame, protocol: str) -> dict:
         name = "psnr" if (metric, protocol) == ("psnr", "library") else column(metric, protocol)
         row[metric], row[f"{metric}_low"], row[f"{metric}_high"] = mean_interval(scores[name], limits=LIMITS[metric])
         if metric == "psnr":
-            row[LEFT_OUT] = int(scores[name].isna().sum())  # where nothing else is missing
+            row[LEFT_OUT] = int(scores[name].isna().sum())  # PSNR is missing for no other reason
     for metric in ("sharpness", "psnr_glare", "glare_removed"):
-        row[metric] = scores[metric].mean()  # of the images that have one: without glare there is no PSNR in it
+        row[metric] = scores[metric].mean()  # over images that have a value: without glare there is no PSNR in glare
     return row
 
 
 def differences(results: Path, seed: int = 0) -> pd.DataFrame:
-    """What the residual modules and losses of Improved add to Pix2Pix, and what NAFNet adds to Improved.
+    """Returns the gain of Improved (residual modules and losses) over Pix2Pix, and of NAFNet over Improved.
 
     Both methods of a difference restored the same test images, so it is paired; an image that one of them restored to
-    the very dry image is left out. A row a difference and metric: the paper's value, the measured mean and its 95 %
-    interval, NaN for one image. ``results`` holds the runs of one profile.
+    exactly the dry image is left out. A row per difference and metric: the paper's value, the measured mean and its
+    95 % interval, NaN for one image. ``results`` holds the runs of one profile.
     """
 
     def scores(method: str) -> pd.DataFrame:
@@ -179,7 +179,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def remarks(table: pd.DataFrame) -> str:
-    """What a reader must know of the table below it: images that are left out, and missing intervals; or nothing."""
+    """Remarks to print below the table: images and runs that are left out, and missing intervals; may be empty."""
     sentences = []
     rows = table[table[LEFT_OUT] > 0]
     if len(rows):
@@ -187,19 +187,19 @@ def remarks(table: pd.DataFrame) -> str:
             f"{title_of(name)} {count}" for name, count in zip(rows["method"], rows[LEFT_OUT], strict=True)
         )
         sentences.append(
-            "Images that were restored to the very dry image have an infinite PSNR and are left out of its mean and "
+            "Images that were restored to exactly the dry image have an infinite PSNR and are left out of its mean and "
             f"interval. Their number: {counts}."
         )
     if table["ssim_low"].isna().any() or (table["psnr_low"].isna() & table["psnr"].notna()).any():
         sentences.append("One image has no interval: [-].")
     for why, names in table.attrs.get("left_out", {}).items():
         if names:
-            sentences.append(f"Left out, since {why}: {', '.join(entry_of(name).short for name in names)}.")
+            sentences.append(f"Left out because {why}: {', '.join(entry_of(name).short for name in names)}.")
     return " ".join(sentences)
 
 
 def readable_costs(table: pd.DataFrame) -> pd.DataFrame:
-    """What each method costs, as people read it."""
+    """Costs of each method, as people read them."""
     methods = table[table["parameters"].notna()]
     return pd.DataFrame(
         {
@@ -214,7 +214,7 @@ def readable_costs(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def to_markdown(table: pd.DataFrame, below: str = "") -> str:
-    """:func:`readable` as a Markdown table, aligned so that it can be read as plain text too, and a text below it."""
+    """Formats texts as a Markdown table, aligned so that it also reads well as plain text, with a text ``below`` it."""
     rows = [list(table.columns), *table.to_numpy().tolist()]
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     rows.insert(1, ["-" * width for width in widths])
@@ -224,7 +224,7 @@ def to_markdown(table: pd.DataFrame, below: str = "") -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Prints Table 3, the paper's values beside the measured ones.")
+    parser = argparse.ArgumentParser(description="Prints Table 3: the paper's values beside the measured ones.")
     parser.add_argument("results", type=Path, help="results of a profile, for instance results/quick")
     parser.add_argument("--seed", default=0)
     chosen = parser.parse_args()
@@ -233,7 +233,7 @@ def main() -> None:
     print(f"\nTable 3, {results.name} profile: mean over the test images [95 % interval]\n")
     print(to_markdown(readable(table), remarks(table)))
     print(f"\n{CLAIM}")
-    print(f"\nWhat the methods cost\n\n{to_markdown(readable_costs(table))}")
+    print(f"\nCosts of the methods\n\n{to_markdown(readable_costs(table))}")
     print(f"\nLook at: {shown(results / 'figures')} (figures) and {shown(results / 'notebooks')} (executed notebooks)")
 
 

@@ -1,8 +1,8 @@
-"""The published experiment: which trainings it takes.
+"""The trainings of the published experiment.
 
-Every method is trained by several seeds on the same pairs, the same Mosaic samples and with the same number of
-updates; CycleGAN, whose step takes three times as long, also with as many as fit into the time of Improved. The
-ablation changes one thing at a time, by a field of :class:`~orelib.config.Experiment`.
+Every method is trained with several seeds, on the same pairs and Mosaic samples, with the same number of updates. A
+step of CycleGAN takes three times as long, so CycleGAN is also trained with as many updates as fit into the time of
+Improved. The ablation changes one thing at a time, by a field of :class:`~orelib.config.Experiment`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ EQUAL_TIME = {"smoke": 2, "cpu": 700}  # CycleGAN's updates in the time that Imp
 
 @dataclass(frozen=True)
 class Variant:
-    """A method with some fields changed, of which several seeds are trained.
+    """A method with some fields changed, trained with several seeds.
 
-    ``key`` is how code calls it, ``title`` how tables do.
+    ``key`` is its name in code, ``title`` its name in tables.
     """
 
     key: str
@@ -32,7 +32,7 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """As in the names of its run folders, without the seed."""
+        """The name of its run folders, without the seed."""
         return Run(Folders("", changes=self.changes).run(self.method, 0)).variant
 
 
@@ -47,7 +47,7 @@ def table3_variants(profile: str) -> list[Variant]:
 
 
 def ablation(profile: str) -> list[Variant]:
-    """What Improved is made of, added one by one to a plain U-Net; and other settings of it, one at a time.
+    """The parts of Improved, added one by one to a plain U-Net; and other settings of Improved, one at a time.
 
     A batch of 4 sees as many images as a batch of 1, so it takes a quarter of the updates.
     """
@@ -71,7 +71,7 @@ def ablation(profile: str) -> list[Variant]:
 
 
 def all_variants(profile: str) -> list[Variant]:
-    """All that is trained."""
+    """All variants that a profile's experiment trains."""
     return [*table3_variants(profile), *ablation(profile)]
 
 

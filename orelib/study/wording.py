@@ -1,7 +1,7 @@
-"""Sentences about measured differences that cannot outlive them.
+"""Sentences about measured differences, with an error when they are no longer true.
 
-A document says "A is 0.87 dB above B" in words that somebody wrote when that was so. Such a sentence takes its number
-from a :class:`Finding` and names the direction that it speaks of; results that no longer have it raise an error.
+A document says "A is 0.87 dB above B" in words that were true when somebody wrote them. Such a sentence takes its
+number from a :class:`Finding` and names the direction; results that no longer have this direction raise an error.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class OutdatedSentenceError(ValueError):
 
 @dataclass(frozen=True)
 class Finding:
-    """A measured difference, its 95 % interval, and how many digits of them to print. ``what`` names it in errors."""
+    """A measured difference, its 95 % interval, and the number of digits to print. ``what`` names it in errors."""
 
     what: str
     mean: float
@@ -34,15 +34,15 @@ class Finding:
     digits: int = 2
 
     def above(self) -> str:
-        """How far above 0 it is, with the interval. Raises OutdatedSentenceError unless all of the interval is."""
+        """Returns the difference with its interval. Raises OutdatedSentenceError unless all of it is above 0."""
         return self._demand(self.low > 0, "above 0").text()
 
     def below(self) -> str:
-        """How far below 0 it is, as a positive number with its interval. Raises OutdatedSentenceError as above."""
+        """Returns the size of a negative difference with its interval. Raises OutdatedSentenceError unless below 0."""
         return self._demand(self.high < 0, "below 0").negative().text()
 
     def level(self) -> str:
-        """The difference, where 0 lies in its interval. Raises OutdatedSentenceError when it does not."""
+        """Returns the difference with its interval. Raises OutdatedSentenceError unless 0 lies in the interval."""
         return self._demand(self.low <= 0 <= self.high, "within noise").text()
 
     def negative(self) -> Finding:
@@ -55,14 +55,14 @@ class Finding:
     def _demand(self, holds: bool, said: str) -> Finding:
         if not holds:
             raise OutdatedSentenceError(
-                f"{self.what} is {self.text()}, and a sentence says that it is {said}: rewrite the sentence, which "
-                "stands in orelib/study/results_page.py or orelib/study/document.py"
+                f"{self.what} is {self.text()}, but a sentence says that it is {said}: rewrite the sentence in "
+                "orelib/study/results_page.py or orelib/study/document.py"
             )
         return self
 
 
 def short(finding_as_said: str) -> str:
-    """What :class:`Finding` says, without the interval."""
+    """Removes the interval from the text of a :class:`Finding`."""
     return finding_as_said.partition(" ")[0]
 
 
@@ -70,7 +70,7 @@ def short(finding_as_said: str) -> str:
 class Compared:
     """Differences ``one - other`` in a metric, over trainings and test images of a published experiment, as text.
 
-    Methods and variants are called as in the names of run folders. Raises as :class:`Finding`.
+    Methods and variants have the names of their run folders. Raises OutdatedSentenceError as :class:`Finding` does.
     """
 
     results: Path
@@ -90,18 +90,18 @@ class Compared:
 
 
 def row_finding(what: str, row: pd.Series, metric: str, prefix: str = "") -> Finding:
-    """A finding of a table's row that holds a mean and an interval, in the columns ``<prefix>``, ``<prefix>_low``..."""
+    """Makes a finding from a row that holds a mean and an interval, in the columns ``<prefix>``, ``<prefix>_low``..."""
     names = ("mean", "low", "high") if not prefix else (prefix, f"{prefix}_low", f"{prefix}_high")
     return Finding(f"{what} in {metric}", *(row[name] for name in names), digits=DIGITS.get(metric, 2))
 
 
 def share(values: pd.DataFrame) -> str:
-    """The mean of shares, of seeds and images, as per cent."""
+    """The mean of shares over seeds and images, as text in per cent."""
     return f"{100 * values.to_numpy().mean():.0f} %"
 
 
 def paragraph(text: str, first: str = "", others: str = "") -> str:
-    """A text on lines of :data:`WIDTH` characters; line breaks in it are spaces."""
+    """Wraps a text at :data:`WIDTH` characters; its own line breaks become spaces."""
     return fill(
         " ".join(text.split()), WIDTH, initial_indent=first, subsequent_indent=others, break_on_hyphens=False,
         break_long_words=False,
@@ -109,5 +109,5 @@ def paragraph(text: str, first: str = "", others: str = "") -> str:
 
 
 def bullets(*texts: str) -> str:
-    """A list in Markdown."""
+    """Formats texts as a Markdown list."""
     return "\n".join(paragraph(text, "- ", "  ") for text in texts)

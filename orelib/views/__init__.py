@@ -2,8 +2,8 @@
 
 ``figures``        every figure of a run
 ``study_figures``  the figures of the published experiment
-``compare``        the slider over wet, dry and restored images (slider/: what runs in the browser)
-``gallery``        test images with what every generator makes of them
+``compare``        the slider over wet, dry and restored images (slider/: the part that runs in the browser)
+``gallery``        test images, restored by every generator
 ``report``         all results on one page
 """
 

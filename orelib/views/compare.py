@@ -1,8 +1,8 @@
 """The slider that compares wet, dry and restored images: a widget in a notebook, and the same as one HTML page.
 
-Both run ``slider/*.js`` in the browser and ask nobody for anything: the kernel is not needed to drag, zoom or
-choose, and the page needs no network. The images travel as lossless WebP, so that what the browser computes of the
-visible part is computed from the very pixels. An image that is too long for WebP is reduced, and a note says so.
+Both run ``slider/*.js`` in the browser alone: dragging, zooming and choosing need no kernel, and the page needs no
+network. The images are embedded as lossless WebP, so that the browser computes scores of the visible part from the
+exact pixels. An image that is too long for WebP is reduced, and a note says so.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ _PARTS = ("pixels", "layers", "gestures", "slider", "widget")  # joined into one
 _SCRIPT = "\n".join((_SLIDER / f"{part}.js").read_text("utf-8") for part in _PARTS)
 _STYLE = (_SLIDER / "slider.css").read_text("utf-8")
 
-# A scrollbar that came and went would change the width, and with it the height of the stage, for ever.
+# A scrollbar that appears and disappears would change the width, and with it the height of the stage, again and again.
 _PAGE_STYLE = ":root { color-scheme: light dark; scrollbar-gutter: stable; font: 14px/1.4 system-ui, sans-serif; }\n"
 
-MODES = ("divider", "two", "three")  # one beside the other under a divider, or side by side
+MODES = ("divider", "two", "three")  # two images under one divider, or two or three side by side
 NOTEBOOK_BYTES = 900_000  # of the images in a notebook's page: notebooks that hold more are slow to open and to share
 REPORT_BYTES = 8_000_000  # the same in a page that holds more than the slider
-LARGEST_SIDE = 16383  # px, of a WebP file, and about that of a browser's canvas
+LARGEST_SIDE = 16383  # px: the limit of a WebP file, and about the limit of a browser's canvas
 _LOSSLESS = {"lossless": True, "quality": 0, "method": 0}  # as fast as PNG, and a fifth smaller
 _LOSSY = {"quality": 90, "method": 4}
-SIDES = ("left", "right", "third")  # of which the third is shown in mode "three" alone
+SIDES = ("left", "right", "third")  # the third is shown only in mode "three"
 
 
 class Compare(anywidget.AnyWidget):
@@ -51,9 +51,9 @@ class Compare(anywidget.AnyWidget):
     when it has the focus; ctrl and the wheel, + and -, two fingers or a double click zoom; dragging an enlarged
     photograph moves it. Below stand PSNR and SSIM (protocol ``rgb``) of the whole photograph and of the visible part.
 
-    Where no browser listens, as under papermill and ``nbconvert --execute``, it shows itself as a page
-    (:meth:`to_html`), so that an exported notebook still slides. JupyterLab keeps widgets only while their kernel
-    lives: there, a notebook that is opened again needs its cell run again.
+    Without a connected browser, as under papermill and ``nbconvert --execute``, it shows itself as a page
+    (:meth:`to_html`), so that the slider works in an exported notebook, too. JupyterLab keeps widgets only while their
+    kernel runs: when you open a notebook again there, run its cell again.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Compare(anywidget.AnyWidget):
     Raises
     ------
     ValueError
-        For an image of another type, shape or size than the wet one, and for a name that is not there.
+        For an image of a wrong type or shape, or of another size than the wet one, and for an unknown name.
     """
 
     _esm = _SCRIPT
@@ -92,7 +92,7 @@ class Compare(anywidget.AnyWidget):
         name: str = "photograph",
         **state,
     ):
-        if "photographs" not in state:  # where they are, compare() has described them already
+        if "photographs" not in state:  # otherwise compare() has already described them
             layers = {"wet": wet} | ({} if dry is None else {"dry": dry})
             if taken := sorted({"wet", "dry"} & set(restored or {})):
                 raise ValueError(f"a restored image cannot be named {' or '.join(taken)}")
@@ -101,20 +101,20 @@ class Compare(anywidget.AnyWidget):
 
     @traitlets.observe("photographs")
     def _keep_names_that_are_there(self, _) -> None:
-        """What is shown stays where the new photographs have it."""
+        """Keeps the chosen photograph and images where the new photographs have them."""
         known = {name: value for name, value in self._state().items() if name in ("photograph", *SIDES)}
         for name, value in _resolved({"photographs": self.photographs} | known, strict=False).items():
             if name in ("photograph", *SIDES):
                 setattr(self, name, value)
 
     def open(self) -> None:
-        """Opens the line to the browser; not where nobody listens, or the images would be stored a second time."""
+        """Opens the connection to the browser, only if somebody watches: else the images would be stored twice."""
         if is_watched():
             super().open()
 
     @property
     def model_id(self) -> str:
-        """What a box that holds this widget calls it by; opens the line after all."""
+        """The id by which a box refers to this widget; opens the connection if it is still closed."""
         if self.comm is None:
             super().open()
         return self.comm.comm_id
@@ -134,9 +134,9 @@ class Compare(anywidget.AnyWidget):
         return Path(path)
 
     def section(self, name: str, largest: int = REPORT_BYTES) -> str:
-        """The comparison as a part of a page, to be put into its body; ``name`` must be its own there.
+        """Returns the comparison as a part of a page, for its body; ``name`` must be unique there.
 
-        Images of more than ``largest`` bytes together are compressed, and if need be reduced, and the page says so.
+        Images of more than ``largest`` bytes together are compressed, and reduced if necessary, and the page says so.
         """
         photographs, remark = (
             (self.photographs, "") if _bytes(self.photographs) <= largest else _smaller(self.photographs, largest)
@@ -147,7 +147,7 @@ class Compare(anywidget.AnyWidget):
         return {name: getattr(self, name) for name in ("photograph", *SIDES, "mode", "position", "error", "glare")}
 
     def frame(self) -> str:
-        """The page in a frame, for a notebook, with images that are compressed or reduced where they are many."""
+        """Returns the page in a frame, for a notebook; images are compressed or reduced to fit NOTEBOOK_BYTES."""
         text = page(self.section("comparison", NOTEBOOK_BYTES), "Wet, dry and restored")
         return (
             f'<iframe srcdoc="{html.escape(text)}" title="slider: wet, dry and restored" allowfullscreen '
@@ -163,7 +163,7 @@ def compare(
 ) -> Compare:
     """One :class:`Compare` over several photographs, ``{name: {"wet": ..., "dry": ..., method: ...}}``.
 
-    ``notes`` are shown beside the photograph's name; ``orders`` are what the photographs can be sorted by, ascending:
+    ``notes`` are shown beside the photograph's name; ``orders`` hold values to sort the photographs by, ascending:
     ``{"PSNR, worst first": {name: value}}``. Raises ValueError when there is nothing to show, or an image does not fit.
     """
     return Compare(photographs=described(examples, notes, orders), **state)
@@ -174,13 +174,13 @@ def described(
     notes: Mapping[str, str] | None = None,
     orders: Mapping[str, Mapping[str, float]] | None = None,
 ) -> list[dict]:
-    """What ``Compare.photographs`` holds of examples, see :func:`compare`: images encoded and scored."""
+    """Encodes and scores the images of examples for ``Compare.photographs``, see :func:`compare`."""
     notes = notes or {}
     return [_photograph(name, layers, notes.get(name, ""), _sort(name, orders)) for name, layers in examples.items()]
 
 
 def _sort(name: str, orders: Mapping[str, Mapping[str, float]] | None) -> dict[str, float | None]:
-    """What a photograph is sorted by; None, which comes last, where that is no number."""
+    """Values to sort a photograph by; None, which comes last, where a value is not finite."""
     values = {by: float(of[name]) for by, of in (orders or {}).items()}
     return {by: value if np.isfinite(value) else None for by, value in values.items()}
 
@@ -209,14 +209,14 @@ def _photograph(name: str, layers: Mapping[str, np.ndarray], note: str = "", sor
 
 
 def _layer(name: str, image: np.ndarray, dry: np.ndarray | None, size: tuple[int, int]) -> dict:
-    """One image as slider.js takes it: scored where there is a dry one, and encoded with a width and height."""
+    """Prepares one image for slider.js: scored if there is a dry one, and encoded at a size (width, height)."""
     score = "" if dry is None or name == "dry" else _score(image, dry)
     encoded = _webp(Image.fromarray(image).resize(size, Image.Resampling.BOX), _LOSSLESS)
     return {"name": name, "title": entry_of(name).short, "image": encoded, "score": score}
 
 
 def _resolved(state: dict, strict: bool = True) -> dict:
-    """The state with names of a photograph and of layers that are there; ``strict``: a wrong name is a ValueError."""
+    """Completes the state with names of a photograph and images that exist; if ``strict``, rejects a wrong name."""
     photographs = {photograph["name"]: photograph for photograph in state["photographs"]}
     if not photographs:
         raise ValueError("there are no images to compare")
@@ -238,13 +238,13 @@ def _known(what: str, name: str | None, names: Iterable[str], strict: bool) -> s
 
 
 def _first_order(photograph: dict) -> float:
-    """What photographs are sorted by at first, as slider.js does; missing values last."""
+    """The value that photographs are sorted by at first, as in slider.js; missing values come last."""
     value = next(iter(photograph["sort"].values()), 0.0)
     return np.inf if value is None else value
 
 
 def _score(image: np.ndarray, dry: np.ndarray) -> str:
-    """As ``scoreText`` of pixels.js."""
+    """Writes PSNR and SSIM as ``scoreText`` of pixels.js does."""
     decibels = psnr(image, dry)
     likeness = f"{ssim(image, dry):.4f}" if min(dry.shape[:2]) >= WINDOW_SIZE else "-"
     return f"{'∞' if np.isinf(decibels) else f'{decibels:.2f}'} dB, {likeness}"
@@ -261,7 +261,7 @@ def _bytes(photographs: list[dict]) -> int:
 
 
 def _smaller(photographs: list[dict], largest: int) -> tuple[list[dict], str]:
-    """The photographs compressed with losses and, where that is not enough, halved until they fit; and a word on it."""
+    """Compresses photographs with losses, halves them until they fit if that is not enough, and returns a remark."""
     factor = 1
     while True:
         smaller = [_reduced(photograph, factor) for photograph in photographs]
@@ -283,7 +283,7 @@ def _reduced(photograph: dict, factor: int) -> dict:
 
 
 def page(body: str, title: str, style: str = "") -> str:
-    """A whole HTML page around ``body`` and sections of comparisons; it may ask nobody for anything."""
+    """Returns a whole HTML page around ``body``, which may hold comparisons; the page cannot load anything."""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -313,7 +313,7 @@ def _section(name: str, photographs: list[dict], state: dict) -> str:
 
 
 def is_watched() -> bool:
-    """Whether a person may be looking: papermill and nbconvert run cells without anybody to ask."""
+    """True if a person may be watching: under papermill and nbconvert, nobody can answer a question."""
     shell = get_ipython()
     if shell is None or not hasattr(shell, "get_parent"):
         return False

@@ -26,7 +26,7 @@ from orelib.utils.names import printable
 from orelib.utils.paths import shown
 
 SPLIT_COLOURS = {"train": "#0072B2", "val": "#E69F00", "test": "#009E73"}
-LONGEST = 8  # times its shorter side is what a figure shows of a photograph; of more, nothing could be seen
+LONGEST = 8  # a figure shows a photograph up to so many times its shorter side; more would be too small to see
 LARGEST_SIDE = 4096  # px; matplotlib copies what it draws several times
 INSET = 0.22  # side of the enlarged window of Fig. 8, as a share of the image's shorter side
 
@@ -48,9 +48,9 @@ def _images(rows: int, columns: int, height: float = 2.3, width: float = 2.3) ->
 
 
 def _show(axis: Axes, image: np.ndarray, centre: tuple[int, int] | None = None) -> None:
-    """Draws a photograph in its own pixel coordinates; a very long or large one cut or reduced, with a word below.
+    """Draws a photograph in its own pixel coordinates; cuts or reduces a very long or large one, with a note below.
 
-    Cut around ``centre`` (row, column), by default its middle.
+    The cut is around ``centre`` (row, column), by default the middle.
     """
     shape = image.shape[:2]
     sides = [min(side, LONGEST * min(shape)) for side in shape]
@@ -67,12 +67,12 @@ def _show(axis: Axes, image: np.ndarray, centre: tuple[int, int] | None = None) 
 
 
 def _title(axis: Axes, name: str, **settings) -> None:
-    """Sets a title that may be a photograph's name, and so hold anything: dollars are no formula."""
+    """Sets a title, which may be a photograph's name with any characters: dollars do not start a formula."""
     axis.set_title(printable(name), parse_math=False, **settings)
 
 
 def pairs_figure(pairs: Sequence[tuple[str, np.ndarray, np.ndarray]], rows: tuple[str, str] = ("wet", "dry")) -> Figure:
-    """Fig. 5: dry above wet, a column a pair; ``pairs`` are (title, lower, upper image), ``rows`` names them."""
+    """Fig. 5: dry above wet, a column per pair; ``pairs`` are (title, lower, upper image), ``rows`` names them."""
     figure, axes = _images(2, len(pairs))
     for column, (title, lower, upper) in enumerate(pairs):
         _show(axes[0, column], upper)
@@ -84,7 +84,7 @@ def pairs_figure(pairs: Sequence[tuple[str, np.ndarray, np.ndarray]], rows: tupl
 
 
 def layers_figure(scene: Scene, px_per_mm: float) -> Figure:
-    """What a rendered scene is made of, and its ground truth: height, normals, albedo; film, glare, particles."""
+    """The layers of a rendered scene, and its ground truth: height, normals, albedo; film, glare, particles."""
     figure, axes = _images(2, 3, height=3.1, width=3)
     down, right, up = normals(scene.height, px_per_mm)
     colours = np.random.default_rng(0).integers(60, 256, (int(scene.labels.max()) + 1, 3)).astype(np.uint8)
@@ -129,7 +129,7 @@ def brightness_figure(wet: np.ndarray, dry: np.ndarray) -> Figure:
 
 
 def mosaic_figure(samples: Sequence[tuple[np.ndarray, np.ndarray]]) -> Figure:
-    """Mosaic samples, dry above wet, a column a sample: the same four windows in both."""
+    """Mosaic samples, dry above wet, a column per sample: the same four windows in both."""
     figure, axes = _images(2, len(samples))
     for column, (wet, dry) in enumerate(samples):
         axes[0, column].imshow(dry)
@@ -140,17 +140,17 @@ def mosaic_figure(samples: Sequence[tuple[np.ndarray, np.ndarray]]) -> Figure:
 
 
 def _curve(axis: Axes, steps: pd.Series, values: pd.Series, colour: str, label: str | None = None) -> None:
-    """Raw values faintly, and their running mean over a fiftieth of the run."""
+    """Draws raw values faintly, and their running mean over a fiftieth of the run."""
     axis.plot(steps, values, color=colour, alpha=0.22, linewidth=0.6)
     smooth = values.rolling(max(1, len(values) // 50), center=True, min_periods=1).mean()
     axis.plot(steps, smooth, color=colour, linewidth=1.6, label=label)
 
 
 def loss_curves_figure(histories: Mapping[str, pd.DataFrame], term: str, title: str) -> Figure:
-    """Fig. 6 (``term="generator"``) or Fig. 7 (``"discriminator"``): one panel a method, raw and smoothed.
+    """Fig. 6 (``term="generator"``) or Fig. 7 (``"discriminator"``): one panel per method, raw and smoothed.
 
-    Each method has a scale of its own, since their losses are sums of different terms; a method without the term has
-    no panel. Raises ValueError when none has it.
+    Each method has its own scale, because the losses are sums of different terms; a method without the term has no
+    panel. Raises ValueError when no method has the term.
     """
     histories = {method: history for method, history in histories.items() if term in history}
     if not histories:
@@ -214,7 +214,7 @@ def glare_window(wet: np.ndarray, dry: np.ndarray) -> tuple[int, int, int]:
 
 
 def comparison_figure(examples: Sequence[Mapping[str, np.ndarray]]) -> Figure:
-    """Fig. 8: a row an image with its columns (wet, dry, improved, ...), and below it a window with much glare.
+    """Fig. 8: a row per image, with columns wet, dry, improved, ..., and below it a window with much glare.
 
     Each example maps column titles to images of one size and holds ``wet`` and ``dry``.
     """
@@ -262,7 +262,7 @@ def table3_figure(table: pd.DataFrame) -> Figure:
 
 
 def contact_sheet_figure(photographs: Sequence[tuple[str, np.ndarray, np.ndarray]], columns: int = 6) -> Figure:
-    """Restored below wet, ``columns`` photographs a row; ``photographs`` are (title, wet, restored)."""
+    """Restored below wet, ``columns`` photographs per row; ``photographs`` are (title, wet, restored)."""
     columns = min(columns, len(photographs))
     rows = -(-len(photographs) // columns)
     slope = float(np.median([wet.shape[0] / wet.shape[1] for _, wet, _ in photographs]))
@@ -282,7 +282,7 @@ def contact_sheet_figure(photographs: Sequence[tuple[str, np.ndarray, np.ndarray
 
 
 def check_figure(check: Check) -> Figure:
-    """A checked folder: by how much each wet photograph is shifted, and how bright it is, against its dry one.
+    """A checked folder: the shift and the brightness of each wet photograph, relative to its dry one.
 
     Pairs stand in order of their names within their split; a ring marks a pair with a problem.
     """

@@ -1,4 +1,4 @@
-"""The test images of a data set with what every trained generator makes of them: sorted, restored, compared."""
+"""The test images of a data set, restored by every trained generator: sorted and compared."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ MODEL, DEFAULT = "generator.safetensors", "default restorer"
 
 
 def trained_runs(folders: Folders) -> dict[str, Path]:
-    """The model files in a results folder by ``<method>-seed<k>``: the paper's own method first, as in Fig. 8.
+    """Finds the model files in a results folder, by ``<method>-seed<k>``: the paper's method first, as in Fig. 8.
 
-    Says which are left out, because their method was registered in another process alone.
+    Prints the runs that are left out because their method was registered only in another process.
     """
     runs = find_runs(folders.results, MODEL)
     for run in runs:
@@ -37,9 +37,9 @@ def trained_runs(folders: Folders) -> dict[str, Path]:
 class Gallery:
     """Test images and restorers to choose from.
 
-    ``models`` holds the model files by name: what was trained in the results folder, and the kit's default restorer.
-    ``scores`` has a row a test image: ``wetness`` (embedded scenes) and ``psnr_<run>`` of every run that was scored,
-    NaN where it restored the very dry image.
+    ``models`` holds the model files by name: the trained ones in the results folder, and the kit's default restorer.
+    ``scores`` has a row per test image: ``wetness`` (embedded scenes) and ``psnr_<run>`` of every run that was scored,
+    NaN where the restored image equals the dry one.
     """
 
     def __init__(self, folders: Folders, pairs: Pairs):
@@ -65,7 +65,7 @@ class Gallery:
 
     @property
     def orders(self) -> dict[str, pd.Series]:
-        """What the images can be sorted by, ascending: the worst PSNR first, the wettest first, or the name."""
+        """Values to sort the images by, ascending: the worst PSNR first, or the wettest first."""
         orders = {
             f"PSNR of {column.removeprefix('psnr_')}, worst first": values
             for column, values in self.scores.items()
@@ -83,7 +83,7 @@ class Gallery:
         return self._restorer(model).restore(self.pairs[image].load()[0])
 
     def example(self, image: str, models: list[str]) -> dict[str, np.ndarray]:
-        """``{"wet": ..., "dry": ..., model: ...}`` of one test image; a method of one seed goes by its name."""
+        """``{"wet": ..., "dry": ..., model: ...}`` of one test image; a method with one model is keyed by its name."""
         wet, dry = self.pairs[image].load()
         methods = [name.rpartition("-seed")[0] for name in models]
         layers = {"wet": wet, "dry": dry}
@@ -97,7 +97,7 @@ class Gallery:
 
     @property
     def notes(self) -> dict[str, str]:
-        """What stands beside an image's name."""
+        """Texts to show beside the images' names."""
         if "wetness" not in self.scores:
             return {}
         return {image: f"wetness {wetness:.2f}" for image, wetness in self.scores["wetness"].items()}
@@ -105,8 +105,8 @@ class Gallery:
     def browse(self, images: int = 4, seed: int = 0) -> widgets.Widget:
         """The slider with controls that choose among all test images and models.
 
-        Where nobody can choose, as under papermill, the slider alone over the ``images`` worst test images and the
-        models of one seed.
+        Where nobody can choose, as under papermill, it is the slider alone, over the ``images`` worst test images and
+        the models of one seed.
         """
         by = next(iter(self.orders), "name")
         if not is_watched():
@@ -115,7 +115,7 @@ class Gallery:
 
 
 class Browser(widgets.VBox):
-    """Controls that need the kernel, because they restore an image when it is asked for, above the slider."""
+    """Controls above the slider; they need the kernel, because they restore an image when it is chosen."""
 
     def __init__(self, gallery: Gallery, by: str, models: list[str]):
         self.gallery = gallery

@@ -2,7 +2,7 @@
 
     python -m orelib.views.report quick --seed 0
 
-Tables and figures are those of the notebooks, made by the same functions.
+Tables and figures are the same as in the notebooks, made by the same functions.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from orelib.views import figures
 from orelib.views.compare import page
 from orelib.views.gallery import Gallery
 
-SLIDER_IMAGES = 5  # test images: the worst, the best, and between; a few MB of lossless images
+SLIDER_IMAGES = 5  # test images: the worst, the best and some between; a few MB of lossless images
 _STYLE = """
 body { max-width: 1100px; margin: 24px auto; padding: 0 16px; font: 15px/1.5 system-ui, sans-serif; }
 table.dataframe { border-collapse: collapse; margin: 12px 0; display: block; overflow-x: auto; }
@@ -56,7 +56,7 @@ def write_report(folders: Folders, pairs: Pairs, seed: int = 0) -> Path:
     parts = [
         "<h1>Dry images of wet ore, reproduced</h1>",
         _text(f"Profile {folders.profile}, seed {seed}; {data}: {counts}. Means over the test images [95 % interval]."),
-        "<h2>Table 3: the paper beside what was measured</h2>",
+        "<h2>Table 3: the paper's values beside the measured ones</h2>",
         _text("The paper's numbers come from other photographs, so compare differences between methods, not levels."),
         _table(readable(table)),
         _text(remarks(table)),
@@ -64,12 +64,12 @@ def write_report(folders: Folders, pairs: Pairs, seed: int = 0) -> Path:
         _text(CLAIM),
         "<h3>Method against method, image by image</h3>",
         _table(differences(folders.results, seed).reset_index()),
-        "<h3>What they cost</h3>",
+        "<h3>Costs</h3>",
         _table(readable_costs(table)),
         "<h2>Slider</h2>",
         _text(
-            "Test images from the worst to the best. Drag the divider, or move it with the arrow keys; ctrl and the "
-            "wheel, + and - or a double click enlarge, and an enlarged image is moved by dragging it."
+            "Test images from the worst to the best. Drag the divider, or move it with the arrow keys. Zoom with ctrl "
+            "and the wheel, + and -, or a double click; drag an enlarged image to move it."
         ),
         gallery.compare(_spread(gallery), models).section("slider"),
         "<h2>Fig. 8: water removal by different methods</h2>",
@@ -84,7 +84,7 @@ def write_report(folders: Folders, pairs: Pairs, seed: int = 0) -> Path:
             figures.validation_figure(validations), "Validation images; the ring marks the generator that was kept"
         ),
         "<h2>Configuration</h2>",
-        _text("Every setting of every method; orelib/config.py says why."),
+        _text("Every setting of every method; orelib/config.py explains them."),
         _table(_settings(runs)),
         "<h2>Provenance</h2>",
         _table(_provenance(runs)),

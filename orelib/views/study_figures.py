@@ -1,4 +1,4 @@
-"""The figures of the published experiment: what methods reach, what each change does, and particle sizes."""
+"""The figures of the published experiment: scores of methods, effects of changes, and particle sizes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def answer_figure(results: Path) -> Figure:
 
 
 def effects_figure(effects: pd.DataFrame) -> Figure:
-    """Effects of the ablation (:mod:`~orelib.study.effects`): a panel a metric, a line an effect, 95 % intervals."""
+    """Effects of the ablation (:mod:`~orelib.study.effects`): a panel per metric, a line per effect, 95 % intervals."""
     metrics = list(dict.fromkeys(effects["metric"]))
     names = list(dict.fromkeys(effects["effect"]))[::-1]
     figure, axes = plt.subplots(
@@ -87,9 +87,9 @@ def _interval(axis: Axes, place: int, found: Estimate | pd.Series, colour: str) 
 
 
 def passing_figure(results: Path) -> Figure:
-    """Size distributions by mass: what the scenes hold (black), and what is found in wet, restored and dry images.
+    """Size distributions by mass: the true ones (black), and the found ones in wet, restored and dry images.
 
-    Bands hold 95 % of what other scenes, and other trainings, would show.
+    Bands are 95 % intervals over other scenes and other trainings.
     """
     names = [name for name in ("do_nothing", "telea", *PUBLISHED, "dry") if _is_sized(results, name)]
     columns = -(-len(names) // 2)
@@ -117,7 +117,7 @@ def _is_sized(results: Path, name: str) -> bool:
 
 
 def _sizes(results: Path, name: str) -> list[pd.DataFrame]:
-    """The mass by scene and size class (scenes x classes), a table a seed; what is not restored has one."""
+    """Reads the mass by scene and size class (scenes x classes), a table per seed; unrestored images have one."""
     if name in METHODS:
         tables = [read_table(run / "sizes.csv") for run in find_runs(results, "sizes.csv", variant=name)]
     else:
@@ -127,7 +127,7 @@ def _sizes(results: Path, name: str) -> list[pd.DataFrame]:
 
 
 def _passing(tables: list[pd.DataFrame], draws: int = 400) -> tuple[pd.Series, pd.Series, pd.Series]:
-    """Low, mean and high share of the mass below each class's upper edge, over seeds and scenes drawn anew."""
+    """Low, mean and high share of the mass below each class's upper edge, over resampled seeds and scenes."""
     classes = np.arange(0.5, 40, 1)
     arrays = [table.reindex(columns=classes, fill_value=0).to_numpy() for table in tables]
     rng = np.random.default_rng(0)
