@@ -12,6 +12,7 @@
 ``names``       names of files as people leave them
 ``notebooks``   the notebooks that come inside the wheel
 ``paths``       where the kit lies
+``process``     settings of a whole process, for programs
 ``progress``    what long work says
 ``provenance``  where a result comes from
 ``tables``      CSV files
