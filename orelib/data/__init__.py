@@ -4,12 +4,12 @@
 ``dataset``      rendered scenes on disk
 ``photographs``  files of 8 or 16 bits, read and written without loss
 ``formats``      PNG, TIFF, JPEG, BMP and WebP, decoded and written
-``pair``         one pair of photographs, and what is wrong with it
+``pair``         one pair of photographs, read and inspected
 ``pairs``        folders of wet and dry photographs, matched and checked
-``check``        what is wrong with pairs
-``alignment``    the shift between wet and dry, measured
-``aligned``      folders of pairs, cut to what both show
-``decoded``      photographs decoded once, of which windows are read
+``check``        all problems of pairs, found before training
+``alignment``    the measured shift between wet and dry
+``aligned``      folders of pairs, cut to the area that both photographs show
+``decoded``      photographs decoded once, so that single windows can be read
 ``mosaic``       training samples, each from four pairs
-``realism``      statistics of scenes beside those of photographs
+``realism``      statistics that compare scenes with photographs
 """

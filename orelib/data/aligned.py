@@ -1,4 +1,4 @@
-"""Folders of wet/dry pairs whose photographs are shifted, cut to what both show."""
+"""Folders of shifted wet/dry pairs, cut to the area that both photographs show."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from orelib.utils.paths import shown
 def align_folder(
     folder: Path, out: Path, largest_shift: float = LARGEST_SHIFT, replace_earlier: bool = False
 ) -> pd.DataFrame:
-    """Writes the pairs of a data folder to ``out``, those that are shifted cut to what both photographs show.
+    """Writes the pairs of a data folder to ``out``; cuts shifted pairs to the area that both photographs show.
 
-    A pair whose shift exceeds ``largest_shift`` pixels is shifted by whole pixels, so that none is computed anew, and
-    written as PNG at the depth of its files; the others are copied byte for byte. ``out`` appears when all are written;
-    killed before, this leaves a hidden folder beside it, which the next call for the same ``out`` removes. With
-    ``replace_earlier`` it may be what an earlier call wrote, which goes when all are written. Returns a row a pair:
-    ``split, stem, shift_down, shift_right`` in pixels, ``action`` ("copied" or "aligned"), and ``remaining``, the
-    length of the shift that is left.
+    A pair whose shift exceeds ``largest_shift`` pixels is shifted by whole pixels, so that no pixel is interpolated,
+    and written as PNG at the depth of its files; other pairs are copied byte for byte. ``out`` appears when all pairs
+    are written; a killed call leaves a hidden folder beside it, which the next call for the same ``out`` removes. With
+    ``replace_earlier``, ``out`` may be the result of an earlier call, which is replaced when all pairs are written.
+    Returns one row per pair: ``split, stem, shift_down, shift_right`` in pixels, ``action`` ("copied" or "aligned"),
+    and ``remaining``, the length of the shift that is left.
 
     Raises
     ------
     FileNotFoundError
         When the folder is missing.
     FileExistsError
-        When ``out`` is ``folder``, holds something already that is not to be replaced, or is where a disk is mounted.
+        When ``out`` is ``folder``, already holds something that may not be replaced, or is a mount point.
     OSError
-        When ``out`` cannot be written; nothing is left of it then.
+        When ``out`` cannot be written; nothing of it remains then.
     PairError
-        Before anything is written; lists every pair that cannot be aligned.
+        When pairs cannot be aligned; lists all of them, before anything is written.
     """
     folder, out = Path(folder), Path(out)
     if out.exists() and out.samefile(folder):
@@ -60,7 +60,7 @@ def align_folder(
 
 
 def _shift_of(pair: Pair) -> Shift | list[str]:
-    """The shift of a pair, or all that stands against aligning it."""
+    """Returns the shift of a pair, or the reasons why it cannot be aligned."""
     seen, images = inspect_pair(pair)
     if seen.problems:
         return [f"{file}: {problem}" for file, problem in seen.problems]
@@ -87,7 +87,7 @@ def _write_aligned(pair: Pair, shift: Shift, out: Path, largest_shift: float) ->
 
 
 def _cut(photograph: Photograph, side: int, shift: tuple[int, int]) -> Photograph:
-    """What a wet (``side`` 0) or dry (1) photograph has in common with its partner."""
+    """Cuts a wet (``side`` 0) or dry (1) photograph to the area that its partner shows, too."""
     layers = {"pixels": photograph.pixels, "alpha": photograph.alpha}
     cut = {name: overlap(layer, layer, *shift)[side] for name, layer in layers.items() if layer is not None}
     return replace(photograph, **cut)

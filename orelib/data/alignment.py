@@ -1,11 +1,11 @@
-"""The shift between a wet and a dry photograph of one place, measured.
+"""Measures the shift between a wet and a dry photograph of one place.
 
 Water darkens rock, strengthens its contrast and adds glare, but the edge of a particle keeps its direction. So
-photographs are compared by the direction of their brightness gradient, whatever its strength, and by nothing else
-(after Tzimiropoulos et al. 2010, *Robust FFT-based scale-invariant image registration with image gradients*).
+photographs are compared only by the direction of their brightness gradient, not by its strength (after
+Tzimiropoulos et al. 2010, *Robust FFT-based scale-invariant image registration with image gradients*).
 
-A shift is that of the wet photograph: what lies at row r and column c of the dry one lies at row r + down and column
-c + right of the wet one.
+A shift is the shift of the wet photograph: a point at row r and column c of the dry photograph lies at row r + down and
+column c + right of the wet one.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from scipy import fft, ndimage
 from scipy.signal.windows import tukey
 
 # px. A perfect restoration of rendered ore that lies 2 px off scores 23 dB and SSIM 0.5, one that lies 1 px off 26 dB
-# and 0.7: with more, loss and table see the shift rather than the restoring, and aligning costs nothing.
+# and 0.7: beyond that, loss and table measure the shift rather than the restoration, and aligning is free.
 LARGEST_SHIFT = 1.0
 LEAST_TRUST = 0.1  # photographs of different places stay below it, from 100 px a side
-# The fewer pixels, the more trust is needed, because chance agrees with anything. Unrelated crops of scenes and of core
-# of 28 to 100 px reach TRUST_BY_SIDE over their side in 0.1 % of all cases, in the best of seven orientations
-# TRUST_OF_TURNED over it in fewer. Under LEAST_SIDE there are no shifts to compare with that are a few pixels away.
+# Smaller images need more trust, because they agree by chance. Unrelated crops of scenes and of core, 28 to 100 px a
+# side, reach TRUST_BY_SIDE / side in 0.1 % of all cases; the best of seven orientations reaches TRUST_OF_TURNED / side
+# in fewer. Images below LEAST_SIDE have no other shifts, a few pixels away, to compare with.
 TRUST_BY_SIDE = 10
 TRUST_OF_TURNED = 12
 LEAST_SIDE = 28  # px
-FINE = 20  # parts of a pixel
+FINE = 20  # a shift is measured to 1/20 of a pixel
 NEIGHBOURHOOD = 6  # px around the best shift that still belong to its peak
 COARSE_SIDE = 400  # px; a photograph whose shorter side is twice as long is searched on a reduced copy first
 PART_SIDE = 512  # px; then the shift is refined in parts of the photograph at full resolution
@@ -42,12 +42,12 @@ TOO_SMALL = f"shift not measurable in an image under {LEAST_SIDE} px a side"
 
 @dataclass(frozen=True)
 class Shift:
-    """By how many pixels the wet photograph lies lower and further right than the dry one; NaN: not measurable.
+    """Shift of the wet photograph against the dry one, in pixels ``down`` and ``right``; NaN: not measurable.
 
-    ``trust`` is by how much the correlation at this shift exceeds that at any other, at most 1; below 0.1, or more in
-    photographs under 100 px a side, the shift is not measurable. ``spread`` is how far, in pixels, the shifts of the
-    photograph's parts lie apart: much more than 0.5 says that the camera was turned or moved nearer as well. NaN for a
-    photograph under 200 px, which is one part.
+    ``trust`` is the margin of the correlation at this shift over the correlation at any other shift, at most 1; below
+    0.1 (or more, in photographs under 100 px a side) the shift is not measurable. ``spread`` is the largest difference,
+    in pixels, between the shifts of the photograph's parts: much more than 0.5 means that the camera was turned or
+    moved nearer as well. It is NaN for a photograph under 200 px, which is one part.
     """
 
     down: float
@@ -57,7 +57,7 @@ class Shift:
 
     @property
     def length(self) -> float:
-        """Pixels."""
+        """Length of the shift in pixels."""
         return hypot(self.down, self.right)
 
     @property
@@ -66,9 +66,9 @@ class Shift:
 
 
 def measure_shift(wet: np.ndarray, dry: np.ndarray) -> Shift:
-    """The shift of a wet photograph against the dry one, uint8 (H, W, 3), up to a quarter of their sides.
+    """Measures the shift of a wet photograph against the dry one, uint8 (H, W, 3), up to a quarter of their sides.
 
-    Not measurable when their sizes differ.
+    The shift is not measurable when their sizes differ.
     """
     if wet.shape != dry.shape:
         return Shift(nan, nan, 0.0, nan)
@@ -91,7 +91,7 @@ def measure_shift(wet: np.ndarray, dry: np.ndarray) -> Shift:
 
 
 def light(image: np.ndarray) -> np.ndarray:
-    """Luma of ITU-R BT.601 of an uint8 (H, W, 3) image: float32 (H, W), 0-255. Needs little memory beside the image."""
+    """Luma (ITU-R BT.601) of a uint8 (H, W, 3) image: float32 (H, W), 0-255. Needs little memory besides the image."""
     return np.asarray(Image.fromarray(image).convert("F"))
 
 
@@ -100,7 +100,7 @@ def _reduction(image: np.ndarray) -> int:
 
 
 def _reduced(image: np.ndarray, factor: int) -> np.ndarray:
-    """An image (H, W) as means of ``factor`` x ``factor`` pixels; what is left over at its end is cut off."""
+    """Reduces an image (H, W) to means of ``factor`` x ``factor`` pixels; cuts off incomplete blocks at its end."""
     height, width = (side // factor for side in image.shape)
     return image[: height * factor, : width * factor].reshape(height, factor, width, factor).mean(axis=(1, 3))
 
@@ -108,10 +108,10 @@ def _reduced(image: np.ndarray, factor: int) -> np.ndarray:
 def edges(image: np.ndarray) -> np.ndarray:
     """Direction of the gradient of an image (H, W) of 0-255: complex64, down + i right, length near 1 at edges.
 
-    The logarithm takes exposure and wetness out; gradients of a few per cent a pixel and less, noise for the most
-    part, are shortened.
+    The logarithm removes exposure and wetness; gradients of a few per cent per pixel and less, mostly noise, are
+    shortened.
     """
-    logarithm = np.log(image + 8)  # 8: noise in the darkest pixels is no edge
+    logarithm = np.log(image + 8)  # + 8: so that noise in the darkest pixels makes no edges
     smooth, slope = _gaussian()
     down = ndimage.correlate1d(ndimage.correlate1d(logarithm, slope, axis=0), smooth, axis=1)
     right = ndimage.correlate1d(ndimage.correlate1d(logarithm, smooth, axis=0), slope, axis=1)
@@ -121,16 +121,16 @@ def edges(image: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _gaussian() -> tuple[np.ndarray, np.ndarray]:
-    """A Gaussian of 1 px and its derivative, of which SciPy's gaussian_filter would make new ones for each image."""
+    """A Gaussian of 1 px and its derivative; SciPy's gaussian_filter would compute them again for each image."""
     impulse = np.zeros(9)  # 4 px a side, as in SciPy
     impulse[4] = 1
     return ndimage.gaussian_filter1d(impulse, 1), ndimage.gaussian_filter1d(impulse, 1, order=1)[::-1]
 
 
 def spectrum(gradient: np.ndarray) -> np.ndarray:
-    """Fourier transform of an edge image (H, W) of unit energy, without what is the same everywhere.
+    """Fourier transform of an edge image (H, W), without its mean and scaled to unit energy.
 
-    The image fades out at its borders, where other things are seen.
+    The image fades out at its borders, where wet and dry show different things.
     """
     height, width = map(_fading, gradient.shape)
     tapered = (gradient - gradient.mean()) * height[:, None] * width
@@ -151,10 +151,10 @@ def correlation(wet: np.ndarray, dry: np.ndarray) -> np.ndarray:
 
 
 def peak(surface: np.ndarray) -> tuple[np.ndarray, float]:
-    """The shift (down, right) of the highest correlation up to a quarter of the sides, and its margin.
+    """Returns the shift (down, right) of the highest correlation, up to a quarter of the sides, and its margin.
 
-    The margin is by how much the correlation there exceeds that at any shift a few pixels away: a straight edge that
-    two photographs share, such as the rim of a belt, correlates well, but at many shifts alike.
+    The margin is the difference to the highest correlation at a shift more than a few pixels away: a straight edge that
+    two photographs share, such as the rim of a belt, correlates well, but equally at many shifts.
     """
     centre = np.array(surface.shape) // 4
     surface = np.roll(surface, centre, axis=(0, 1))[: 2 * centre[0] + 1, : 2 * centre[1] + 1]
@@ -162,11 +162,11 @@ def peak(surface: np.ndarray) -> tuple[np.ndarray, float]:
     away = surface.copy()
     away[tuple(slice(max(0, at - NEIGHBOURHOOD), at + NEIGHBOURHOOD + 1) for at in place)] = -np.inf
     margin = surface[tuple(place)] - away.max()
-    return place - centre, float(margin) if np.isfinite(margin) else 0.0  # a tiny image: no shift is away
+    return place - centre, float(margin) if np.isfinite(margin) else 0.0  # a tiny image has no shift that far away
 
 
 def _best_shift(wet: np.ndarray, dry: np.ndarray) -> tuple[np.ndarray | None, float]:
-    """Shift (down, right) of edge images to a twentieth of a pixel, or None with too little trust; and the trust."""
+    """Returns the shift (down, right) of edge images to 1/20 px, or None where trust is too low; and the trust."""
     spectra = spectrum(wet), spectrum(dry)
     whole, trust = peak(correlation(*spectra))
     if trust < needed_trust(wet.shape):
@@ -191,8 +191,8 @@ def _fine_shift(wet: np.ndarray, dry: np.ndarray) -> np.ndarray:
         np.exp(2j * np.pi * np.outer(at + fractions, fft.fftfreq(side))).astype(product.dtype)
         for at, side in zip(whole, product.shape, strict=True)
     )
-    # By einsum, because for a matrix product NumPy starts threads, which here wait far longer than they compute; and of
-    # real numbers, which einsum multiplies four times as fast as complex ones.
+    # By einsum, because NumPy starts threads for a matrix product, which wait far longer here than they compute; and
+    # with real numbers, because einsum multiplies them four times as fast as complex ones.
     real, imaginary = (np.einsum("yh,hw->yw", part, product.view(np.float32)) for part in (rows.real, rows.imag))
     along_rows = real.view(np.complex64) + 1j * imaginary.view(np.complex64)
     fine = np.abs(np.einsum("yw,xw->yx", along_rows, columns))
@@ -200,12 +200,12 @@ def _fine_shift(wet: np.ndarray, dry: np.ndarray) -> np.ndarray:
 
 
 def needed_trust(shape: tuple[int, int], by_side: float = TRUST_BY_SIDE) -> float:
-    """The trust, see :class:`Shift`, that a shift needs in an image of this (height, width) to be no chance."""
+    """Returns the trust (see :class:`Shift`) that shows, at this (height, width), that a shift is no coincidence."""
     return max(LEAST_TRUST, by_side / sqrt(shape[0] * shape[1])) if min(shape) >= LEAST_SIDE else inf
 
 
 def _parts(shape: tuple[int, int]) -> list[tuple[slice, slice]]:
-    """The corners of an image, along each side up to half of it; along a short side the whole."""
+    """Slices of the corners of an image, each up to half of a side; a short side is not divided."""
 
     def along(side: int) -> list[slice]:
         part = min(PART_SIDE, side // 2)
@@ -215,7 +215,7 @@ def _parts(shape: tuple[int, int]) -> list[tuple[slice, slice]]:
 
 
 def overlap(wet: np.ndarray, dry: np.ndarray, down: int, right: int) -> tuple[np.ndarray, np.ndarray]:
-    """What both images (H, W, ...) show if the wet one lies ``down`` rows lower and ``right`` columns further right."""
+    """Cuts images (H, W, ...) to their common area; the wet one lies ``down`` px lower, ``right`` px further right."""
 
     def shared(image: np.ndarray, down: int, right: int) -> np.ndarray:
         height, width = image.shape[:2]
@@ -226,7 +226,7 @@ def overlap(wet: np.ndarray, dry: np.ndarray, down: int, right: int) -> tuple[np
 
 # ---- orientation -------------------------------------------------------------------------------------------------
 
-# What happened to a dry image, and what takes it back.
+# How a dry image was turned or mirrored, and the function that undoes it.
 ORIENTATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "turned by 90 degrees clockwise": lambda dry: np.rot90(dry, 1),
     "turned by 180 degrees": lambda dry: np.rot90(dry, 2),
@@ -239,9 +239,9 @@ ORIENTATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def find_orientation(wet: np.ndarray, dry: np.ndarray) -> str | None:
-    """The one of :data:`ORIENTATIONS` that says how a dry image is turned against the wet one, uint8 (H, W, 3) both.
+    """Returns the key of :data:`ORIENTATIONS` that fits a dry image and a wet one, both uint8 (H, W, 3).
 
-    None when it fits in none of them, or is too small to tell. Images may differ in size.
+    None when no orientation fits, or the images are too small to tell. Images may differ in size.
     """
     if min(wet.shape[:2]) < LEAST_SIDE:
         return None
@@ -258,12 +258,12 @@ def find_orientation(wet: np.ndarray, dry: np.ndarray) -> str | None:
 
 
 def why_not_measurable(wet: np.ndarray, dry: np.ndarray) -> str:
-    """A remark on a pair without a measured shift."""
+    """Returns the remark on a pair whose shift is not measurable."""
     return NOT_MEASURABLE if min(*wet.shape[:2], *dry.shape[:2]) >= LEAST_SIDE else TOO_SMALL
 
 
 def misfit(wet: np.ndarray, dry: np.ndarray) -> str:
-    """Why the images of a pair cannot lie on each other, with the cure: orientation or size; "" when it is neither."""
+    """Returns why the images of a pair cannot match (orientation or size), and the cure; "" when it is neither."""
     if orientation := find_orientation(wet, dry):
         return f"the dry image is {orientation}: turn it back"
     if wet.shape != dry.shape:

@@ -1,7 +1,7 @@
-"""What to know of a folder of wet/dry pairs before training on it.
+"""Checks a folder of wet/dry pairs before training on it.
 
-Problems are what training must not start with; remarks are worth a look. Nothing is raised for bad content: everything
-that is found is listed.
+Training must not start while there are problems; remarks are worth a look. Bad content raises no error: all findings
+are listed.
 """
 
 from __future__ import annotations
@@ -37,26 +37,26 @@ from orelib.utils.paths import shown
 THUMBNAIL = 64  # px a side; large enough to tell places apart, small enough to compare many
 # Margin of the correlation (alignment.peak) from which two thumbnails show the same place. Unrelated scenes and tiles
 # of core stay below 0.1, other ore beside the same machinery below 0.21; recompressed, reduced and brightened copies
-# reach 0.3 and more, as does most of what is photographed again with the camera moved by a tenth of the image.
+# reach 0.3 and more, as do most places photographed again with the camera moved by a tenth of the image.
 SAME_PLACE = 0.25
-# Each image is compared with as many images of another split, those most like it by their marks. Of 560 images changed
-# as above, or moved by up to a fifth, each was the most alike of 599 to the one it was made of.
+# Each image is compared with this many images of another split, the most similar by their marks. Of 560 images changed
+# as above, or moved by up to a fifth, each was, among 599, the most similar to the image it was made from.
 MOST_ALIKE = 8
-LOWEST = 10  # cycles a thumbnail, up to which amplitudes are compared
-HALF_A_STOP = 2**0.5  # a pair whose exposure differs from the others' by this factor is remarked
+LOWEST = 10  # cycles per thumbnail, up to which amplitudes are compared
+HALF_A_STOP = 2**0.5  # a pair whose exposure differs from the others' by more than this factor gets a remark
 SWAPPED = 1.1  # exposure; water darkens rock to about 0.7, and automatic exposure brings that back to 1 at most
 
 
 @dataclass(frozen=True)
 class Check:
-    """What :func:`check_folder` found.
+    """Findings of :func:`check_folder`.
 
-    ``pairs`` has a row a pair that could be read, in the splits that training uses: ``split, stem, width, height``;
-    ``exposure``, the mean grey of the wet over that of the dry image; ``shift_down, shift_right, shift, trust, spread``
+    ``pairs`` has one row per readable pair of the splits that training uses: ``split, stem, width, height``;
+    ``exposure``, the mean grey of wet over that of dry; ``shift_down, shift_right, shift, trust, spread``
     of the wet against the dry image (:class:`~orelib.data.alignment.Shift`, NaN: not measurable); ``problem`` and
     ``remark`` in words, empty where there is none.
 
-    ``problems`` has a row a problem: ``file`` and ``problem``, which says what to do.
+    ``problems`` has one row per problem: ``file`` and ``problem``, which says what to do.
     """
 
     folder: Path
@@ -66,11 +66,11 @@ class Check:
 
     @property
     def ok(self) -> bool:
-        """Whether training may start."""
+        """True if training may start."""
         return self.problems.empty
 
     def demand(self) -> None:
-        """Raises PairError that lists every problem, when there is one."""
+        """Raises PairError, which lists every problem, if there is one."""
         problems = [f"{file}: {problem}" for file, problem in self.problems.itertuples(index=False)]
         refuse(problems, self.folder, "nothing was trained")
 
@@ -88,8 +88,8 @@ def check_folder(folder: Path, largest_shift: float = LARGEST_SHIFT) -> Check:
     """Checks a data folder, as :mod:`orelib.data.pairs` describes it; changes nothing.
 
     Problems are: missing partners and folders, damaged files, different sizes, a dry image that is turned or mirrored,
-    a shift of more than ``largest_shift`` pixels, wet images that are brighter than the dry ones on the whole, an image
-    that is both among the wet and the dry, and the same image or place in two splits. Without ``val``, the last eighth
+    a shift of more than ``largest_shift`` pixels, wet images that are brighter than the dry ones in the median, an
+    image that is both wet and dry, and the same image or place in two splits. Without ``val``, the last eighth
     of the training pairs counts as ``val``, as in training.
 
     Raises FileNotFoundError when the folder is missing.
@@ -117,12 +117,12 @@ def _look(pair: Pair, largest_shift: float) -> _Seen:
     wet_grey, dry_grey = (float(grey.mean(dtype=np.float64)) for grey in lights.values())
     seen.exposure = wet_grey / max(dry_grey, 0.5)  # 0.5: the dry image may be black
     seen.thumbnails = {side: _thumbnail(grey) for side, grey in lights.items()}
-    del lights  # of a large photograph they are large
+    del lights  # they are large for a large photograph
     wet, dry = images.values()
     seen.shift = measure_shift(wet, dry)
     if seen.shift.measured:
         _judge_shift(seen, largest_shift)
-    elif wet.shape == dry.shape:  # or the inspector has said what is wrong
+    elif wet.shape == dry.shape:  # otherwise the inspector has named the problem
         if text := misfit(wet, dry):
             seen.blame("wet", text)
         else:
@@ -131,7 +131,7 @@ def _look(pair: Pair, largest_shift: float) -> _Seen:
 
 
 def _thumbnail(grey: np.ndarray) -> np.ndarray:
-    """An image (H, W) reduced to a small square, so that copies of any size compare."""
+    """Reduces an image (H, W) to a small square, so that copies of any size can be compared."""
     return np.asarray(Image.fromarray(grey).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX))
 
 
@@ -140,19 +140,19 @@ def _judge_shift(seen: _Seen, largest_shift: float) -> None:
     if shift.length > largest_shift:
         down = f"{abs(shift.down):.1f} px {'lower' if shift.down > 0 else 'higher'}"
         right = f"{abs(shift.right):.1f} px further {'right' if shift.right > 0 else 'left'}"
-        # By whole pixels, because nothing is computed anew.
+        # Aligning shifts by whole pixels, so that nothing is interpolated.
         cure = "align the folder" if round(shift.down) or round(shift.right) else "choose a larger largest_shift"
         text = f"lies {down} and {right} than its dry partner, more than {largest_shift:g} px off: {cure}"
         seen.blame("wet", text)
     if shift.spread > largest_shift:
         seen.remarks.append(
-            f"its parts are shifted by up to {shift.spread:.1f} px against each other, which aligning cannot mend: "
-            "see whether the camera was turned, tilted or moved nearer"
+            f"its parts are shifted by up to {shift.spread:.1f} px against each other, which aligning cannot correct: "
+            "check whether the camera was turned, tilted or moved nearer"
         )
 
 
 def _compare_exposures(seen: Sequence[_Seen]) -> list[str]:
-    """Remarks pairs whose exposure is unlike the others'; lists folders whose wet images are the brighter ones."""
+    """Adds remarks to pairs of unusual exposure; returns problems of folders whose wet images are the brighter ones."""
     usual = np.median([look.exposure for look in seen]) if seen else 1.0
     for look in seen:
         if not usual / HALF_A_STOP <= look.exposure <= usual * HALF_A_STOP:
@@ -169,7 +169,7 @@ def _compare_exposures(seen: Sequence[_Seen]) -> list[str]:
 
 
 def _find_same_places(seen: Sequence[_Seen]) -> None:
-    """Names every image that shows what an image of another split shows, though with other pixels."""
+    """Adds a problem for each image that shows the same place as one of another split, with different pixels."""
     splits = defaultdict(list)
     for number, look in enumerate(seen):
         splits[look.pair.split].append(number)
@@ -178,7 +178,7 @@ def _find_same_places(seen: Sequence[_Seen]) -> None:
         marks = _marks(spectra)
         for split, other_split in combinations(splits, 2):
             ones, others = np.array(splits[split]), splits[other_split]
-            copies = defaultdict(list)  # places among ``ones``, by pixels
+            copies = defaultdict(list)  # positions in ``ones``, by pixels
             for place, one in enumerate(ones):
                 copies[seen[one].pixels[side]].append(place)
             for number, likeness in zip(others, marks[others] @ marks[ones].T, strict=True):
@@ -194,11 +194,11 @@ def _find_same_places(seen: Sequence[_Seen]) -> None:
 
 
 def _spectra(thumbnails: Sequence[np.ndarray]) -> np.ndarray:
-    """Spectra of the edges of thumbnails, complex64 (N, H, W), without what is in all of them."""
+    """Spectra of the edges of thumbnails, complex64 (N, H, W), without the part common to all."""
     found = np.empty((len(thumbnails), THUMBNAIL, THUMBNAIL), np.complex64)
     for number, thumbnail in enumerate(thumbnails):
         found[number] = edges(thumbnail)
-    if len(found) > 2:  # what a fixed camera sees in every image, such as the rim of the belt, is no place
+    if len(found) > 2:  # a fixed camera sees some things in every image, such as the rim of the belt
         found -= found.mean(axis=0)
     for number, gradient in enumerate(found):
         found[number] = spectrum(gradient)
@@ -206,9 +206,9 @@ def _spectra(thumbnails: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _marks(spectra: np.ndarray) -> np.ndarray:
-    """What tells one place from another wherever the camera stands: float32 (N, D); the likeness is their product.
+    """Features that tell places apart wherever the camera stands: float32 (N, D); their product is the likeness.
 
-    A shift changes the phases of a spectrum and leaves the amplitudes, of which the lowest outlive compression,
+    A shift changes the phases of a spectrum, but not the amplitudes; those at low frequencies survive compression,
     reduction and noise.
     """
     if not len(spectra):

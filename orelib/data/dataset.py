@@ -2,7 +2,7 @@
 
 ``<folder>/{train,val,test}/{wet,dry,labels,glare}/<number>.png``, ``.../particles/<number>.csv`` with the size of each
 labelled particle, and ``.../truth/<number>.json``, which is written last and marks a finished scene; ``manifest.json``
-marks a finished data set. An interrupted rendering goes on where it stopped.
+marks a finished data set. An interrupted rendering continues where it stopped.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from orelib.utils.progress import Progress
 
 # Scenes of different splits never share a seed.
 FIRST_SEED = {"train": 0, "val": 1_000_000, "test": 2_000_000}
-SCENES_OF_A_SEED = 10_000_000  # each ``scenes_seed`` has seeds of its own, which hold all splits
+SCENES_OF_A_SEED = 10_000_000  # each ``scenes_seed`` has its own range of seeds, for all splits
 LAYERS = ("wet", "dry", "labels", "glare")
-CURE = "run notebooks/01_dataset.ipynb again, which renders them anew"
-THREADS = 4  # that compute checksums
-LARGEST_AREA = 4e6  # mm^2; with particles of the usual sizes, 50 mm^2 hold one
+CURE = "run notebooks/01_dataset.ipynb, which renders them again"
+THREADS = 4  # for checksums
+LARGEST_AREA = 4e6  # mm^2; one particle of the usual sizes takes 50 mm^2
 
 
 def render_dataset(folder: Path, experiment: Experiment, workers: int | None = None) -> Path:
     """Renders the scenes of a profile that are missing or damaged; returns the path of the manifest.
 
-    ``workers`` processes render side by side (None: one a core); the bytes do not depend on it.
+    ``workers`` processes render side by side (None: one per core); the bytes do not depend on it.
 
     Raises
     ------
     FileExistsError
-        When the folder holds scenes of other settings.
+        When the folder holds scenes rendered with other settings.
     OSError
         When the disk has too little room, or the folder cannot be written.
     ValueError
@@ -80,7 +80,7 @@ def _render_missing(folder: Path, settings: dict, workers: int | None) -> Path:
     with ThreadPoolExecutor(THREADS) as pool:
         whole = list(pool.map(lambda scene: _is_whole(folder, *scene), scenes))
     missing = [scene for scene, is_whole in zip(scenes, whole, strict=True) if not is_whole]
-    # Of each pixel two colours, which noise keeps incompressible, and masks.
+    # Bytes per pixel: two colour images, which are incompressible because of noise, and masks.
     demand_room(folder, len(missing) * 7 * prod(settings["size"]), f"{len(missing)} scenes", "choose a smaller profile")
     if missing:
         progress = Progress(len(scenes), f"rendering {shown(folder)}", start=len(scenes) - len(missing))
@@ -91,7 +91,7 @@ def _render_missing(folder: Path, settings: dict, workers: int | None) -> Path:
                     job.result()
                     progress.advance()
             except BaseException:
-                pool.shutdown(cancel_futures=True)  # or an interruption would wait for all that are queued
+                pool.shutdown(cancel_futures=True)  # otherwise an interruption would wait for all queued scenes
                 raise
         progress.close()
     manifest = folder / "manifest.json"
@@ -110,7 +110,7 @@ def _read_manifest(folder: Path) -> dict:
 
 
 def _is_whole(folder: Path, split: str, number: int) -> bool:
-    """Whether a scene was rendered, and none of its files changed since; names those that did."""
+    """Returns whether a scene was rendered and no file of it changed since; prints the files that did."""
     path = _truth_path(folder, split, number)
     if not path.exists():
         return False
@@ -124,7 +124,7 @@ def _is_whole(folder: Path, split: str, number: int) -> bool:
 
 
 def _damaged(folder: Path, truth: dict, layers: Iterable[str]) -> list[Path]:
-    """Files of a scene that are missing or not what was rendered."""
+    """Files of a scene that are missing, or changed since rendering."""
     split, stem = truth["split"], truth["stem"]
     paths = {
         layer: Path(folder) / split / layer / f"{stem}.{'csv' if layer == 'particles' else 'png'}" for layer in layers
@@ -135,38 +135,38 @@ def _damaged(folder: Path, truth: dict, layers: Iterable[str]) -> list[Path]:
 
 
 def demand_whole_scenes(folder: Path, layers: Iterable[str] = ("wet", "dry")) -> None:
-    """Raises DamagedFileError that lists all files of these layers that are missing or not what was rendered.
+    """Raises DamagedFileError, which lists all files of these layers that are missing, or changed since rendering.
 
-    FileNotFoundError when the data set is not finished.
+    Raises FileNotFoundError when the data set is not finished.
     """
     scenes, layers = _read_manifest(folder)["scenes"], tuple(layers)
     with ThreadPoolExecutor(THREADS) as pool:
         damaged = [path for paths in pool.map(lambda truth: _damaged(folder, truth, layers), scenes) for path in paths]
     if damaged:
         listing = "\n".join(f"  - {shown(path)}" for path in damaged)
-        raise DamagedFileError(f"missing, or not what was rendered: {CURE}:\n{listing}")
+        raise DamagedFileError(f"missing, or changed since rendering: {CURE}:\n{listing}")
 
 
 def demand_same_settings(folder: Path, experiment: Experiment) -> None:
-    """Raises FileExistsError when a folder holds scenes of other settings; changes nothing."""
+    """Raises FileExistsError when a folder holds scenes rendered with other settings; changes nothing."""
     if (Path(folder) / "settings.json").exists():
         _begin(Path(folder), _settings(experiment))
 
 
 def _begin(folder: Path, settings: dict) -> None:
-    """Writes down what the folder is for, or checks that it is for the same."""
+    """Writes the settings of the folder, or checks that they are the same."""
     path = folder / "settings.json"
     if not path.exists():
         if any(folder.glob("*/truth/*.json")):
             raise FileNotFoundError(
-                f"{shown(path)} is missing, so nobody knows what the scenes beside it are: put back a copy of it, or "
-                "delete the folder to render it anew"
+                f"{shown(path)} is missing, so the settings of the scenes beside it are unknown: put back a copy "
+                "of it, or delete the folder to render it again"
             )
         write_json(path, settings)
-    elif {"scenes_seed": 0} | read_json(path, "delete the folder to render it anew") != settings:  # older ones lack it
+    elif {"scenes_seed": 0} | read_json(path, "delete the folder to render it again") != settings:  # old files lack it
         raise FileExistsError(
             f"{shown(folder)} holds scenes rendered with other settings, see {shown(path)}: "
-            "delete the folder to render it anew"
+            "delete the folder to render it again"
         )
 
 
@@ -201,16 +201,16 @@ def _render_scene(folder: Path, settings: dict, split: str, number: int) -> None
 
 
 def particle_table(scene: Scene) -> pd.DataFrame:
-    """One row a particle of which something is seen: label, size_mm, visible (share of its outline, 0-1), cut."""
+    """Table with one row per visible particle: label, size_mm, visible (share of its outline, 0-1), cut."""
     seen = {"size_mm": scene.size_mm.round(3), "visible": scene.visible.round(3), "cut": scene.cut}
     return pd.DataFrame({"label": np.arange(1, len(scene.size_mm) + 1)} | seen)
 
 
-_PARTICLE = {"label": int, "size_mm": float, "visible": float, "cut": bool}  # also of a scene that shows no particle
+_PARTICLE = {"label": int, "size_mm": float, "visible": float, "cut": bool}  # also where a scene shows no particle
 
 
 def read_particles(folder: Path) -> pd.DataFrame:
-    """The particles of all scenes of a finished data set: split, stem, and the columns of :func:`particle_table`."""
+    """Reads the particles of a finished data set: split, stem, and the columns of :func:`particle_table`."""
     demand_whole_scenes(folder, ["particles"])
     tables = [
         pd.read_csv(Path(folder) / split / "particles" / f"{stem}.csv", dtype=_PARTICLE).assign(split=split, stem=stem)
@@ -220,13 +220,13 @@ def read_particles(folder: Path) -> pd.DataFrame:
 
 
 def read_scenes(folder: Path) -> pd.DataFrame:
-    """A row a scene of a finished data set: split, stem, seed, px_per_mm, wetness, glare_share, particles."""
+    """Reads one row per scene of a finished data set: split, stem, seed, px_per_mm, wetness, glare_share, particles."""
     scenes = _read_manifest(folder)["scenes"]
     return pd.DataFrame(scenes)[["split", "stem", "seed", "px_per_mm", "wetness", "glare_share", "particles"]]
 
 
 def _as_png(layer: np.ndarray) -> np.ndarray:
-    """Particle labels as 16-bit, masks as black and white, photographs as they are."""
+    """Converts a layer for PNG: labels to 16 bits, masks to black and white; photographs stay as they are."""
     if layer.dtype == bool:
         return layer.astype(np.uint8) * 255
     if layer.dtype == np.uint8:

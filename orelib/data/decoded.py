@@ -1,13 +1,12 @@
-"""Decoded photographs on disk, of which a process reads no more than the windows it needs.
+"""Decoded photographs on disk, so that a process reads only the windows it needs.
 
-A Mosaic sample shows windows of eight images. A PNG has to be decoded whole for that, while a file of bare pixels is
-mapped into memory: a window costs no more than its own bytes, and the system keeps what is used in memory, once for
+A Mosaic sample shows windows of eight images. A PNG has to be decoded as a whole for that, while a file of bare pixels
+is mapped into memory: a window costs only its own bytes, and the operating system keeps used parts in memory, once for
 all processes.
 
-``<results>/pixels/<sha256>.rgb`` holds one image under the checksum that the manifest of
-:class:`~orelib.data.pairs.Pairs` gives its pixels. So a file may be damaged but never out of date, all methods and
-seeds share it, and of a data set that grows only what is new is decoded. The folder may be deleted whenever nobody
-trains.
+``<results>/pixels/<sha256>.rgb`` holds one image, named by the checksum of its pixels in the manifest of
+:class:`~orelib.data.pairs.Pairs`. So a file may be damaged but never out of date, all methods and seeds share it, and
+when a data set grows, only its new images are decoded. The folder may be deleted while no training runs.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from orelib.utils.files import appearing, demand_room
 from orelib.utils.paths import shown
 from orelib.utils.progress import Progress
 
-THREADS = 4  # as many images are in memory at a time
+THREADS = 4  # this many images are in memory at a time
 
 
 @dataclass(frozen=True)
@@ -38,23 +37,23 @@ class DecodedPair(Pair):
     shape: tuple[int, int, int]
 
     def load(self) -> tuple[np.ndarray, np.ndarray]:
-        """The wet and the dry image, uint8 (H, W, 3) RGB, read-only: only the parts that are looked at are read."""
-        # Mapped anew each time, 0.04 ms: a map holds its file open, and a process may open no more than some hundreds.
+        """Returns the wet and the dry image, uint8 (H, W, 3) RGB, read-only; only the parts that are used are read."""
+        # Mapped again each time (0.04 ms): a map keeps its file open, and a process may open only some hundreds.
         return tuple(np.memmap(path, np.uint8, "r", shape=self.shape) for path in (self.wet, self.dry))
 
 
 def decode_pairs(pairs: Pairs, results: Path) -> tuple[DecodedPair, ...]:
-    """The training pairs, decoded into ``pixels`` of a results folder, beside the runs.
+    """Decodes the training pairs into ``pixels`` of a results folder, beside the runs; returns them.
 
-    What lies there is checked; what is missing or damaged is decoded. Several processes may do so at once, also those
-    of several machines.
+    Existing files are checked; missing or damaged ones are decoded. Several processes may do so at once, also on
+    several machines.
 
     Raises
     ------
     OSError
         When the disk has too little room; nothing was written then.
     PairError
-        When a photograph is not what it was when ``pairs`` was loaded.
+        When a photograph has changed since ``pairs`` was loaded.
     """
     folder = Path(results) / "pixels"
     rows = pairs.manifest[pairs.manifest["split"] == "train"].itertuples()
@@ -70,7 +69,7 @@ def decode_pairs(pairs: Pairs, results: Path) -> tuple[DecodedPair, ...]:
 
 @dataclass(frozen=True)
 class _Image:
-    """A photograph, and the file that holds its pixels or will do so."""
+    """A photograph, and the file for its pixels."""
 
     photograph: Path
     shape: tuple[int, int, int]
@@ -82,11 +81,11 @@ class _Image:
         return self.is_this(np.fromfile(self.path, np.uint8).reshape(self.shape))
 
     def is_this(self, pixels: np.ndarray) -> bool:
-        """Whether pixels have the checksum that names the file."""
+        """Returns whether pixels have the checksum that names the file."""
         return pixel_checksum(pixels) == self.path.stem
 
     def decode(self) -> None:
-        if self.is_whole():  # by now, thanks to another process
+        if self.is_whole():  # another process may have decoded it by now
             return
         pixels = read_image(self.photograph)
         if not self.is_this(pixels):
@@ -105,7 +104,7 @@ def _decode_missing(images: Iterable[_Image], folder: Path) -> None:
         for image in missing:
             if image.path.exists():
                 print(f"{shown(image.path)} is damaged: {shown(image.photograph)} is decoded again", flush=True)
-        # Trainings that start together go through them each in its own order, so that they share the work.
+        # Trainings that start together decode in different orders, so that they share the work.
         random.Random().shuffle(missing)
         progress = Progress(len(missing), f"decoding photographs into {shown(folder)}")
         for _ in pool.map(_Image.decode, missing):

@@ -36,7 +36,7 @@ def mosaic(pairs: Sequence[tuple[np.ndarray, np.ndarray]], size: int, rng: np.ra
     Raises
     ------
     ValueError
-        When there are not four pairs, or wet and dry of one differ in size.
+        When there are not four pairs, or wet and dry of a pair differ in size.
     """
     if len(pairs) != 4:
         raise ValueError(f"Mosaic composes 4 pairs, not {len(pairs)}")
@@ -61,7 +61,7 @@ def mosaic(pairs: Sequence[tuple[np.ndarray, np.ndarray]], size: int, rng: np.ra
 
 
 def one_window(pair: tuple[np.ndarray, np.ndarray], size: int, rng: np.random.Generator):
-    """What there is without Mosaic: one window of one pair, (wet, dry), each uint8 (size, size, 3)."""
+    """Cuts a sample without Mosaic: one window of one pair, (wet, dry), each uint8 (size, size, 3)."""
     wet, dry = (_filling(image, size, size) for image in pair)
     top, left = (rng.integers(0, length - size, endpoint=True) for length in wet.shape[:2])
     window = slice(top, top + size), slice(left, left + size)
@@ -69,7 +69,7 @@ def one_window(pair: tuple[np.ndarray, np.ndarray], size: int, rng: np.random.Ge
 
 
 def _filling(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The image itself, or enlarged in proportion until it covers ``height`` x ``width``."""
+    """Returns the image itself, or enlarges it in proportion until it covers ``height`` x ``width``."""
     factor = max(height / image.shape[0], width / image.shape[1])
     if factor <= 1:
         return image
@@ -78,19 +78,19 @@ def _filling(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 class MosaicSamples(Dataset):
-    """Sample number k of a training run, as a pure function of (seed, k).
+    """Samples of a training run: sample k is a pure function of (seed, k).
 
-    So a run that goes on after an interruption sees the samples it would have seen, and all methods with one seed see
-    the same ones. Only the training split belongs in here.
+    So a run that continues after an interruption sees the same samples as without it, and all methods with one seed
+    see the same samples. Raises ValueError for pairs outside the training split.
 
     Parameters
     ----------
-    pairs : the training split; through :func:`orelib.data.decoded.decoded`, or every sample decodes eight photographs.
+    pairs : the training split, from :func:`orelib.data.decoded.decode_pairs`, or each sample decodes eight photographs.
     size : side of the sample in pixels.
-    seed : of the experiment.
-    length : how many samples the run needs.
-    paired : False draws the dry half from other photographs than the wet half, as CycleGAN is trained; with four
-        training pairs or fewer there are no others, and it draws other windows.
+    seed : seed of the experiment.
+    length : number of samples that the run needs.
+    paired : False draws the dry half from other photographs than the wet half, as for CycleGAN; with four training
+        pairs or fewer there are no others, and it draws other windows.
     joined : False gives :func:`one_window` of one pair instead of a Mosaic of four.
     """
 
@@ -106,7 +106,7 @@ class MosaicSamples(Dataset):
         return self.length
 
     def __getitem__(self, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """(wet, dry), each uint8 (size, size, 3)."""
+        """Returns (wet, dry), each uint8 (size, size, 3)."""
         rng = np.random.default_rng([self.seed, k])
         everything = np.arange(len(self.pairs))
         chosen, (wet, dry) = self._compose(rng, everything)
@@ -116,7 +116,7 @@ class MosaicSamples(Dataset):
         return wet, dry
 
     def _compose(self, rng: np.random.Generator, candidates: np.ndarray):
-        """Four of the candidates, each once where there are as many, and their Mosaic; or one, and its window."""
+        """Chooses four candidates (each once if there are enough) and their Mosaic, or one and its window."""
         if not self.joined:
             chosen = rng.choice(candidates, size=1)
             return chosen, one_window(self.pairs[chosen[0]].load(), self.size, rng)
@@ -125,11 +125,10 @@ class MosaicSamples(Dataset):
 
 
 def to_network(images: Tensor, device: torch.device) -> Tensor:
-    """uint8 (B, H, W, 3) to float32 (B, 3, H, W) in [-1, 1], the range of the networks, on a device.
+    """Converts uint8 (B, H, W, 3) to float32 (B, 3, H, W) in [-1, 1], the range of the networks, on a device.
 
-    Converted there and not where samples are made, because floats are four times as much to hand from one process to
-    another.
+    The processes that make samples do not convert them, because they would have to pass on four times as many bytes.
     """
     images = images.to(device).permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
-    # Divided by a tensor, because CUDA turns a plain number into its reciprocal, which gives other last bits.
+    # Divided by a tensor, because CUDA turns a plain number into its reciprocal, which changes the last bits.
     return images.div_(torch.full((), 127.5, device=device)).sub_(1)

@@ -1,4 +1,4 @@
-"""One place, photographed wet and dry: read, and judged by one inspector.
+"""Reads and inspects a pair: one place, photographed wet and dry.
 
 Training, ``orelib check`` and aligning all look at pairs through :func:`inspect_pair` and :func:`name_same_images`, so
 that a pair is judged in one way and in the same words. :mod:`orelib.data.check` measures more.
@@ -23,7 +23,7 @@ from orelib.utils.paths import shown
 
 SIDES = ("wet", "dry")
 SMALLEST_SIDE = 16  # the 11 x 11 window of SSIM must fit, with some image around it
-# Reading and filtering leave the interpreter free, but in small images threads wait for it longer than they compute.
+# Reading and filtering release the interpreter, but for small images threads wait for it longer than they compute.
 THREADS, SMALL_FILE = 4, 20_000  # bytes
 
 
@@ -41,16 +41,16 @@ class Pair:
     dry: Path
 
     def load(self) -> tuple[np.ndarray, np.ndarray]:
-        """The wet and the dry image, uint8 (H, W, 3) RGB."""
+        """Reads the wet and the dry image, uint8 (H, W, 3) RGB."""
         return read_image(self.wet), read_image(self.dry)
 
 
 @dataclass
 class Inspected:
-    """What is kept of a pair when its images are closed, and what is said of it.
+    """Findings on a pair, kept after its images are closed.
 
-    ``size`` is the (height, width) of the wet image, ``pixels`` are the checksums of the images by side; without them,
-    an image cannot be used, and ``problems`` say why. ``problems`` are (file, problem and cure).
+    ``size`` is the (height, width) of the wet image, ``pixels`` holds the checksums of the images by side; it is
+    empty when an image cannot be used, and ``problems`` say why. ``problems`` are (file, problem and cure).
     """
 
     pair: Pair
@@ -68,30 +68,30 @@ class Inspected:
 
     @property
     def cure(self) -> str:
-        """What to do when another split has the same."""
+        """Advice for an image that is in another split, too."""
         if self.pair.split == "val" and self.pair.wet.parents[1].name == "train":
-            return "training holds out the last eighth of train as val, so make a folder val of places of its own"
+            return "training holds out the last eighth of train as val, so make a folder val with other places"
         return "keep both in one split"
 
 
 def inspect_pair(pair: Pair) -> tuple[Inspected, dict[str, np.ndarray]]:
-    """What is to say of a pair by itself, and its images by side, uint8 (H, W, 3); no images where one is unusable."""
+    """Inspects one pair; returns findings and images by side, uint8 (H, W, 3), or no images where one is unusable."""
     seen, images, profiles = Inspected(pair), {}, []
     for side in SIDES:
         try:
             photograph = read_photograph(getattr(pair, side))
-        except (PhotographError, OSError, MemoryError) as error:  # OSError: a link that leads nowhere, for one
+        except (PhotographError, OSError, MemoryError) as error:  # OSError: such as a broken link
             why = str(error).removeprefix(f"{seen.file(side)}: ")
             if not isinstance(error, PhotographError):
                 why = f"cannot be read ({getattr(error, 'strerror', None) or why or 'it does not fit into memory'})"
-            seen.blame(side, f"{why}; export it anew or take the pair away")
+            seen.blame(side, f"{why}; export it again or remove the pair")
             continue
         images[side] = in_8_bits(photograph)
         seen.remarks += [f"{side}: {remark}" for remark in photograph.remarks]
         profiles.append(profile_name(photograph))
         height, width = images[side].shape[:2]
         if min(height, width) < SMALLEST_SIDE:
-            seen.blame(side, f"{width} x {height} px; take the pair away, {SMALLEST_SIDE} a side are needed")
+            seen.blame(side, f"{width} x {height} px is too small: remove the pair, each side needs {SMALLEST_SIDE} px")
     if seen.problems:
         return seen, {}
     wet, dry = images.values()
@@ -105,23 +105,23 @@ def inspect_pair(pair: Pair) -> tuple[Inspected, dict[str, np.ndarray]]:
 
 
 def pixel_checksum(pixels: np.ndarray) -> str:
-    """The SHA-256 of an image's shape and pixels, whatever file format they come from."""
+    """The SHA-256 of an image's shape and pixels, independent of the file format."""
     checksum = hashlib.sha256(repr(pixels.shape).encode())
     checksum.update(np.ascontiguousarray(pixels))
     return checksum.hexdigest()
 
 
 def of_each(look: Callable[[Pair], object], pairs: Sequence[Pair]) -> list:
-    """What ``look`` finds of each pair; large photographs are looked at side by side."""
+    """Returns the result of ``look`` for each pair, in order; large photographs are read in parallel."""
     sizes = [pair.wet.stat().st_size for pair in pairs if pair.wet.exists()]
     with ThreadPoolExecutor(1 if sizes and median(sizes) < SMALL_FILE else THREADS) as pool:
         return list(pool.map(look, pairs))
 
 
 def name_same_images(seen: Iterable[Inspected], within_splits: bool = False) -> None:
-    """Adds a problem for each image whose pixels an image of another split has: the table would measure memory.
+    """Adds a problem for each image whose pixels are in another split, too: the table would measure memorising.
 
-    With ``within_splits``, also for one that is both wet and dry in one split, and a remark for a mere copy there.
+    With ``within_splits``, also for an image that is both wet and dry in one split; other copies there get a remark.
     """
     places = defaultdict(list)
     for look, side in product(seen, SIDES):
@@ -139,7 +139,7 @@ def name_same_images(seen: Iterable[Inspected], within_splits: bool = False) -> 
 
 
 def refuse(problems: Sequence[str], folder: Path, outcome: str) -> None:
-    """Raises PairError, which lists the problems of a data folder, each with its file; nothing without a problem."""
+    """Raises PairError, which lists the problems of a data folder, each with its file; returns if there are none."""
     if problems:
         listing = "\n".join(f"  - {problem}" for problem in problems)
         raise PairError(f"{len(problems)} problem(s) in {shown(folder)}; {outcome}:\n{listing}")

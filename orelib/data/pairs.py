@@ -1,7 +1,7 @@
-"""Folders of wet/dry photographs: match and check.
+"""Folders of wet/dry photographs, matched and checked.
 
-A data folder holds ``train``, ``test`` and, if wanted, ``val``; each holds ``wet`` and ``dry``; the same stem in both
-is the same place, whichever way its accents are written::
+A data folder holds ``train``, ``test`` and optionally ``val``; each holds ``wet`` and ``dry``; the same stem in both
+is the same place, however its accents are encoded::
 
     <data_dir>/train/wet/belt_017.jpg      <data_dir>/train/dry/belt_017.png
 
@@ -37,8 +37,8 @@ SPLITS = ("train", "val", "test")
 class Pairs:
     """A checked data folder.
 
-    ``manifest`` has a row a pair; ``checksum`` names exactly these pixels in this split; ``embedded`` says whether they
-    are the kit's rendered scenes rather than a user's photographs.
+    ``manifest`` has one row per pair; ``checksum`` identifies exactly these pixels in these splits; ``embedded`` says
+    whether they are the kit's rendered scenes rather than a user's photographs.
     """
 
     train: tuple[Pair, ...]
@@ -60,10 +60,10 @@ def load_pairs(folders: Folders) -> Pairs:
     FileNotFoundError
         When the folder is missing; says what to run first.
     DamagedFileError
-        Lists all images of embedded scenes that are missing or not what was rendered.
+        Lists all images of embedded scenes that are missing, or changed since rendering.
     PairError
-        Lists all of: a missing partner, different sizes, an unreadable, empty or too small image, two files with one
-        stem, a file that is no image, an empty folder, and the same image in two splits.
+        Lists all problems: a missing partner, different sizes, an unreadable, empty or too small image, two files with
+        one stem, a file that is no image, an empty folder, and the same image in two splits.
     """
     root = folders.data
     if folders.embedded and not (root / "manifest.json").exists():
@@ -88,7 +88,7 @@ def load_pairs(folders: Folders) -> Pairs:
 
 
 def find_pairs(root: Path, problems: list[str]) -> list[Pair]:
-    """The pairs of a data folder, by split and stem; what has no partner goes into ``problems``.
+    """Finds the pairs of a data folder, by split and stem; adds files without partner to ``problems``.
 
     Raises FileNotFoundError when the folder is missing.
     """
@@ -100,9 +100,9 @@ def find_pairs(root: Path, problems: list[str]) -> list[Pair]:
 
 
 def folder_state(root: Path) -> str:
-    """SHA-256 of names, sizes and times of change of all that a data folder holds of pairs: what a change would alter.
+    """SHA-256 of the names, sizes and modification times of all files of a data folder's pairs; any change alters it.
 
-    What cannot be looked at is left out; whoever reads the pairs names it.
+    Folders that cannot be listed are left out; reading the pairs reports them.
     """
     state = hashlib.sha256()
     for split, side in product(SPLITS, SIDES):
@@ -114,7 +114,7 @@ def folder_state(root: Path) -> str:
 
 
 def hold_out(root: Path, pairs: list[Pair], problems: list[str]) -> list[Pair]:
-    """The pairs; without a ``val`` folder, the last eighth of the training split, at least one, as validation."""
+    """Returns the pairs; without a ``val`` folder, the last eighth of the training pairs, at least one, is ``val``."""
     if (root / "val").exists():
         return pairs
     train = [pair for pair in pairs if pair.split == "train"]
@@ -122,29 +122,29 @@ def hold_out(root: Path, pairs: list[Pair], problems: list[str]) -> list[Pair]:
     kept = train[: len(train) - len(held_out)]
     rest = [pair for pair in pairs if pair.split != "train"]
     if train and not kept:
-        problems.append(f"{shown(root / 'train')}: two pairs are needed at least, since one is held out")
+        problems.append(f"{shown(root / 'train')}: at least two pairs are needed, because one is held out")
     return [*kept, *(replace(pair, split="val") for pair in held_out), *rest]
 
 
 def _match(folder: Path, split: str, problems: list[str]) -> list[Pair]:
-    """Pairs of one split, by stem, in order of the stems; what does not match goes into ``problems``."""
+    """Matches the pairs of one split, in order of their stems; adds files without partner to ``problems``."""
     wet, dry = (_images(folder / side, problems) for side in SIDES)
     for side, other, partner in ((wet, dry, "dry"), (dry, wet, "wet")):
         if other:  # a missing or empty folder was named already
             problems += [
-                f"{shown(side[stem])}: has no {partner} partner; add it or take the file away"
+                f"{shown(side[stem])}: has no {partner} partner; add it or remove the file"
                 for stem in sorted(set(side) - set(other))
             ]
     return [Pair(split, stem, wet[stem], dry[stem]) for stem in sorted(set(wet) & set(dry))]
 
 
 def _images(folder: Path, problems: list[str]) -> dict[str, Path]:
-    """The images of a folder by stem, accents composed; what is none goes into ``problems``."""
+    """Returns the images of a folder by stem, accents composed; adds other files to ``problems``."""
     if file := in_the_way(folder):
         if (problem := f"{shown(file)}: is a file where a folder belongs; move it elsewhere") not in problems:
             problems.append(problem)
         return {}
-    if not os.path.isdir(folder):  # unlike Path.is_dir, also where it may not be looked at
+    if not os.path.isdir(folder):  # unlike Path.is_dir, raises nothing where access is denied
         problems.append(f"{shown(folder)}: the folder is missing; put the photographs there")
         return {}
     try:
@@ -172,7 +172,7 @@ def _images(folder: Path, problems: list[str]) -> dict[str, Path]:
 
 
 def pixel_counts(pairs: Iterable[Pair]) -> tuple[np.ndarray, np.ndarray]:
-    """How many values of the wet and of the dry images are 0, 1, ... 255: two integer arrays (256,)."""
+    """Counts the values 0, 1, ... 255 in the wet and in the dry images: two integer arrays (256,)."""
     counts = np.zeros((2, 256), dtype=np.int64)
     for pair in pairs:
         counts += [np.bincount(image.ravel(), minlength=256) for image in pair.load()]

@@ -1,11 +1,10 @@
 """Photographs as files: read and written without loss, at 8 or 16 bits a channel.
 
-The modules of :mod:`orelib.data.formats` decode and write the formats, and say what a file has to be before they do.
+The modules of :mod:`orelib.data.formats` decode and write the formats, and check files first.
 
-What is kept beside the pixels depends on the format. ICC profile: all but BMP. EXIF: PNG, JPEG and WebP. Resolution:
-all, in WebP as part of its EXIF. Gamma and chromaticities, where no profile says more: PNG, and TIFF the latter. PNG,
-TIFF and WebP keep alpha, PNG and TIFF 16 bits. The rest is left out: text, XMP, previews, pixels that are not square
-without a unit.
+The metadata that is kept depends on the format. ICC profile: all but BMP. EXIF: PNG, JPEG and WebP. Resolution: all, in
+WebP as part of its EXIF. Gamma, where no profile says more: PNG. Chromaticities, likewise: PNG and TIFF. Alpha: PNG,
+TIFF and WebP. 16 bits: PNG and TIFF. The rest is left out: text, XMP, previews, a pixel aspect ratio without unit.
 """
 
 from __future__ import annotations
@@ -32,27 +31,27 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 
 
 def photographs_in(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The photographs in a folder, by their suffix and in order of their names, and what else a user put there.
+    """Returns the photographs in a folder, by suffix and in order of their names, and all else that a user put there.
 
-    A link that leads nowhere is among the photographs: whoever reads it says so. Raises OSError when the folder cannot
-    be listed.
+    Broken links count as photographs, so that reading them raises an error. Raises OSError when the folder cannot be
+    listed.
     """
     photographs, others = [], []
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             path, is_photograph = Path(folder, entry.name), Path(entry.name).suffix.lower() in SUFFIXES
             if is_photograph and not entry.is_file(follow_symlinks=False):
-                is_photograph = os.path.isfile(path) or not os.path.exists(path)  # but no pipe
+                is_photograph = os.path.isfile(path) or not os.path.exists(path)  # but not a pipe
             if not is_left_behind(entry.name):
                 (photographs if is_photograph else others).append(path)
     return photographs, others
 
 
 def file_state(path: Path) -> tuple[int, int] | None:
-    """What changes while a file is written; None when it is gone."""
+    """Returns size and modification time in ns, which change while a file is written; None when it is gone."""
     try:
         facts = path.stat()
-    except OSError as error:  # a link that leads nowhere, a share that is away
+    except OSError as error:  # a broken link, or a share that is not connected
         return (-1, error.errno) if os.path.lexists(path) else None
     return facts.st_size, facts.st_mtime_ns
 
@@ -61,22 +60,22 @@ def file_state(path: Path) -> tuple[int, int] | None:
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Reads a photograph as uint8 (H, W, 3) RGB, in which networks are trained and images compared.
+    """Reads a photograph as uint8 (H, W, 3) RGB, the form for training and comparing.
 
-    As :func:`read_photograph` and :func:`in_8_bits`, with the same errors.
+    Combines :func:`read_photograph` and :func:`in_8_bits`, with the same errors.
     """
     return in_8_bits(read_photograph(path))
 
 
 def in_8_bits(photograph: Photograph) -> np.ndarray:
-    """The photograph as uint8 (H, W, 3) RGB: 16 bits become 8, 65535 becoming 255; transparent parts become black."""
+    """Converts a photograph to uint8 (H, W, 3) RGB: 16 bits become 8 (65535: 255), transparent parts become black."""
     return _on_black(_to_8_bits(_samples(photograph)))
 
 
 def profile_name(photograph: Photograph) -> str:
-    """What tells the colour profile of a photograph from others: "none", or its description and a checksum.
+    """Returns a name of the photograph's colour profile: "none", or its description and a checksum.
 
-    The checksum leaves out date and identifier, so that a profile made twice is one.
+    The checksum leaves out date and identifier, so that a profile that is made twice has one name.
     """
     profile = photograph.icc_profile
     if profile is None:
@@ -92,26 +91,26 @@ def profile_name(photograph: Photograph) -> str:
 def read_photograph(path: Path) -> Photograph:
     """Reads a photograph at the depth of its file.
 
-    EXIF orientation is applied; grey is repeated to three channels; palettes and CMYK become RGB; 9 to 15 bits that a
-    TIFF states become 16; an ICC profile that is not for RGB is dropped, and so is alpha that is 0 everywhere. Of a
-    TIFF with several pages the first is read that is no preview, and a remark says so. A TIFF gives no EXIF beyond
-    orientation and resolution; that of other formats comes without its preview, and is left out where it cannot be
-    decoded.
+    EXIF orientation is applied; grey is repeated to three channels; palettes and CMYK become RGB; depths of 9 to 15
+    bits that a TIFF states become 16; an ICC profile that is not for RGB is dropped, and so is alpha that is 0
+    everywhere. Of a TIFF with several pages, the first that is not a preview is read, and a remark says so. A TIFF
+    gives no EXIF beyond orientation and resolution; EXIF of other formats comes without its preview, and is left out
+    where it cannot be decoded.
 
-    JPEG, WebP, BMP and uncompressed TIFF have no checksums. A copy that ends early is refused, and of JPEG also one in
-    which zeros or other bytes stand in place of the rest, of WebP one with zeros there (a lossless one is remarked). In
-    the others such a rest goes unseen, as do bytes that changed amid the pixels, and a size that changed in the header
-    of a JPEG.
+    JPEG, WebP, BMP and uncompressed TIFF have no checksums. A copy that ends early is refused. So is a JPEG
+    whose end was replaced by zeros or other bytes, and a WebP whose end was replaced by zeros (a lossless one gets a
+    remark). In other formats a replaced end is not noticed; nor are changed bytes amid the pixels, or a changed size in
+    the header of a JPEG.
 
     Raises
     ------
     FileNotFoundError
         When there is no such file.
     PhotographUnavailable
-        When memory, rights or disk do not allow to read it now: see :func:`~orelib.data.formats.stored.demand_memory`.
+        When memory, permissions or disk prevent reading it now: see :func:`~orelib.data.formats.stored.demand_memory`.
     PhotographError
-        For a file that is empty, unreadable or not whole, holds floating-point or signed values, or has 16 bits of
-        which it uses at most 14 without stating it: see :func:`~orelib.data.formats.stored.full_range`.
+        For a file that is empty, unreadable or incomplete, that holds floating-point or signed values, or whose 16-bit
+        values use at most 14 bits without stating it: see :func:`~orelib.data.formats.stored.full_range`.
     """
     path = Path(path)
     if path.stat().st_size == 0:
@@ -120,7 +119,7 @@ def read_photograph(path: Path) -> Photograph:
         samples, orientation, about = _decode(path)
     except PhotographError as error:
         raise type(error)(f"{shown(path)}: {error}") from error
-    except Exception as error:  # over damaged files decoders raise errors of almost any class
+    except Exception as error:  # decoders raise errors of almost any class for damaged files
         kind = PhotographUnavailable if _is_passing(error) else PhotographError
         raise kind(f"{shown(path)}: cannot be read as an image ({_reason(error)})") from error
     if about.get("resolution") and orientation in (5, 6, 7, 8):
@@ -128,7 +127,7 @@ def read_photograph(path: Path) -> Photograph:
     samples = _upright(samples, orientation)
     colour, alpha = (samples[..., :-1], samples[..., -1]) if samples.shape[2] in (2, 4) else (samples, None)
     if alpha is not None:
-        alpha = np.ascontiguousarray(alpha) if alpha.any() else None  # many programs leave a channel 0 that is none
+        alpha = np.ascontiguousarray(alpha) if alpha.any() else None  # many programs write an unused channel of zeros
     pixels = np.ascontiguousarray(np.repeat(colour, 3, axis=2) if colour.shape[2] == 1 else colour)
     if (about.get("icc_profile") or b"")[16:20] != b"RGB ":
         about["icc_profile"] = None
@@ -144,7 +143,7 @@ def _decode(path: Path) -> Decoded:
 
 
 def _is_passing(error: Exception) -> bool:
-    """Whether an error says nothing of the file's content. Damaged offsets make a seek invalid."""
+    """Returns whether an error is not about the file's content. EINVAL is: damaged offsets make a seek invalid."""
     is_of_system = isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
     return memory_ran_out(error) or is_of_system
 
@@ -154,7 +153,7 @@ def _reason(error: Exception) -> str:
 
 
 def _upright(samples: np.ndarray, orientation: int) -> np.ndarray:
-    """The image (H, W, channels) as it is looked at, turned and mirrored as EXIF's 1-8 say; others leave it."""
+    """Turns and mirrors an image (H, W, channels) by EXIF's orientation 1-8; other values leave it as it is."""
     if orientation in (5, 6, 7, 8):
         samples = samples.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -165,7 +164,7 @@ def _upright(samples: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _samples(photograph: Photograph) -> np.ndarray:
-    """Pixels and alpha in one: (H, W, 3), or (H, W, 4) where there is alpha."""
+    """Joins pixels and alpha: (H, W, 3), or (H, W, 4) where there is alpha."""
     return photograph.pixels if photograph.alpha is None else np.dstack([photograph.pixels, photograph.alpha])
 
 
@@ -179,7 +178,7 @@ def _to_8_bits(samples: np.ndarray) -> np.ndarray:
 
 
 def _on_black(samples: np.ndarray) -> np.ndarray:
-    """8-bit samples without their alpha: transparent parts become black."""
+    """Removes alpha from 8-bit samples: transparent parts become black."""
     if samples.shape[2] == 3:
         return samples
     for rows in bands(samples):
@@ -193,15 +192,15 @@ def _on_black(samples: np.ndarray) -> np.ndarray:
 def write_photograph(path: Path, photograph: Photograph, only_new: bool = False) -> tuple[str, ...]:
     """Writes a photograph in the format that the suffix names, in one piece (:func:`~orelib.utils.files.appearing`).
 
-    PNG holds everything, TIFF everything but EXIF and gamma. The others hold 8 bits, so 16 become 8. JPEG and BMP hold
-    no alpha: transparent parts become black. BMP holds neither EXIF nor ICC profile. What a format does not hold is
-    left out. JPEG and WebP lose a little: they are written at quality 95, JPEG with its colours at full resolution.
+    PNG holds everything, TIFF everything but EXIF and gamma. The others hold 8 bits, so 16 bits become 8. JPEG and BMP
+    hold no alpha: transparent parts become black. BMP holds neither EXIF nor ICC profile. What a format cannot hold
+    is left out. JPEG and WebP lose a little: they are written at quality 95, JPEG with its colours at full resolution.
 
-    Returns remarks: sentences about what the format holds as a rule, and cannot hold of this photograph.
+    Returns remarks: sentences about data that the format usually holds, but cannot hold for this photograph.
 
-    Raises ValueError for a suffix that is not one of :data:`SUFFIXES`, and OSError or ValueError for what the format
-    cannot hold, such as a JPEG of more than 65,500 px a side. With ``only_new``, FileExistsError when there is
-    something at ``path``, which is left as it is.
+    Raises ValueError for a suffix that is not one of :data:`SUFFIXES`, and OSError or ValueError for a
+    photograph that the format cannot hold, such as a JPEG of more than 65,500 px a side. With ``only_new``, raises
+    FileExistsError when ``path`` exists, and leaves it as it is.
     """
     path = Path(path)
     suffix = path.suffix.lower()

@@ -1,8 +1,8 @@
-"""Statistics by which rendered scenes are held against photographs.
+"""Statistics that compare rendered scenes with photographs.
 
-Single images are described by the slope of their power spectrum and the kurtosis of their gradients, which are alike
-in photographs of natural scenes whatever they show (Ruderman 1994; Huang and Mumford 1999); wet/dry pairs by what water
-does to brightness, and by the scores of the wet photograph left as it is.
+Single images are described by the slope of their power spectrum and the kurtosis of their gradients, which are similar
+in all photographs of natural scenes (Ruderman 1994; Huang and Mumford 1999). Wet/dry pairs are described by the effect
+of water on brightness, and by the scores of the unrestored wet photograph.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from orelib.data.pairs import load_pairs
 from orelib.data.photographs import photographs_in, read_image
 from orelib.runs import Folders
 
-# Photographs published by others, which this kit may not pass on: name, what they show, and where they come from.
+# Third-party photographs, which this kit may not redistribute: name, content and source.
 SOURCES = {
     "core_wetdry": "24 pairs of drill core, wet and dry (GitHub: dbadner/CorePhotosMachineLearning)",
     "ore_belt": "90 photographs of dry ore on a belt (GitHub: guillermoecn/Mask_RCNN_TF2.4)",
@@ -40,12 +40,12 @@ CLIPPED = 250  # grey from which a pixel counts as clipped; not 255, because JPE
 
 
 def grey(image: np.ndarray) -> np.ndarray:
-    """Luma of ITU-R BT.601 of an uint8 (H, W, 3) image: float64 (H, W), 0-255."""
+    """Luma (ITU-R BT.601) of a uint8 (H, W, 3) image: float64 (H, W), 0-255."""
     return image @ np.array([0.299, 0.587, 0.114])
 
 
 def brightness_ratio(wet: np.ndarray, dry: np.ndarray) -> float:
-    """Mean grey of the wet image over that of the dry one; below 1, since water darkens rock. NaN for a black one."""
+    """Mean grey of the wet image over that of the dry one; below 1, because water darkens rock. NaN if dry is black."""
     return _ratio(grey(wet).mean(), grey(dry).mean())
 
 
@@ -61,8 +61,8 @@ def clipped_share(image: np.ndarray) -> float:
 def spectrum_slope(image: np.ndarray) -> float:
     """Slope of log power over log spatial frequency, about -2 for photographs of natural scenes.
 
-    Fitted between 1/64 and 1/4 cycles per pixel to the log power averaged over rings; a Hann window keeps the borders
-    out. Finer detail is left to lens, sharpening and noise.
+    Fitted between 1/64 and 1/4 cycles per pixel to the log power averaged over rings; a Hann window removes the
+    borders. Finer detail depends on lens, sharpening and noise, so it is left out.
     """
     light = grey(image)
     light = light - light.mean()
@@ -73,7 +73,7 @@ def spectrum_slope(image: np.ndarray) -> float:
     rings = np.geomspace(1 / 64, 1 / 4, 17)
     ring = np.digitize(frequency, rings)
     frequency[0, 0] = 1  # the mean; in no ring
-    # Means of logarithms: the mean power of a ring would lean toward its inner side, where there is most.
+    # Means of logarithms: the mean power of a ring would depend most on its inner side, where power is highest.
     points = [
         (np.log(frequency[ring == number]).mean(), np.log(power[ring == number] + 1e-9).mean())
         for number in range(1, len(rings))
@@ -93,7 +93,7 @@ def gradient_kurtosis(image: np.ndarray) -> float:
 
 
 def describe_pairs(pairs: Iterable[Pair]) -> pd.DataFrame:
-    """One row a pair: what water did to the photograph, and the scores of doing nothing about it.
+    """Table with one row per pair: the effect of water on the photograph, and the scores of the unrestored wet image.
 
     The PSNR of a pair of equal images is NaN, see :mod:`orelib.metrics`.
     """
@@ -109,16 +109,16 @@ def describe_pairs(pairs: Iterable[Pair]) -> pd.DataFrame:
 
 
 def describe_images(images: Iterable[np.ndarray]) -> pd.DataFrame:
-    """One row an image: spectrum slope and gradient kurtosis."""
+    """Table with one row per image: spectrum slope and gradient kurtosis."""
     return pd.DataFrame(
         {"spectrum_slope": spectrum_slope(image), "gradient_kurtosis": gradient_kurtosis(image)} for image in images
     )
 
 
 def measure_photographs(folder: Path) -> dict[tuple[str, str], float]:
-    """The means behind ``PHOTOGRAPHS``, measured anew.
+    """Measures the means in ``PHOTOGRAPHS`` again.
 
-    ``folder`` holds ``core_wetdry`` (a data folder, see :mod:`orelib.data.pairs`; its test pairs are left alone),
+    ``folder`` holds ``core_wetdry`` (a data folder, see :mod:`orelib.data.pairs`; its test pairs are not measured),
     ``ore_belt/images`` and ``gravel/images``. Raises FileNotFoundError or PairError where they are missing.
     """
     folder = Path(folder)
@@ -130,9 +130,9 @@ def measure_photographs(folder: Path) -> dict[tuple[str, str], float]:
 
 
 def compare(means: pd.Series, photographs: dict[tuple[str, str], float] = PHOTOGRAPHS) -> pd.DataFrame:
-    """A data set against photographs, a row a statistic and collection.
+    """Compares a data set with photographs: one row per statistic and collection.
 
-    ``means`` are those of :func:`describe_pairs` and :func:`describe_images` together. The columns are ``photographs``,
+    ``means`` holds the means of :func:`describe_pairs` and :func:`describe_images`. The columns are ``photographs``,
     ``here`` and ``difference``, in per cent of the photographs' value.
     """
     rows = [

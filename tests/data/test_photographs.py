@@ -543,7 +543,9 @@ def test_exif_that_a_jpeg_cannot_hold_is_left_out_with_a_remark(tmp_path, resolu
     for suffix in (".png", ".webp", ".tif", ".bmp"):
         assert write_photograph(tmp_path / f"a{suffix}", photograph) == ()
     for name in ("a.jpg", "a.jpeg"):
-        assert write_photograph(tmp_path / name, photograph) == ("its EXIF is left out, which is too long for a JPEG",)
+        assert write_photograph(tmp_path / name, photograph) == (
+            "its EXIF is left out, because it is too long for a JPEG",
+        )
         again = read_photograph(tmp_path / name)
         assert again.exif is None
         assert again.resolution == resolution

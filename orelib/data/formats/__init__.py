@@ -1,10 +1,10 @@
 """File formats of photographs: PNG, TIFF, JPEG, BMP and WebP, decoded and written.
 
-``stored``       what a decoder hands over, and what is demanded of a file before
-``whole``        whether a file without checksums is whole
-``beside``       what a file says beside its pixels: EXIF, ICC profile, resolution
+``stored``       results of decoders, and demands on a file before it is decoded
+``whole``        tests for files without checksums: is the file complete?
+``beside``       metadata beside the pixels: EXIF and resolution
 ``png``          PNG
 ``tiff``         TIFF
-``tiff_layout``  whether all parts of a TIFF are there
+``tiff_layout``  tests for TIFF: are all its parts there?
 ``bitmaps``      JPEG, BMP and WebP
 """

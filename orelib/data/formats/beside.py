@@ -1,4 +1,4 @@
-"""What a file says beside its pixels: EXIF and resolution, as every format keeps them."""
+"""Metadata beside the pixels: EXIF and resolution, as every format keeps them."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from PIL import ExifTags, Image
 Resolution = tuple[float, float]  # px per inch, across and down
 
 METRES_AN_INCH = 0.0254
-_UNITS = {2: 1.0, 3: 2.54}  # ResolutionUnit of EXIF and TIFF: inch, centimetre; others are no lengths
+_UNITS = {2: 1.0, 3: 2.54}  # ResolutionUnit of EXIF and TIFF: inch, centimetre; others are not lengths
 _TAGS = (ExifTags.Base.XResolution, ExifTags.Base.YResolution, ExifTags.Base.ResolutionUnit)
 
 
 def usable(across: float, down: float) -> Resolution | None:
-    """The resolution in px per inch, or None where it cannot be one: 0, endless, or beyond 0.01 to 1,000,000."""
+    """Returns the resolution in px per inch, or None where it is 0, infinite, or outside 0.01 to 1,000,000."""
     return (float(across), float(down)) if all(0.01 <= value <= 1e6 for value in (across, down)) else None
 
 
 def from_unit(across: float, down: float, unit: int) -> Resolution | None:
-    """The resolution in px per inch of values a ``unit`` of EXIF or TIFF; None where that is no length."""
+    """Converts px per ``unit`` of EXIF or TIFF to px per inch; None where the unit is not a length."""
     return usable(across * _UNITS[unit], down * _UNITS[unit]) if unit in _UNITS else None
 
 
 def from_metres(dpi: tuple[float, float]) -> Resolution | None:
-    """The resolution of a format that states whole px per metre, which Pillow's rounded factors obscure."""
+    """Restores the resolution of a format that states whole px per metre, because Pillow converts it inexactly."""
     return usable(*(round(value / METRES_AN_INCH) * METRES_AN_INCH for value in dpi))
 
 
@@ -36,7 +36,7 @@ def as_ratio(value: float) -> tuple[int, int]:
 
 
 def read_exif(exif: bytes) -> Image.Exif:
-    """The tags of EXIF; raises almost anything when it is broken."""
+    """Reads the tags of EXIF; raises almost any error when it is broken."""
     tags = Image.Exif()
     tags.load(exif)
     return tags
@@ -55,12 +55,12 @@ def split_exif(load: Callable[[], Image.Exif]) -> tuple[int, Resolution | None, 
             for tag in _TAGS:
                 exif.pop(tag, None)
         return orientation, resolution, exif.tobytes() if len(exif) else None
-    except Exception:  # broken EXIF is common, raises almost anything, and must not cost the photograph
+    except Exception:  # broken EXIF is common, raises almost any error, and must not stop reading
         return orientation, resolution, None
 
 
 def join_exif(exif: bytes | None, resolution: Resolution | None) -> bytes | None:
-    """EXIF that states the resolution, too; None when there is nothing to state."""
+    """Returns EXIF with the resolution added; None when there is neither."""
     if resolution is None:
         return exif
     tags = read_exif(exif or b"")
@@ -71,7 +71,7 @@ def join_exif(exif: bytes | None, resolution: Resolution | None) -> bytes | None
 
 
 def finer(stated: Resolution | None, exif: Resolution | None) -> Resolution | None:
-    """The resolution that a format states in whole px per inch, or EXIF's where that is the same, but exact."""
+    """Returns the resolution that a format states in whole px per inch, or EXIF's more exact one where both agree."""
     if stated is None or (exif and all(math.isclose(*pair, abs_tol=0.5) for pair in zip(stated, exif, strict=True))):
         return exif
     return stated

@@ -1,6 +1,6 @@
 """JPEG, BMP and WebP: decoded and written.
 
-Pillow does most of it. It takes 23 bytes a pixel for WebP, which imagecodecs decodes.
+Pillow does most of it. It takes 23 bytes per pixel for WebP, so imagecodecs decodes WebP.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from orelib.data.formats.stored import Decoded, Photograph, PhotographError, byt
 from orelib.data.formats.whole import bmp_holds_more, ends_in_zeros, jpeg_ends
 
 JPEG, BMP, RIFF = b"\xff\xd8\xff", b"BM", b"RIFF"
-# The classes rather than Image.open, which refuses all above a number of pixels that is set for the whole process.
+# The classes rather than Image.open, which refuses images above a number of pixels that is set per process.
 _CLASSES = {JPEG: JpegImageFile, BMP: BmpImageFile}
 
-# Bytes of pixels that a byte of the file can hold. In JPEG a block takes a bit at least, in colours of a sixteenth of
-# the samples 1.125 bits. In WebP a copy of 4096 pixels takes 3 bits; only an image of one colour takes none. BMP
-# repeats 255 pixels by 2 bytes.
+# Most bytes of pixels that a byte of the file can hold. In JPEG a block takes at least 1 bit, or 1.125 bits with colour
+# at a sixteenth of the samples. In WebP a copy of 4096 pixels takes 3 bits; only an image of one colour takes none. BMP
+# repeats 255 pixels with 2 bytes.
 _JPEG, _WEBP, _RUNS = 1536, 4 * 32_768, 3 * 128
-_SEGMENT = 65_533  # bytes of EXIF that a JPEG holds
-_WEBP_MEMORY, _PROGRESSIVE = 24, 11  # bytes a pixel that WebP takes to be written, a progressive JPEG to be read
+_SEGMENT = 65_533  # most bytes of EXIF that a JPEG holds
+_WEBP_MEMORY, _PROGRESSIVE = 24, 11  # bytes per pixel to write a WebP, and to read a progressive JPEG
 
 
 def read_bitmap(path: Path) -> Decoded:
     """Decodes a JPEG, BMP or WebP.
 
-    Raises PhotographError for another file, and almost anything for a damaged one.
+    Raises PhotographError for other formats, and almost any error for a damaged file.
     """
     size = path.stat().st_size
     with open(path, "rb") as file:
@@ -72,7 +72,7 @@ def _demand_whole_jpeg(file: BinaryIO) -> None:
 
 
 def samples_of(image: Image.Image) -> np.ndarray:
-    """The pixels of a Pillow image as uint8 (H, W, 1, 3 or 4), converted part by part, since Pillow makes copies."""
+    """Returns a Pillow image as uint8 (H, W, 1, 3 or 4), converted part by part, because Pillow makes copies."""
     if image.mode[0] in "IF":
         raise PhotographError(f"holds values of mode {image.mode}; save it with 8 or 16 bits a channel")
     mode = "RGBA" if image.has_transparency_data else "L" if image.mode == "L" else "RGB"
@@ -86,7 +86,7 @@ def samples_of(image: Image.Image) -> np.ndarray:
 
 
 def _wanted_and_held(image: Image.Image, head: bytes, size: int) -> tuple[int, int]:
-    """Bytes that the pixels take before they are compressed, and bytes that a file of this size can hold."""
+    """Returns the bytes of the uncompressed pixels, and the most bytes that a file of this size can hold."""
     width, height = image.size
     if image.format == "BMP":
         old = head[14] == 12  # the header of OS/2 is shorter
@@ -96,19 +96,19 @@ def _wanted_and_held(image: Image.Image, head: bytes, size: int) -> tuple[int, i
 
 
 def _is_packed(head: bytes) -> bool:
-    """Whether a BMP is compressed by runs; the header of OS/2 knows no compression."""
+    """Returns whether a BMP is run-length encoded; the header of OS/2 does not know compression."""
     return head[14] != 12 and head[30] in (1, 2)
 
 
 def _about(image: Image.Image) -> tuple[int, dict]:
-    """The orientation, and what is kept beside the pixels."""
+    """Returns the orientation, and the metadata that is kept."""
     orientation, in_exif, exif = split_exif(image.getexif)
     resolution = finer(_stated_resolution(image), in_exif)
     return orientation, {"exif": exif, "icc_profile": image.info.get("icc_profile"), "resolution": resolution}
 
 
 def _stated_resolution(image: Image.Image) -> Resolution | None:
-    """The resolution in a format's own fields; Pillow's "dpi" of a JPEG may be one that it invents."""
+    """Reads the resolution from a format's own fields; Pillow may invent the "dpi" of a JPEG."""
     if image.format == "JPEG":
         unit = {1: 1.0, 2: 2.54}.get(image.info.get("jfif_unit"), 0.0)
         return usable(*(value * unit for value in image.info.get("jfif_density", (0, 0))))
@@ -119,7 +119,7 @@ def _stated_resolution(image: Image.Image) -> Resolution | None:
 
 
 def _read_webp(file: BinaryIO, size: int) -> Decoded:
-    chunks = {name: (content, end) for name, content, end in reversed(list(_riff_chunks(file, size)))}  # the first each
+    chunks = {name: (content, end) for name, content, end in reversed(list(_riff_chunks(file, size)))}  # first ones win
     contents = {name: content for name, (content, _) in chunks.items()}
     extended = contents.get(b"VP8X", b"")
     if extended:
@@ -138,7 +138,7 @@ def _read_webp(file: BinaryIO, size: int) -> Decoded:
             if name in chunks and ends_in_zeros(encoded[: chunks[name][1]], width, height):
                 if name == b"VP8 ":
                     raise PhotographError("cannot be read as an image (its end is missing)")
-                remarks.append("it ends in zeros: look whether it was copied whole, unless its lower part is even")
+                remarks.append("it ends in zeros: check that the copy is complete, unless its lower part is uniform")
         samples = imagecodecs.webp_decode(encoded)
     orientation, resolution, exif = split_exif(lambda: read_exif(contents.get(b"EXIF", b"")))
     if extended[:1] and extended[0] & 2:
@@ -148,10 +148,10 @@ def _read_webp(file: BinaryIO, size: int) -> Decoded:
 
 
 def _riff_chunks(file: BinaryIO, size: int) -> Iterator[tuple[bytes, bytes, int]]:
-    """Names, contents and ends of the chunks of a WebP; of pixels their first bytes."""
+    """Yields name, content and end of each chunk of a WebP; of pixels only the first bytes."""
     file.seek(4)
     stated = int.from_bytes(file.read(4), "little")
-    at, size = 12, min(size, 8 + stated + stated % 2)  # what stands behind is no part of it
+    at, size = 12, min(size, 8 + stated + stated % 2)  # bytes behind this end are not part of it
     while at + 8 <= size:
         file.seek(at)
         name, length = file.read(4), int.from_bytes(file.read(4), "little")
@@ -166,7 +166,7 @@ def _riff_chunks(file: BinaryIO, size: int) -> Iterator[tuple[bytes, bytes, int]
 
 
 def write_lossy(path: Path, samples: np.ndarray, photograph: Photograph) -> tuple[str, ...]:
-    """Writes 8-bit samples as JPEG, WebP or BMP, with what the format holds beside its pixels; returns remarks.
+    """Writes 8-bit samples as JPEG, WebP or BMP, with the metadata that the format holds; returns remarks.
 
     JPEG states whole px per inch, so EXIF states the resolution, too; WebP has no other place for it.
     """
@@ -174,13 +174,13 @@ def write_lossy(path: Path, samples: np.ndarray, photograph: Photograph) -> tupl
     if suffix in (".jpg", ".jpeg") and len(exif or b"") > _SEGMENT:
         exif = photograph.exif
         if len(exif or b"") > _SEGMENT:
-            exif, remarks = None, ("its EXIF is left out, which is too long for a JPEG",)
+            exif, remarks = None, ("its EXIF is left out, because it is too long for a JPEG",)
     beside = {name: value for name, value in (("icc_profile", photograph.icc_profile), ("exif", exif)) if value}
     dpi = photograph.resolution or (0, 0)  # Pillow would state 96 dpi in a BMP
     if suffix != ".bmp" and not 0.5 <= min(dpi) <= max(dpi) <= 65535:
         dpi = (0, 0)  # what JPEG cannot state, EXIF does
     # Into memory first, because Pillow does not notice a disk that fills up within the last block of a file. Its
-    # writers pass over options of others. WebP's exact keeps the colours below transparent parts.
+    # writers ignore options of other formats. WebP's exact keeps the colours of transparent parts.
     encoded, format = BytesIO(), Image.registered_extensions()[suffix]
     Image.fromarray(samples).save(encoded, format, quality=95, subsampling=0, exact=True, dpi=dpi, **beside)
     path.write_bytes(encoded.getbuffer())

@@ -1,7 +1,7 @@
 """PNG: decoded and written.
 
-Pillow would read 16 bits a channel as 8 without a word, so imagecodecs decodes these. Both would refuse a PNG for what
-stands beside its pixels, such as a colour profile above 1 MiB or a long text, so they are not shown it.
+Pillow would silently read 16 bits per channel as 8, so imagecodecs decodes these. Both would refuse a PNG for its
+metadata, such as a colour profile above 1 MiB or a long text, so such chunks are hidden from them.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ from orelib.data.formats.stored import (
 )
 
 PNG = b"\x89PNG\r\n\x1a\n"
-_DEFLATE = 1032  # bytes that a byte can hold: 258 are repeated by 2 bits
-_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by its type of colour
-_LIBPNG = 1_000_000  # px a side that libpng reads and writes at most
-_PROFILE = 16_000_000  # bytes of a colour profile at most, and of a chunk beside the pixels that is looked at
+_DEFLATE = 1032  # most bytes that a byte can hold: 2 bits repeat 258 bytes
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
+_LIBPNG = 1_000_000  # most px a side that libpng reads and writes
+_PROFILE = 16_000_000  # most bytes of a colour profile, and of a chunk of metadata that is read
 
 _PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT")
 _FRAMES = (b"acTL", b"fcTL", b"fdAT")  # of an animation
 _KEPT = (b"iCCP", b"pHYs", b"gAMA", b"cHRM", b"eXIf")
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _TURNING = (b"Raw profile type exif", b"XML:com.adobe.xmp")  # texts that may hold the orientation
-_HARMLESS = (*_KEPT, *_TEXTS, b"sBIT", b"sRGB", b"tIME", b"bKGD", b"hIST", b"sPLT")  # their damage is none of pixels
+_HARMLESS = (*_KEPT, *_TEXTS, b"sBIT", b"sRGB", b"tIME", b"bKGD", b"hIST", b"sPLT")  # their damage spares pixels
 
 
 def read_png(path: Path) -> Decoded:
-    """Decodes a PNG; raises PhotographError, or almost anything for a damaged one."""
+    """Decodes a PNG; raises PhotographError, or almost any error for a damaged file."""
     size = path.stat().st_size
     with open(path, "rb") as file:
         head = file.read(34)
@@ -60,7 +60,7 @@ def read_png(path: Path) -> Decoded:
         demand_plausible(width, height, wanted, size * _DEFLATE)
         deep = head[24] == 16
         with room_for(width, height, bytes_a_pixel(16 if deep else 8, image.has_transparency_data)):
-            image.load()  # before EXIF is asked for, which may stand behind the pixels
+            image.load()  # before EXIF is read, which may follow the pixels
             orientation, about = _about(image, inspected)
             if not deep:
                 return Decoded(samples_of(image), orientation, about)
@@ -72,7 +72,7 @@ def read_png(path: Path) -> Decoded:
 
 
 def _about(image: PngImageFile, inspected: _Inspected) -> tuple[int, dict]:
-    """The orientation, and what is kept beside the pixels."""
+    """Returns the orientation, and the metadata that is kept."""
     orientation, in_exif, exif = split_exif(image.getexif)
     stated = from_metres(image.info["dpi"]) if "dpi" in image.info else None
     remarks = list(inspected.remarks)
@@ -93,7 +93,7 @@ def _about(image: PngImageFile, inspected: _Inspected) -> tuple[int, dict]:
 
 @dataclass
 class _Inspected:
-    """Chunks that decoders are shown, as (offset, length); 16 where sBIT says that all of 16 bits matter."""
+    """Findings on a PNG: ``parts`` to decode, (offset, length); ``bits`` is 16 where sBIT says that all 16 matter."""
 
     parts: list[tuple[int, int]] = field(default_factory=lambda: [(0, len(PNG))])
     bits: int | None = None
@@ -104,7 +104,7 @@ class _Inspected:
 def _inspect(file: BinaryIO) -> _Inspected:
     """Walks the chunks of a PNG.
 
-    Raises PhotographError when the checksum of a chunk of pixels is wrong, at which Pillow does not look.
+    Raises PhotographError when the checksum of a chunk of pixels is wrong, because Pillow does not check it.
     """
     found, begun, texts = _Inspected(), False, set()
     file.seek(len(PNG))
@@ -126,7 +126,7 @@ def _inspect(file: BinaryIO) -> _Inspected:
             found.parts.append((offset, length + 12))
         elif (
             name in (*_PIXELS, *_FRAMES, *_KEPT) or not name[0] & 32
-        ):  # those with a small first letter may be left out
+        ):  # chunks that begin with a small letter may be left out
             found.parts.append((offset, length + 12))
         if name == b"IEND":
             break
@@ -134,7 +134,7 @@ def _inspect(file: BinaryIO) -> _Inspected:
 
 
 def _chunk(file: BinaryIO, name: bytes, length: int) -> tuple[bytes, bool]:
-    """The content of a chunk that is not too long and may be of use, and whether its checksum matches."""
+    """Returns a chunk's content, empty if it is too long or not needed, and whether its checksum matches."""
     checksum, left, content = zlib.crc32(name), length, b""
     while left and (part := file.read(min(left, 2**20))):
         checksum, left = zlib.crc32(part, checksum), left - len(part)
@@ -143,7 +143,7 @@ def _chunk(file: BinaryIO, name: bytes, length: int) -> tuple[bytes, bool]:
 
 
 def _profile(content: bytes) -> bytes | None:
-    """The colour profile of a chunk iCCP; None where it is damaged or endless."""
+    """Unpacks the colour profile of a chunk iCCP; None where it is damaged or too long."""
     packed = content.partition(b"\0")[2]
     unpack = zlib.decompressobj()
     try:
@@ -154,7 +154,7 @@ def _profile(content: bytes) -> bytes | None:
 
 
 def _is_sound(name: bytes, content: bytes) -> bool:
-    """Whether Pillow takes a PNG of one pixel with this chunk."""
+    """Returns whether Pillow accepts a PNG of one pixel with this chunk."""
     encoded = io.BytesIO()
     encoded.write(PNG)
     for each in ((b"IHDR", b"\0\0\0\1\0\0\0\1\x08\0\0\0\0"), (name, content), (b"IDAT", zlib.compress(bytes(2)))):
@@ -162,13 +162,13 @@ def _is_sound(name: bytes, content: bytes) -> bool:
     encoded.seek(0)
     try:
         PngImageFile(encoded)
-    except Exception:  # it raises several
+    except Exception:  # Pillow raises several classes
         return False
     return True
 
 
 class _Parts(io.RawIOBase):
-    """A file that consists of parts of another, (offset, length) each."""
+    """A file that consists of parts of another file, each (offset, length)."""
 
     def __init__(self, file: BinaryIO, parts: list[tuple[int, int]]) -> None:
         self._file, self._parts, self._at = file, parts, 0
@@ -200,11 +200,11 @@ class _Parts(io.RawIOBase):
 
 
 def write_png(path: Path, samples: np.ndarray, photograph: Photograph) -> None:
-    """Writes samples (H, W, 3 or 4) of 8 or 16 bits as PNG, with all that the photograph has beside its pixels."""
+    """Writes samples (H, W, 3 or 4) of 8 or 16 bits as PNG, with all metadata of the photograph."""
     exif = photograph.exif and join_exif(photograph.exif, photograph.resolution)
     chunks = list(_colour_chunks(photograph))
     if samples.dtype == np.uint16:
-        chunks.append((b"sBIT", bytes([16] * samples.shape[2])))  # so that a dark one is not taken for unscaled values
+        chunks.append((b"sBIT", bytes([16] * samples.shape[2])))  # or a dark one would be taken for unscaled values
         _write_deep_png(path, samples, chunks, photograph, exif)
         return
     info = PngInfo()
@@ -221,7 +221,7 @@ def _colour_chunks(photograph: Photograph) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _write_deep_png(path: Path, samples: np.ndarray, chunks: list, photograph: Photograph, exif: bytes | None) -> None:
-    """A 16-bit PNG. imagecodecs writes pixels alone, so all other chunks are put behind the header."""
+    """Writes a 16-bit PNG. imagecodecs writes only pixels, so all other chunks are put behind the header."""
     if max(samples.shape) > _LIBPNG:
         raise ValueError(f"a 16-bit PNG has at most {_LIBPNG:,} px a side; save it as TIFF")
     if photograph.icc_profile is not None:
@@ -231,7 +231,7 @@ def _write_deep_png(path: Path, samples: np.ndarray, chunks: list, photograph: P
         chunks.append((b"pHYs", b"".join(sides) + b"\1"))
     if exif is not None:
         chunks.append((b"eXIf", exif.removeprefix(b"Exif\0\0")))
-    # Into memory that is large enough at once, because imagecodecs lets it grow by copies.
+    # Into memory that is large enough from the start, because imagecodecs enlarges it by copying.
     room = samples.nbytes + samples.nbytes // 128 + len(samples) + 2**16
     encoded = memoryview(imagecodecs.png_encode(samples, out=np.empty(room, np.uint8)))
     header = 8 + 25  # signature and IHDR

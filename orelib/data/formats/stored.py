@@ -1,6 +1,6 @@
-"""What a decoder hands over, and what is demanded of a file before memory is taken for its pixels.
+"""Results of decoders, and demands on a file before memory is taken for its pixels.
 
-Errors raised here and in the decoders do not name the file: :func:`orelib.data.photographs.read_photograph` does.
+Errors raised here and in the decoders do not name the file: :func:`orelib.data.photographs.read_photograph` adds it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import psutil
 
 from orelib.data.formats.beside import Resolution
 
-UNSCALED = 2**14  # 16-bit values that all lie below it are refused: 8 to 14 bits of a camera look like that
-SMALL = 10_000_000  # bytes that every process can take, for which the system is not asked
+UNSCALED = 2**14  # 16-bit values that all lie below it are refused: they look like 8 to 14 bits of a camera
+SMALL = 10_000_000  # bytes that every process can take without a check of free memory
 _LARGE, _TURN = 50_000_000, Lock()  # px above which photographs are decoded one at a time
 # Limits of a container: version 2 of control groups, then version 1.
 _MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
@@ -29,18 +29,18 @@ class PhotographError(ValueError):
 
 
 class PhotographUnavailable(PhotographError):
-    """A photograph that cannot be read now, for want of memory, of rights or of its disk; it may be good."""
+    """A photograph that memory, permissions or its disk prevent from being read now; it may be good."""
 
 
 @dataclass(frozen=True)
 class Photograph:
-    """Pixels as they are looked at, and what the file says of them.
+    """Pixels as they are displayed, and the metadata of their file.
 
     ``pixels`` is RGB, uint8 or uint16 (H, W, 3). ``alpha`` is None or (H, W) of the same dtype, 0 being transparent.
     ``exif`` is None or begins with ``b"Exif\\0\\0"`` and holds neither orientation nor resolution; ``icc_profile`` is
-    None or one for RGB. ``resolution`` is px per inch across and down, as the file states it; ``gamma`` and
-    ``chromaticities`` (x and y of white, red, green and blue) are those of a PNG. ``remarks`` are sentences about what
-    the file holds and was not read, such as further pages.
+    None or a profile for RGB. ``resolution`` is px per inch across and down, as the file states it; ``gamma`` and
+    ``chromaticities`` (x and y of white, red, green and blue) are defined as in PNG. ``remarks`` are sentences about
+    contents of the file that were not read, such as further pages.
     """
 
     pixels: np.ndarray
@@ -66,7 +66,7 @@ class Decoded(NamedTuple):
 
 
 def demand_plausible(width: int, height: int, wanted: int, held: int) -> None:
-    """Raises PhotographError when ``wanted`` bytes of pixels are more than the bytes of a file can hold (``held``)."""
+    """Raises PhotographError when the pixels need more bytes (``wanted``) than the file can hold (``held``)."""
     if min(width, height) < 1:
         raise PhotographError(f"its header claims {width} x {height} px: it is damaged")
     if wanted > held:
@@ -74,7 +74,7 @@ def demand_plausible(width: int, height: int, wanted: int, held: int) -> None:
 
 
 def demand_memory(width: int, height: int, bytes_a_pixel: int) -> None:
-    """Raises PhotographUnavailable when a photograph is too large to be read and restored in the memory there is."""
+    """Raises PhotographUnavailable when a photograph is too large to be read and restored in the free memory."""
     wanted = width * height * bytes_a_pixel
     if wanted > SMALL and wanted > (free := available_memory()):
         raise PhotographUnavailable(
@@ -85,7 +85,7 @@ def demand_memory(width: int, height: int, bytes_a_pixel: int) -> None:
 
 @contextmanager
 def room_for(width: int, height: int, bytes_a_pixel: int) -> Iterator[None]:
-    """Demands memory as :func:`demand_memory` for a photograph that is decoded in this context.
+    """Demands memory, as :func:`demand_memory` does, for a photograph that is decoded in this context.
 
     Large ones take turns, because threads that ask at once would each find the same memory free.
     """
@@ -95,10 +95,10 @@ def room_for(width: int, height: int, bytes_a_pixel: int) -> Iterator[None]:
 
 
 def bytes_a_pixel(depth: int, alpha: bool) -> int:
-    """Bytes that reading, restoring and writing take a pixel, besides what they take of a photograph of any size.
+    """Bytes per pixel that reading, restoring and writing take, without the bytes that do not depend on size.
 
-    ``depth`` is 8 or 16 bits a channel. Measured by the peak of a process, on 30,000 x 2,000 px in every format; WebP
-    takes more.
+    ``depth`` is 8 or 16 bits per channel. Measured as peak memory of a process, on 30,000 x 2,000 px in every format;
+    WebP takes more.
     """
     return (12 if alpha else 7) * depth // 8
 
@@ -124,14 +124,14 @@ def full_range(samples: np.ndarray, colours: int, depth: int | None = None) -> n
     ----------
     samples : as stored; the first ``colours`` channels are colour. Integers of more than 16 bits that are 0 to 65535
         count as 16 bits.
-    depth : bits of a sample as the file states them, 8 to 16; None: it does not. Then 16-bit colours that would come
-        out at most a quarter as bright as they can be are refused, because a dark photograph cannot be told from one
-        of 8 to 14 bits, and so is alpha of 8 bits. Black is black at any depth.
+    depth : bits of a sample as the file states them, 8 to 16; None: it does not. Then 16-bit colours that all lie in
+        the lowest quarter of the range are refused, because a dark photograph cannot be told from one of 8 to 14 bits;
+        so is alpha of 8 bits. Black is black at any depth.
 
     Raises
     ------
     PhotographError
-        For other values than unsigned integers of 8 or 16 bits.
+        For refused values, and for values that are not unsigned integers of 8 or 16 bits.
     """
     if samples.dtype.kind in "iu" and samples.dtype.itemsize > 2 and 0 <= samples.min() <= samples.max() <= 65535:
         samples = samples.astype(np.uint16)
@@ -158,7 +158,7 @@ def full_range(samples: np.ndarray, colours: int, depth: int | None = None) -> n
 
 
 def bands(samples: np.ndarray) -> Iterator[np.ndarray]:
-    """Views of some rows each, a few megabytes: what computes in a wider dtype needs little memory for them."""
+    """Yields views of some rows each, a few megabytes, so that computing in a wider dtype needs little memory."""
     rows = max(1, 2**20 // samples[:1].size)
     for top in range(0, len(samples), rows):
         yield samples[top : top + rows]

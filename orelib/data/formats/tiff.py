@@ -1,8 +1,8 @@
 """TIFF: decoded, with every common compression and 8 to 16 bits, and written.
 
 tifffile does it, with the help of imagecodecs. Pillow converts palettes, CMYK, YCbCr and samples below 8 bits, which
-tifffile gives as they are. Both fill what is missing with black: :mod:`~orelib.data.formats.tiff_layout` sees to it
-that nothing is.
+tifffile does not convert. Both fill missing parts with black, so :mod:`~orelib.data.formats.tiff_layout` checks that
+no part is missing.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _NEW_KIND, _OLD_KIND, _MAX_VALUE, _WHITE, _PRIMARIES, _COLOUR_MAP = 254, 255, 28
 def read_tiff(path: Path) -> Decoded:
     """Decodes the page of a TIFF that is the picture.
 
-    Raises PhotographError for a file that is not whole or of no kind that is read here, and almost anything for a
-    damaged one.
+    Raises PhotographError for a file that is incomplete or of a kind not read here, and almost any error for a damaged
+    file.
     """
     with TiffFile(path) as tiff:
         page, number, remarks = _picture(tiff)
@@ -69,10 +69,10 @@ def read_tiff(path: Path) -> Decoded:
 
 
 def _picture(tiff: TiffFile) -> tuple[TiffPage, int | None, list[str]]:
-    """The page that is the picture, its number among the pages (None: it lies below one), and remarks.
+    """Returns the page that is the picture, its number (None: it lies below another page), and remarks.
 
-    It is the first that is not marked as a preview or mask, or the largest of which the first looks like a preview,
-    because many are not marked.
+    The picture is the first page that is not marked as a preview or mask. Many previews are not marked, so if that page
+    looks like a preview of larger pages, the picture is the largest of them.
     """
     entries: list[tuple[TiffPage, int | None]] = [(page, number) for number, page in enumerate(tiff.pages)]
     entries += [(below, None) for page, _ in entries for below in page.pages or ()]
@@ -89,7 +89,7 @@ def _picture(tiff: TiffFile) -> tuple[TiffPage, int | None, list[str]]:
 
 
 def _kind(page: TiffPage) -> int:
-    """NewSubfileType, or what the older SubfileType says in its terms; 0 where that is no whole number."""
+    """Returns NewSubfileType, or the older SubfileType converted to it; 0 where that is not an integer."""
     kind = page.tags.valueof(_NEW_KIND)
     if kind is None:
         kind = _REDUCED if page.tags.valueof(_OLD_KIND) == 2 else 0
@@ -97,16 +97,16 @@ def _kind(page: TiffPage) -> int:
 
 
 def _is_preview(page: TiffPage, picture: TiffPage) -> bool:
-    """Whether a page looks like a smaller one of another: of its proportions, to two px, and both grey or colour."""
+    """Returns whether a page looks like a smaller copy: same proportions, to two px, and both grey or both colour."""
     grey = [each.photometric in (*_GREY, PHOTOMETRIC.MASK) for each in (page, picture)]
     height = picture.imagelength * page.imagewidth / picture.imagewidth
     return page.imagewidth < picture.imagewidth and abs(height - page.imagelength) <= 2 and grey[0] == grey[1]
 
 
 def _channels(page: TiffPage, below: bool, remarks: list[str]) -> tuple[int, int | None]:
-    """How many of the channels are colour, and which one is alpha; no colour: Pillow has to convert it.
+    """Returns the number of colour channels (0: Pillow has to convert the page), and the index of alpha or None.
 
-    Pillow does not reach a page ``below`` another, but tifffile makes RGB of JPEG itself.
+    Pillow does not reach a page ``below`` another, but tifffile converts JPEG to RGB itself.
     """
     colour = page.photometric == PHOTOMETRIC.RGB or (below and _is_jpeg_in_other_colours(page))
     plain = colour or page.photometric in _GREY
@@ -114,7 +114,7 @@ def _channels(page: TiffPage, below: bool, remarks: list[str]) -> tuple[int, int
         if page.bitspersample > 8:
             raise PhotographError("its deep colours are of a kind not read here; save it as RGB")
         packed = page.photometric == PHOTOMETRIC.YCBCR and page.compression == COMPRESSION.NONE
-        if packed and page.tags.valueof("YCbCrSubSampling", (1, 1)) != (1, 1):  # Pillow passes over the tag
+        if packed and page.tags.valueof("YCbCrSubSampling", (1, 1)) != (1, 1):  # Pillow ignores the tag
             raise PhotographError("holds uncompressed colours at less than full resolution; save it as RGB")
         return 0, None
     colours = 3 if colour else 1
@@ -125,7 +125,7 @@ def _channels(page: TiffPage, below: bool, remarks: list[str]) -> tuple[int, int
     if named:
         alpha = named[0]
     elif colours == 3 and extra == 1 and not page.extrasamples:
-        alpha = 3  # what other programs take it for, too
+        alpha = 3  # other programs take it for alpha, too
     else:
         alpha = None
     if colours == 1 and extra == 2 and alpha is None and page.photometric == PHOTOMETRIC.MINISBLACK:
@@ -162,7 +162,7 @@ def _samples(page: TiffPage, colours: int, alpha: int | None) -> np.ndarray:
 
 
 def _divide_by_alpha(samples: np.ndarray) -> None:
-    """Undoes, in place, that colours were multiplied by alpha, the last channel; below an alpha of 0 they stay."""
+    """Divides colours by alpha, the last channel, in place; where alpha is 0 they stay as they are."""
     largest = np.iinfo(samples.dtype).max
     for rows in bands(samples):
         colour, alpha = np.split(rows.astype(np.uint32), [-1], axis=2)
@@ -170,7 +170,7 @@ def _divide_by_alpha(samples: np.ndarray) -> None:
 
 
 def _depth(page: TiffPage, colours: np.ndarray) -> int | None:
-    """The bits of a sample as the file states them; None for 16 bits that are merely what the samples are stored in.
+    """Returns the bits of a sample as the file states them; None where 16 bits are only the size of storage.
 
     MaxSampleValue states them when it is the largest value of 8 to 16 bits, and no sample exceeds it.
     """
@@ -183,12 +183,12 @@ def _depth(page: TiffPage, colours: np.ndarray) -> int | None:
 
 
 def _converted(path: Path, number: int) -> np.ndarray:
-    """A page in other colours through Pillow, upright."""
-    with open(path, "rb") as file:  # a TIFF that Pillow opens by name has its sides swapped before they are turned
+    """Converts a page in other colours with Pillow; returns it upright."""
+    with open(path, "rb") as file:  # opening it by name would make Pillow swap its sides before turning it
         image = TiffImageFile(file)
         image.seek(number)
         colours = image.tag_v2.get(_COLOUR_MAP, ())
-        if 0 < max(colours, default=0) < 256:  # of 8 bits, as old programs wrote it; Pillow would take it for black
+        if 0 < max(colours, default=0) < 256:  # 8 bits, as old programs wrote it; Pillow would read it as black
             image.palette = ImagePalette.raw("RGB;L", bytes(colours))
         with _pillow_of_any_size():
             image.load()
@@ -197,7 +197,7 @@ def _converted(path: Path, number: int) -> np.ndarray:
 
 @contextmanager
 def _pillow_of_any_size() -> Iterator[None]:
-    """Lifts the limit on pixels that Pillow has for the whole process; memory was looked at already."""
+    """Lifts Pillow's limit on pixels, which holds for the whole process; memory was checked before."""
     with _LIMIT:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
@@ -224,7 +224,7 @@ def _chromaticities(page: TiffPage) -> tuple[float, ...] | None:
 
 
 def _numbers(page: TiffPage, name: str | int) -> tuple[float, ...]:
-    """The values of a tag that should hold ratios and may hold other numbers; none where it holds anything else."""
+    """Reads the values of a tag that should hold ratios and may hold other numbers; () where it holds anything else."""
     tag = page.tags.get(name)
     if tag is None or not isinstance(tag.value, tuple | int | float):
         return ()
@@ -240,13 +240,13 @@ def _numbers(page: TiffPage, name: str | int) -> tuple[float, ...]:
 def write_tiff(path: Path, samples: np.ndarray, photograph: Photograph) -> None:
     """Writes samples (H, W, 3 or 4) of 8 or 16 bits, with ICC profile, resolution and chromaticities."""
     tags = []
-    if samples.dtype == np.uint16:  # so that a dark one is not taken for values that were never scaled
+    if samples.dtype == np.uint16:  # or a dark one would be taken for unscaled values
         tags.append((_MAX_VALUE, "H", samples.shape[2], [65535] * samples.shape[2], True))
     if photograph.chromaticities:
         ratios = [part for value in photograph.chromaticities for part in (round(value * 100_000), 100_000)]
         tags += [(_WHITE, "2I", 2, ratios[:4], True), (_PRIMARIES, "2I", 6, ratios[4:], True)]
     resolution = photograph.resolution and tuple(map(as_ratio, photograph.resolution))
-    tifffile.imwrite(  # by metadata and software it would add notes of its own
+    tifffile.imwrite(  # metadata and software are off, or it would add its own notes
         path, samples, photometric="rgb", extrasamples=["unassalpha"] * (samples.shape[2] - 3),
         compression="adobe_deflate", predictor=True, iccprofile=photograph.icc_profile, resolution=resolution,
         resolutionunit="inch" if resolution else None, extratags=tags, metadata=None, software=False,

@@ -1,7 +1,7 @@
-"""Whether all strips or tiles of a TIFF are there, and hold as many bytes as its header says.
+"""Tests that all strips or tiles of a TIFF are there, and hold as many bytes as its header says.
 
-Decoders fill what is missing with black, and cut off what is too much. A width that is damaged would then give a skewed
-picture, and a height or a count that is damaged one that ends in black.
+Decoders fill missing parts with black, and cut off surplus bytes. So a damaged width would give a skewed picture, and a
+damaged height or count would give a picture that ends in black.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _BYTEWISE = (
     COMPRESSION.LZMA,
 )  # fmt: skip
 _CUTTING = (COMPRESSION.LZW, COMPRESSION.LZMA)  # their decoders stop where the strip is full
-_SIZED = (  # each strip or tile is an image that states its own size, of which the page takes what fits
+_SIZED = (  # each strip or tile is an image that states its own size; the page takes the part that fits
     COMPRESSION.WEBP, COMPRESSION.PNG, COMPRESSION.LERC, COMPRESSION.JPEG_2000_LOSSY, COMPRESSION.JPEG2000,
     COMPRESSION.APERIO_JP2000_YCBC, COMPRESSION.APERIO_JP2000_RGB, COMPRESSION.JPEGXR, COMPRESSION.JPEGXR_NDPI,
     COMPRESSION.JPEGXL, COMPRESSION.JPEGXL_DNG,
@@ -55,9 +55,9 @@ def demand_parts(page: TiffPage, path: Path) -> None:
 
 
 def demand_whole(page: TiffPage, path: Path) -> None:
-    """Raises PhotographError when strips or tiles hold other than what the header says.
+    """Raises PhotographError when strips or tiles hold more or fewer bytes than the header says.
 
-    Decodes those of which no decoder tells, one after another, so memory has to be asked for before.
+    Decodes parts whose decoder would not notice it, one after another, so memory has to be demanded before.
     """
     if page.compression == COMPRESSION.OJPEG:
         return
@@ -68,7 +68,7 @@ def demand_whole(page: TiffPage, path: Path) -> None:
             if page.compression != COMPRESSION.NONE:
                 file.seek(offset)
                 found = _bytes_in(page, index, file.read(held), wanted)
-            # Some programs fill up to four bytes, or the last strip to the rows of the others.
+            # Some programs pad to four bytes, or pad the last strip to the rows of the others.
             if not 0 <= found - wanted[index] < 4 and found != wanted[0]:
                 raise PhotographError("cannot be read as an image (its size is damaged, or parts of it are missing)")
 
@@ -84,13 +84,13 @@ def _wanted(page: TiffPage) -> list[int]:
 
 
 def _demand_stream(page: TiffPage, path: Path) -> None:
-    """Raises PhotographError when a JPEG of the first kind, which is one stream beside the strips, is cut off."""
+    """Raises PhotographError when an old-style JPEG, which is one stream beside the strips, is cut off."""
     offset = page.tags.valueof(_STREAM)[0]
     held = page.tags.valueof(_STREAM_LENGTH, [path.stat().st_size - offset])[0]
     with open(path, "rb") as file:
         file.seek(offset)
         stream = file.read(held)
-    # Of some programs it is the header alone, and the strips hold the scans.
+    # Some programs put only the header into the stream, and the scans into the strips.
     if len(stream) < held or (b"\xff\xda" in stream and not jpeg_ends(stream)):
         raise PhotographError("cannot be read as an image (its end is missing)")
 
@@ -104,7 +104,7 @@ def _rows(page: TiffPage, index: int) -> int:
 
 
 def _bytes_of(page: TiffPage, rows: int) -> int:
-    """Bytes that so many rows of a strip or tile hold."""
+    """Bytes that this number of rows of a strip or tile holds."""
     width = page.tilewidth if page.is_tiled else page.imagewidth
     if _is_subsampled(page):
         across, down = page.tags.valueof("YCbCrSubSampling", (2, 2))
@@ -114,22 +114,22 @@ def _bytes_of(page: TiffPage, rows: int) -> int:
 
 
 def _is_subsampled(page: TiffPage) -> bool:
-    """Whether luma and chroma stand in blocks, which hold less of chroma; uncompressed ones that are read do not."""
+    """Returns whether luma and chroma are in blocks with less chroma; uncompressed pages that are read have none."""
     contiguous = page.planarconfig == PLANARCONFIG.CONTIG
     return page.photometric == PHOTOMETRIC.YCBCR and contiguous and page.compression in _BYTEWISE
 
 
 def _bytes_in(page: TiffPage, index: int, encoded: bytes, wanted: list[int]) -> int:
-    """Bytes that a strip or tile holds; those that are wanted of it where its decoder raises if they are others."""
+    """Returns the bytes that a strip or tile holds, or the wanted bytes where its decoder raises if they differ."""
     if page.compression == COMPRESSION.JPEG:
-        if not jpeg_ends(encoded):  # cut off, which its decoder makes up for
+        if not jpeg_ends(encoded):  # cut off, which its decoder hides
             return 0
         width, height = JpegImageFile(io.BytesIO(encoded)).size
         return _bytes_of(page, height) if width == (page.tilewidth or page.imagewidth) else 0
     if page.compression in _SIZED:
         return wanted[index] if _fits(page, index, TIFF.DECOMPRESSORS[page.compression](encoded).shape) else 0
     packed = page.bitspersample % 8 and page.compression in _BYTEWISE  # their decoder is given too much room
-    if not packed and page.compression not in _CUTTING and not _is_subsampled(page):  # Pillow passes over an error
+    if not packed and page.compression not in _CUTTING and not _is_subsampled(page):  # Pillow ignores an error
         return wanted[index]
     if page.fillorder == FILLORDER.LSB2MSB:
         encoded = imagecodecs.bitorder_decode(encoded)
@@ -137,9 +137,9 @@ def _bytes_in(page: TiffPage, index: int, encoded: bytes, wanted: list[int]) -> 
 
 
 def _fits(page: TiffPage, index: int, found: tuple[int, ...]) -> bool:
-    """Whether a strip or tile has the size of its place; the last ones may be whole or end where the picture does."""
+    """Returns whether a strip or tile has the size of its place; the last ones may be full or end with the picture."""
     several = page.samplesperpixel > 1 and page.planarconfig == PLANARCONFIG.CONTIG
-    if (math.prod(found[2:]) > 1) != several:  # how many is not asked, because WebP leaves opaque alpha out
+    if (math.prod(found[2:]) > 1) != several:  # their number may differ, because WebP leaves opaque alpha out
         return False
     if not page.is_tiled:
         return found[1] == page.imagewidth and found[0] in (_rows(page, index), page.rowsperstrip)

@@ -1,19 +1,19 @@
-"""Whether a file is whole that has no checksums: a copy may have been interrupted after space was reserved for it.
+"""Tests for files without checksums: a copy may have been interrupted after space was reserved for it.
 
-Decoders take the zeros or the rubbish at its end for pixels.
+Decoders take the zeros or other bytes at its end for pixels.
 """
 
 from __future__ import annotations
 
 import re
 
-# In JPEG a byte 255 begins a marker. Coded pixels hold only 255 0 and restarts (208-215), and 255 may fill.
+# In JPEG a byte 255 begins a marker. Coded pixels hold 255 only before 0 or a restart (208-215); 255 may be padding.
 _MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 
 
 def jpeg_ends(encoded: bytes) -> bool:
-    """Whether the markers of a JPEG lead from its header over a scan to its end; what stands behind does not count."""
+    """Returns whether the markers of a JPEG lead from its header over a scan to its end; later bytes do not count."""
     at, scans = 2, 0
     while marker := _MARKER.search(encoded, at):
         code, at = marker[1][0], marker.end()
@@ -27,15 +27,15 @@ def jpeg_ends(encoded: bytes) -> bool:
 
 
 def ends_in_zeros(encoded: bytes, width: int, height: int) -> bool:
-    """Whether the pixels of a WebP end in more zeros than an even picture of that size does, about 1 in 10,000 px."""
+    """Returns whether a WebP ends in more zeros than a uniform picture of that size does, about 1 in 10,000 px."""
     return not encoded[-max(512, width * height // 4000) :].strip(b"\0")
 
 
 def bmp_holds_more(head: bytes, size: int, width: int, height: int) -> bool:
-    """Whether an uncompressed BMP holds a row of pixels at least that its header does not claim.
+    """Returns whether an uncompressed BMP holds at least one row of pixels that its header does not claim.
 
-    ``head`` is the first 138 bytes of its ``size``. What stands behind the size that the header states, or behind the
-    beginning of a colour profile, is no pixels.
+    ``head`` is the first 138 of its ``size`` bytes. Bytes behind the size that the header states, or behind the
+    beginning of a colour profile, are not pixels.
     """
     stated, start, header = (int.from_bytes(head[at : at + 4], "little") for at in (2, 10, 14))
     bits = int.from_bytes(head[24:26] if header == 12 else head[28:30], "little")

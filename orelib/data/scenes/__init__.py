@@ -18,7 +18,7 @@ from orelib.data.scenes.particles import SizeDistribution
 
 __all__ = ["RENDERER", "SMALLEST_SIDE", "Scene", "SizeDistribution", "check_arguments", "render_pair"]
 
-RENDERER = 3  # raised whenever the same seed gives other bytes than before
+RENDERER = 3  # increased whenever the same seed gives other bytes than before
 
 SMALLEST_SIDE = 32
 
@@ -28,14 +28,14 @@ class Scene:
     """A wet/dry pair and its ground truth.
 
     ``wet`` and ``dry`` are uint8 (H, W, 3). ``labels`` int32 (H, W): particle numbers from 1, and 0 for fines and belt.
-    ``glare`` bool (H, W): where the film, not the rock, is what the camera sees. ``wetness``: 0-1.
+    ``glare`` bool (H, W): where the camera sees the film, not the rock. ``wetness``: 0-1.
 
     Of particle i, ``size_mm[i - 1]`` is the width in mm, ``visible[i - 1]`` the share of its outline in the image that
     nothing covers, and ``cut[i - 1]`` whether the image's border cuts it.
 
-    What the pictures were made from, to look at: ``height`` in mm with fine relief (H, W), ``albedo`` of the dry
+    The pictures were made from these maps: ``height`` in mm with fine relief (H, W), ``albedo`` of the dry
     surface (H, W, 3), ``film``, the share that a water film covers (H, W), ``depth`` of standing water in mm (H, W).
-    All but ``wet`` and ``glare`` belong to the dry photograph's frame, whatever the misalignment.
+    All but ``wet`` and ``glare`` lie in the frame of the dry photograph, whatever the misalignment.
     """
 
     wet: np.ndarray
@@ -73,10 +73,10 @@ def render_pair(
         0 (damp in places) to 1 (flooded); drawn from the seed when None. The rock, the lamps and the dry photograph of
         a seed do not depend on it.
     sizes : SizeDistribution, optional
-        Of the particles; the default is between 5 and 25 mm, as the paper's ore.
+        Sizes of the particles; the default is between 5 and 25 mm, as for the paper's ore.
     misalignment_px : float
-        By how many pixels, in a direction drawn from the seed, the wet photograph and its glare mask are shifted
-        against the dry one, as happens when a camera is touched between two shots.
+        Shift in pixels, in a direction drawn from the seed, of the wet photograph and its glare mask against the dry
+        photograph, as happens when a camera is touched between two shots.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def render_pair(
     """
     check_arguments(size, px_per_mm, wetness, misalignment_px)
     shape = tuple(int(side) for side in size)
-    # One generator a concern: drawing more numbers for one does not change the others.
+    # One generator per concern: drawing more numbers for one does not change the others.
     piling, mineral, lighting, wetting, aiming, dry_shot, wet_shot = (
         np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(7)
     )

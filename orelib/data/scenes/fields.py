@@ -8,7 +8,7 @@ Shape = tuple[int, int]
 
 
 def noise(rng: np.random.Generator, shape: Shape, grain_px: float) -> np.ndarray:
-    """Smooth Gaussian noise of mean 0 and variance about 1, its blobs some two grains wide.
+    """Smooth Gaussian noise of mean 0 and variance about 1, with blobs about two grains wide.
 
     Normal numbers on a grid as coarse as the grain, joined by cubic B-splines: broad noise costs no more than fine.
     """
@@ -23,7 +23,7 @@ def noise(rng: np.random.Generator, shape: Shape, grain_px: float) -> np.ndarray
 
 
 def blurred(image: np.ndarray, sigma_px: float) -> np.ndarray:
-    """Blur of standard deviation ``sigma_px``, of a cost that does not grow with it; edges are repeated.
+    """Blurs an image (H, W) with standard deviation ``sigma_px``, which does not change the cost; edges are repeated.
 
     Means over blocks joined by cubic B-splines. Blocks of width w and the spline over them spread by w^2 / 12 and
     w^2 / 3, which makes w about 1.55 sigma.
@@ -54,7 +54,7 @@ def _spline(knots: np.ndarray, step: int) -> np.ndarray:
 def normals(height_mm: np.ndarray, px_per_mm: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Unit surface normals as their downward, rightward and upward (toward the camera) components.
 
-    Slopes are held below 2 (63 degrees): between two pixels a particle's edge has none that means anything.
+    Slopes are limited to 2 (63 degrees), because the slope of a particle's edge between two pixels has no meaning.
     """
     down, right = np.gradient(height_mm)
     for slope in (down, right):

@@ -1,4 +1,4 @@
-"""Light: the lamps and windows around a scene, what of it reaches the rock, and the camera."""
+"""Light: the lamps and windows around a scene, the light that reaches the rock, and the camera."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SKY_SIDE = 192  # pixels across the map of everything above the scene
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What shines on a scene from above.
+    """Light that shines on a scene from above.
 
     ``toward_main`` is the direction (down, right, up) of the main light. ``sky`` (192, 192) holds radiance, relative to
     the diffuse light of the scene, by direction: its columns and rows are the right and down components, -1 to 1.
@@ -28,7 +28,7 @@ class Surroundings:
 
 
 def draw_surroundings(rng: np.random.Generator) -> Surroundings:
-    """A main light, several lamps and windows, and a hall or a sky that is brighter overhead or to one side."""
+    """Draws a main light, several lamps and windows, and a hall or a sky that is brighter overhead or to one side."""
     azimuth, elevation = rng.uniform(0, 2 * pi), radians(rng.uniform(35, 65))
     toward_main = _direction(azimuth, elevation)
     main = rng.uniform(0.25, 0.8)
@@ -62,9 +62,9 @@ def _direction(azimuth: float, elevation: float) -> tuple[float, float, float]:
 def falling_light(
     around: Surroundings, height: np.ndarray, relief: np.ndarray, px_per_mm: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Light that falls on each point, (3, H, W), about 1 on flat open ground; and how open each point lies, 0-1.
+    """Returns the light on each point, (3, H, W), about 1 on flat open ground, and the openness of each point, 0-1.
 
-    The main light casts shadows; light from all around is dimmed in hollows (ambient occlusion), the deeper the more.
+    The main light casts shadows; light from all around is dimmed in hollows (ambient occlusion), more in deeper ones.
     """
     surface = height + relief
     down, right, up = normals(surface, px_per_mm)
@@ -106,7 +106,7 @@ def _lit(height, toward, px_per_mm) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Camera:
-    """A fixed camera: what stays the same between the dry and the wet shot of a scene."""
+    """A fixed camera: its properties, which are the same in the dry and the wet shot of a scene."""
 
     defocus_px: float
     vignetting: float  # light lost in the corners, 0-1
@@ -116,15 +116,15 @@ class Camera:
     target: float  # mean linear brightness that the exposure aims at
 
     def exposure(self, rng: np.random.Generator, mean: float, dry_mean: float) -> float:
-        """Factor by which a shot of mean light ``mean`` is exposed; no two shots are exposed quite alike.
+        """Returns the exposure factor of a shot of mean light ``mean``; it varies a little from shot to shot.
 
-        Automatic exposure makes up for a small part of the difference to the dry scene: with a full correction wet rock
-        would look no darker than dry rock, which photographs do not show.
+        Automatic exposure corrects a small part of the difference to the dry scene: with a full correction wet rock
+        would look no darker than dry rock, unlike in photographs.
         """
         return self.target / dry_mean * (dry_mean / mean) ** 0.15 * rng.uniform(0.93, 1.07)
 
     def photograph(self, rng: np.random.Generator, light: np.ndarray, exposure: float) -> np.ndarray:
-        """8-bit image (H, W, 3) of linear light (3, H, W): vignetting, defocus, noise, gamma, sharpening.
+        """Returns the 8-bit image (H, W, 3) of linear light (3, H, W): vignetting, defocus, noise, gamma, sharpening.
 
         Light above 1 clips. Shot noise grows as the root of light, so on the root of light it is the same everywhere.
         """
@@ -136,7 +136,7 @@ class Camera:
         for channel in range(3):
             plane = light[channel] * falloff
             plane *= self.white_balance[channel]
-            np.minimum(plane, 4, out=plane)  # the sensor's pixels overflow, but not without bound
+            np.minimum(plane, 4, out=plane)  # the sensor's pixels overflow, but not without limit
             plane = ndimage.gaussian_filter(plane, self.defocus_px, truncate=3)
             np.sqrt(plane, out=plane)
             plane += self.noise * rng.standard_normal(plane.shape, dtype=np.float32)
@@ -146,7 +146,7 @@ class Camera:
         return image
 
     def _sharpened(self, plane: np.ndarray) -> np.ndarray:
-        """Adds what a pixel has over the mean of its four neighbours, as cameras do; in place, within 0-255."""
+        """Adds part of a pixel's excess over the mean of its four neighbours, as cameras do; in place, within 0-255."""
         excess = 4 * plane[1:-1, 1:-1]
         for neighbour in (plane[:-2, 1:-1], plane[2:, 1:-1], plane[1:-1, :-2], plane[1:-1, 2:]):
             excess -= neighbour
@@ -157,7 +157,7 @@ class Camera:
 
 
 def draw_camera(rng: np.random.Generator) -> Camera:
-    """An ordinary camera, its lens a little out of focus or its sharpening a little strong."""
+    """Draws an ordinary camera; its lens may be a little out of focus, or its sharpening a little strong."""
     warmth = rng.uniform(0.86, 1.14)
     return Camera(
         defocus_px=rng.uniform(0.4, 0.8),

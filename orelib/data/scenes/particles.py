@@ -1,7 +1,7 @@
-"""Broken ore: how large its particles are, what they look like, and how they come to lie.
+"""Broken ore: the size and shape of its particles, and how they lie on each other.
 
 A pile is a height map: what a camera sees from above. Each particle is a convex polyhedron with flat fracture faces
-that lies on its broad side, as crushed rock does on a belt; fines fill what is left between them.
+that lies on its broad side, as crushed rock does on a belt; fines fill the gaps between them.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ class SizeDistribution:
     """Rosin-Rammler distribution of particle size by mass (Rosin and Rammler 1933), cut at both ends.
 
     Without the cuts, ``exp(-(d / characteristic_mm) ** modulus)`` of the mass is coarser than size d: 36.8 % is coarser
-    than the characteristic size, and a larger modulus means a narrower distribution. The cuts are those of the
-    paper's ore, 5 and 25 mm. A particle's size is its width, the middle one of its three dimensions, which decides
+    than the characteristic size, and a larger modulus means a narrower distribution. The default cuts are 5 and 25 mm,
+    as for the paper's ore. A particle's size is its width, the middle one of its three dimensions, which decides
     whether it passes a sieve.
 
-    Raises ValueError where a field is not positive, the cuts are in the wrong order, or next to nothing lies between.
+    Raises ValueError where a field is not positive, the cuts are in the wrong order, or hold under 1 % of the mass.
     """
 
     characteristic_mm: float = 14.0
@@ -47,7 +47,7 @@ class SizeDistribution:
         """Sizes in mm and the share of particles, by number, that are smaller."""
         size = np.linspace(self.smallest_mm, self.largest_mm, 1001)
         mass = size ** (self.modulus - 1) * np.exp(-((size / self.characteristic_mm) ** self.modulus))
-        number = mass / size**3  # particles of one shape weigh as the cube of their size
+        number = mass / size**3  # the mass of particles of one shape grows with the cube of their size
         smaller = np.concatenate([[0.0], np.cumsum(number[1:] + number[:-1])])
         return size, smaller / smaller[-1]
 
@@ -73,7 +73,7 @@ _HIGHEST_CRUMB_MM = 0.6 * max(_CRUMBS_MM)
 
 @dataclass(frozen=True)
 class Pile:
-    """What lies in the field of view.
+    """Particles, fines and belt in the field of view.
 
     ``height`` in mm and ``labels`` int32, both (H, W): particle numbers from 1, and 0 for fines and belt. ``belt`` is
     True where the bare belt shows, and ``crumb_tone`` makes crumbs of the fines lighter or darker. Of particle i,
@@ -98,7 +98,7 @@ def pile_up(rng: np.random.Generator, shape: Shape, px_per_mm: float, sizes: Siz
     outline_px, size_mm, cut = _drop_all(rng, height, labels, loaded, px_per_mm, sizes)
     belt, tone = _pour_fines(rng, height, labels, loaded, px_per_mm)
 
-    # Numbers without gaps for the particles of which something is seen.
+    # Numbers without gaps for the visible particles.
     seen = np.bincount(labels.ravel(), minlength=len(size_mm) + 1)
     keep = np.flatnonzero(seen[1:]) + 1
     renumbered = np.zeros(len(seen), dtype=np.int32)
@@ -108,7 +108,7 @@ def pile_up(rng: np.random.Generator, shape: Shape, px_per_mm: float, sizes: Siz
 
 
 def _load_edge(rng, shape: Shape, px_per_mm: float) -> np.ndarray:
-    """Distance in mm from the edge of what the belt carries, negative on bare belt; one scene in four shows the edge.
+    """Distance in mm from the edge of the belt's load, negative on bare belt; one scene in four shows the edge.
 
     The belt runs down the image.
     """
@@ -122,21 +122,21 @@ def _load_edge(rng, shape: Shape, px_per_mm: float) -> np.ndarray:
 
 
 def _drop_all(rng, height, labels, loaded, px_per_mm, sizes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fills ``height`` and ``labels`` in place; returns each particle's outline in pixels, size in mm, whether cut."""
+    """Fills ``height`` and ``labels`` in place; returns outlines in pixels, sizes in mm, and which are cut."""
     shape = height.shape
     margin = 0.8 * sizes.largest_mm
     field_mm = np.array(shape) / px_per_mm + 2 * margin
-    # Together their outlines cover the ground rather more than once: few gaps, some overlaps.
+    # Together their outlines cover the ground somewhat more than once: few gaps, some overlaps.
     coverage = rng.uniform(1.0, 1.9)
     count = round(coverage * field_mm.prod() / (_OUTLINE * sizes.mean_square()))
     size = sizes.draw(rng, count)
     faces, reach_mm = _polyhedra(rng, size)
     strays_mm = -10 * rng.random(count) ** 4  # how far beyond the edge of the load it may lie
 
-    # Each comes to rest at the lowest of a few places.
+    # Each particle comes to rest at the lowest of a few places.
     places = rng.uniform(-margin, field_mm - margin, (count, 4, 2))
     nearest = np.clip(np.rint(places * px_per_mm).astype(int), 0, np.array(shape) - 1)
-    # Coordinates in mm, bent a little at two scales: straight edges of the polyhedra come out chipped.
+    # Coordinates in mm, bent a little at two scales: straight edges of the polyhedra look chipped.
     bend = 0.22 * noise(rng, shape, 2.2 * px_per_mm) + 0.06 * noise(rng, shape, 0.7 * px_per_mm)
     row_mm = np.arange(shape[0], dtype=np.float32)[:, None] / px_per_mm + bend
     column_mm = np.arange(shape[1], dtype=np.float32) / px_per_mm + bend[::-1, ::-1]
@@ -154,7 +154,7 @@ def _drop_all(rng, height, labels, loaded, px_per_mm, sizes) -> tuple[np.ndarray
             continue
         box = slice(first[0], last[0]), slice(first[1], last[1])
         plane = faces[index]
-        plane[:, 2] -= (plane[:, :2] * place).sum(axis=1)  # from coordinates of the particle to those of the image
+        plane[:, 2] -= (plane[:, :2] * place).sum(axis=1)  # from particle to image coordinates
         over = _lowest_face(plane, row_mm[box], column_mm[box])
         outline = over > 0
         area = np.count_nonzero(outline)
@@ -190,9 +190,9 @@ def _touches_border(outline, first, last, shape) -> bool:
 def _polyhedra(rng, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Upper faces of broken rocks that lie on their broad side.
 
-    Returns faces (n, 14, 3), each ``height = face @ (row, column, 1)`` in mm from the particle's middle, and how far
-    the particles reach in mm. The faces touch an ellipsoid with the particle's size as its width, or pass it a little
-    inside or outside, such that the outlines' widths are the sizes on average.
+    Returns faces (n, 14, 3), each ``height = face @ (row, column, 1)`` in mm from the particle's middle, and the
+    reach of the particles in mm. The faces touch an ellipsoid with the particle's size as its width, or pass it a
+    little inside or outside, so that on average an outline is as wide as its particle's size.
     """
     count, sides, uppers = len(size), 8, 6
     length = size / rng.uniform(0.55, 0.95, count)
@@ -214,7 +214,7 @@ def _polyhedra(rng, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pour_fines(rng, height, labels, loaded, px_per_mm) -> tuple[np.ndarray, np.ndarray]:
-    """Fills hollows with sand and crumbs, in place; returns where bare belt shows and the crumbs' tone, both (H, W)."""
+    """Fills hollows with sand and crumbs, in place; returns masks of bare belt and the crumbs' tone, both (H, W)."""
     shape = height.shape
     level = blurred(height, 4 * px_per_mm) + rng.uniform(-5.5, -1.5) + 0.8 * noise(rng, shape, 10 * px_per_mm)
     np.maximum(level, height, out=level, where=(labels == 0) & (loaded > 0))
@@ -238,8 +238,8 @@ def _pour_fines(rng, height, labels, loaded, px_per_mm) -> tuple[np.ndarray, np.
 def _scatter_crumbs(rng, top, tone, row, column, shape: Shape, grain_mm: float, px_per_mm: float) -> None:
     """Lays loose grains about ``grain_mm`` apart on the pixels (row, column): raises ``top``, sets ``tone``, in place.
 
-    One grain in each cell of a jittered grid (Worley 1996): a block of random turn and height with sloping sides. No
-    block reaches beyond the four cells that are nearest to a pixel.
+    Each cell of a jittered grid (Worley 1996) has one grain: a block of random turn and height with sloping sides.
+    No block reaches beyond the four cells that are nearest to a pixel.
     """
     pitch = max(2.0, grain_mm * px_per_mm)
     cells = [int(side / pitch) + 3 for side in shape]

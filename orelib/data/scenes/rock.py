@@ -1,4 +1,4 @@
-"""What the rock is made of: its colour dry, the dust on it, and its fine relief."""
+"""Rock: its dry colour, the dust on it, and its fine relief."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Lithology:
     first: tuple[float, float, float]
     second: tuple[float, float, float]
     patches: float  # share of the surface that the second colour takes
-    speckle: float  # contrast from mineral grain to mineral grain
+    speckle: float  # contrast between mineral grains
     roughness_mm: float  # of fracture faces
 
 
@@ -36,7 +36,7 @@ RUBBER = (0.030, 0.036, 0.033)
 
 @dataclass(frozen=True)
 class Surface:
-    """``fresh`` and ``dry`` albedo, linear RGB (3, H, W): without and with its dust; ``relief`` in mm (H, W)."""
+    """Albedo without dust (``fresh``) and with dust (``dry``), linear RGB (3, H, W); ``relief`` in mm (H, W)."""
 
     fresh: np.ndarray
     dry: np.ndarray
@@ -47,7 +47,7 @@ def minerals(rng: np.random.Generator, pile: Pile, px_per_mm: float) -> Surface:
     """Colour and fine relief of a pile."""
     labels, shape = pile.labels.astype(np.intp), pile.labels.shape
     count = len(pile.size_mm) + 1
-    # The feed changes: a scene's shares scatter about the ore's, from a mixture to nearly one rock.
+    # The feed changes: a scene's shares vary around those of the ore, from a mixture to nearly one rock.
     shares = rng.dirichlet([3 * rock.share for rock in LITHOLOGIES])
     kind = rng.choice(len(LITHOLOGIES), size=count, p=shares)
     first, second, patches, speckle, roughness = (
@@ -56,7 +56,7 @@ def minerals(rng: np.random.Generator, pile: Pile, px_per_mm: float) -> Surface:
     )
     tone = (rng.uniform(0.72, 1.28, (count, 1)) * rng.uniform(0.97, 1.03, (count, 3))).astype(np.float32)
     first, second = first * tone, second * tone
-    # Powder is paler than the rock it comes from, since light leaves it after fewer grains.
+    # Powder is paler than the rock it comes from, because light leaves it after fewer grains.
     powder = np.sqrt(shares @ np.array([rock.first for rock in LITHOLOGIES])) * 0.6
     dust = (powder + rng.uniform(0, 1) ** 2 * (np.array(CLAY) - powder)) * rng.uniform(0.75, 1.15)
     dust = dust.astype(np.float32)
@@ -95,7 +95,7 @@ def minerals(rng: np.random.Generator, pile: Pile, px_per_mm: float) -> Surface:
 
 
 def _cut_from_block(rng, labels: np.ndarray, patterns: list[np.ndarray]) -> list[np.ndarray]:
-    """Cuts every particle from its own place in one patterned block, so that no pattern runs on from rock to rock."""
+    """Cuts every particle from its own place in one patterned block, so that no pattern continues on the next rock."""
     where = np.arange(labels.size, dtype=np.intp).reshape(labels.shape)
     boxes = ndimage.find_objects(labels)
     moved = [0]  # fines stay
@@ -110,7 +110,7 @@ def _cut_from_block(rng, labels: np.ndarray, patterns: list[np.ndarray]) -> list
 
 
 def _bare_belt(rng, belt, fresh, dry, relief, dust) -> None:
-    """Paints the bare belt, in place: scratched rubber along its run, with a little dust while it is dry."""
+    """Paints the bare belt, in place: rubber with scratches along the belt, and a little dust while it is dry."""
     colour = np.array(RUBBER) * rng.uniform([0.6, 0.8, 0.6], [1.2, 1.8, 1.2])
     scratches = np.clip(1 + 0.25 * rng.standard_normal(belt.shape[1]), 0.2, 3)
     grit = rng.standard_normal(belt.shape, dtype=np.float32)[belt]

@@ -1,6 +1,6 @@
-"""Water on rock: where it stands, what it does to the rock's colour, and what it mirrors.
+"""Water on rock: its place, its effect on the rock's colour, and its reflections.
 
-Three things happen as rock gets wet, and each has its own map. Pores fill, and rock turns dark and deep in colour; a
+Three things happen when rock gets wet, and each has its own map. Pores fill, and rock turns dark and deep in colour; a
 film smooths the surface and mirrors lamps; water collects in hollows, where it stands level and climbs up the rock
 around it (meniscus). Damp rock is dark without glare, so the pores' map reaches further than the film's.
 """
@@ -16,7 +16,7 @@ from orelib.data.scenes.fields import blurred, noise, normals
 from orelib.data.scenes.light import SKY_SIDE, Surroundings
 
 F0 = 0.02  # reflectance of water seen straight on: ((1.33 - 1) / (1.33 + 1))^2
-TURNED_BACK = 0.62  # share of light from the rock that the water's inner side sends down again
+TURNED_BACK = 0.62  # share of light from the rock that the water's inner side reflects down again
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ def pour(rng: np.random.Generator, height: np.ndarray, relief: np.ndarray, wetne
 def wet_albedo(dry: np.ndarray, fresh: np.ndarray, pores: np.ndarray) -> np.ndarray:
     """Albedo of rock whose pores are filled, darker and deeper in colour; linear RGB (3, H, W).
 
-    Light that the rock sends back is partly mirrored down again at the water's inner side and gets another chance to
-    be absorbed: ``A = (1 - p) a / (1 - p a)``, p the share turned back (Angstrom 1925; Lekner and Dorf 1988), and a the
+    Light that the rock sends back is partly mirrored down again at the water's inner side and can be absorbed
+    again: ``A = (1 - p) a / (1 - p a)``, p the share turned back (Angstrom 1925; Lekner and Dorf 1988), and a the
     albedo of rock under water. That is lower than in air, because water in the pores comes nearer to the rock's index
     of refraction, so that grains scatter more forward and light goes deeper (Twomey, Bohren and Mergenthaler 1986):
-    ``a^1.25`` here. Dust turns transparent for the greater part. A dark channel loses more than a bright one, which
+    ``a^1.25`` here. Dust becomes mostly transparent. A dark channel loses more than a bright one, which
     deepens the colour.
     """
     wet = np.empty_like(dry)
