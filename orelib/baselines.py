@@ -1,8 +1,8 @@
-"""What needs no training of a network, and what a method must beat: colour maps, and classical filling of the glare.
+"""Baselines, which train no network and which a method must beat: colour maps, and classical filling of the glare.
 
-Classical methods take reflections for damage, find them by a rule, and fill them from their surroundings, which the
-paper says leaves visible differences (its introduction). A filled photograph is still as dark as wet rock, so it gets
-the linear colour map afterwards; a classical method without one could not be compared with anything.
+Classical methods treat reflections as damage, find them by a rule, and fill them from their surroundings. The paper
+says that this leaves visible differences (its introduction). A filled photograph is still as dark as wet rock, so it
+gets the linear colour map afterwards; a classical method without one could not be compared with anything.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from orelib.data.pair import Pair
 from orelib.metrics import glare_of, score
 
 Restore = Callable[[np.ndarray], np.ndarray]
-BASELINES = {  # what tables call them
+BASELINES = {  # their names in tables
     "do_nothing": "do nothing",
     "mean_colour": "mean dry colour",
     "linear_colour": "linear colour map",
     "biharmonic": "biharmonic filling, colour map",
     "telea": "Telea's filling, colour map",
 }
-SURROUNDINGS = 31  # px, side of the window whose median a highlight outshines
+SURROUNDINGS = 31  # px, side of the window; a highlight is brighter than its median
 EXCESSES = (20, 30, 40, 60, 80, 100)  # grey levels, of which the training pairs choose one
-MARGIN = 1  # px around a highlight that are filled, too, since its rim is lit by it
+MARGIN = 1  # px around a highlight that are filled, too, because the highlight lights them
 
 
 def fit_baselines(train: Iterable[Pair]) -> dict[str, Restore]:
-    """The baselines, fitted on the training pairs; each maps a wet uint8 image to a restored one.
+    """Fits the baselines on the training pairs; each maps a wet uint8 image to a restored one.
 
     ``do_nothing`` returns the wet image; ``mean_colour`` the mean colour of the dry training images everywhere;
     ``linear_colour`` applies ``a wet + b`` to each channel, a and b by least squares over all training pixels.
 
-    ``biharmonic`` and ``telea`` fill what :func:`highlights` finds, by biharmonic functions (scikit-image) and by fast
-    marching (Telea 2004, OpenCV; radius 5 px), and then apply ``linear_colour``. The highlights' threshold is the one
-    that meets :func:`~orelib.metrics.glare_of` best in the training pairs, by intersection over union.
+    ``biharmonic`` and ``telea`` fill the :func:`highlights`, by biharmonic functions (scikit-image) and by fast
+    marching (Telea 2004, OpenCV; radius 5 px), and then apply ``linear_colour``. The threshold of the highlights is the
+    one that agrees best with :func:`~orelib.metrics.glare_of` on the training pairs, by intersection over union.
     """
     train = list(train)
     wet_mean, dry_mean, slope = _fit_line(train)
@@ -65,10 +65,10 @@ def fit_baselines(train: Iterable[Pair]) -> dict[str, Restore]:
 
 
 def highlights(wet: np.ndarray, excess: float) -> np.ndarray:
-    """Where a wet photograph alone shows glare, bool (H, W).
+    """Returns a mask of the glare, bool (H, W), found in the wet photograph alone.
 
-    A pixel whose luma (BT.601) is more than ``excess`` grey levels above the median of the 31 x 31 px around it, or
-    within 1 px of such a pixel. Takes uint8 (H, W, 3).
+    A pixel belongs to it if its luma (BT.601) is more than ``excess`` grey levels above the median of the 31 x 31 px
+    around it, or if it lies within 1 px of such a pixel. Takes uint8 (H, W, 3).
     """
     return ndimage.binary_dilation(_above_surroundings(wet) > excess, iterations=MARGIN)
 
@@ -81,7 +81,7 @@ def _above_surroundings(wet: np.ndarray) -> np.ndarray:
 def _fit_line(train: list[Pair]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean wet colour, mean dry colour, and slope between them, per channel, by least squares."""
     count = 0
-    sums = np.zeros((4, 3))  # of wet, dry, wet^2, wet dry, per channel
+    sums = np.zeros((4, 3))  # of wet, dry, wet^2 and wet dry, per channel
     for pair in train:
         wet, dry = (image.reshape(-1, 3).astype(np.float64) for image in pair.load())
         sums += [wet.sum(0), dry.sum(0), (wet * wet).sum(0), (wet * dry).sum(0)]
@@ -107,7 +107,7 @@ def _to_uint8(values: np.ndarray) -> np.ndarray:
 
 
 def score_baselines(train: Iterable[Pair], test: Iterable[Pair]) -> pd.DataFrame:
-    """A row a baseline and test image: ``method, image`` and the columns of :func:`~orelib.metrics.score`."""
+    """Returns a row per baseline and test image: ``method, image`` and the columns of :func:`~orelib.metrics.score`."""
     baselines = fit_baselines(train)
     rows = []
     for pair in test:

@@ -1,6 +1,6 @@
-"""``checkpoint.pt``: all that a training needs to go on, its logs among it, in one file that is whole or refused.
+"""``checkpoint.pt``: all that a training needs to go on, logs included. A damaged file is refused.
 
-PyTorch writes a zip archive with a CRC-32 of every tensor, but does not compare them when it reads one.
+PyTorch writes a zip archive with a CRC-32 of every tensor, but does not check them when it reads one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from orelib.utils.files import appearing, write_text
 from orelib.utils.names import one_line
 from orelib.utils.paths import shown
 
-CURE = "put back a copy of it, or delete the folder to train anew"
+CURE = "put back a copy of it, or delete the folder to train again"
 
 
 class TrainingError(RuntimeError):
@@ -27,7 +27,7 @@ class TrainingError(RuntimeError):
 def write_checkpoint(path: Path, state: dict) -> None:
     """Writes tensors, numbers and texts in one piece.
 
-    Raises OSError that names the file where it cannot be written, a full disk for one; an earlier checkpoint stays.
+    Raises OSError, which names the file, when it cannot be written, as on a full disk; an earlier checkpoint stays.
     """
     try:
         with appearing(path) as temporary:
@@ -37,7 +37,7 @@ def write_checkpoint(path: Path, state: dict) -> None:
 
 
 def read_checkpoint(path: Path) -> dict:
-    """What :func:`write_checkpoint` wrote, on the processor; nothing in the file is executed.
+    """Reads what :func:`write_checkpoint` wrote, for the processor; nothing in the file is executed.
 
     Raises DamagedFileError when the file was cut or changed, or comes from an earlier version of the kit.
     """
@@ -55,13 +55,13 @@ def read_checkpoint(path: Path) -> dict:
 
 
 def older(path: Path) -> DamagedFileError:
-    """The error of a checkpoint that this version cannot go on from."""
-    cure = "finish this training with that version, or delete the folder to train anew"
+    """Returns the error for a checkpoint from which this version cannot go on."""
+    cure = "finish this training with that version, or delete the folder to train again"
     return DamagedFileError(f"{shown(path)} was written by an earlier version of the kit: {cure}")
 
 
 class RunLog:
-    """What a run has written down so far, and how it is saved and found again.
+    """The log of a run so far, and how it is saved and read again.
 
     The checkpoint holds all of it. The CSV files are copies for readers, written after it.
     """
@@ -76,15 +76,15 @@ class RunLog:
         self.random_state = None
 
     def resume(self, saved: dict) -> None:
-        """Takes up what :meth:`save` put into a checkpoint."""
+        """Goes on from what :meth:`save` put into a checkpoint."""
         try:
             self.method.load_state_dict(saved["method"])
-        except KeyError as error:  # networks were called otherwise
+        except KeyError as error:  # networks had other names
             raise older(self.run / "checkpoint.pt") from error
         self.step = self.saved_step = saved["step"]
         self.seconds, self.best, self.random_state = saved["seconds"], saved["best"], saved["random_state"]
         self.history, self.validation = saved["history"].splitlines(), saved["validation"].splitlines()
-        self._write_tables()  # which may be older, newer or damaged
+        self._write_tables()  # the files may be older, newer or damaged
         print(f"going on from step {self.step} of {shown(self.run)}")
 
     @property

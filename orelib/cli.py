@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 from orelib.utils.names import printable
 from orelib.utils.process import prepare_for_torch
 
-# What the commands work with is imported in them, so that --help does not wait for torch.
+# Each command imports what it needs, so that --help does not wait for torch.
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -32,7 +32,7 @@ one photograph, a file. Every result has the name, size, format and depth of its
 changed, and files that exist in OUT are not overwritten without --replace. A photograph that cannot be read does not
 stop the others.
 
-Give it wet ore alone: ore that is dry already comes out changed, too.
+Use it for wet ore only: ore that is dry already comes out changed, too.
 """
 RESTORE_EXAMPLES = """\
 examples:
@@ -44,12 +44,12 @@ The engines restore the same pixels, to 1 of 255 grey values. Without a GPU, Ope
 photographs: pip install "orelib[openvino]". An ONNX file needs it or ONNX Runtime: pip install "orelib[onnx]".
 
 With --watch, photographs that arrive in IN are restored until you press Ctrl-C. It may be stopped, killed and started
-again at any time: what is in OUT already is not done again.
+again at any time: results that are in OUT already are not made again.
 """
 EXPORT = """\
-Write a trained generator in another format, in which other programs run it, too.
+Write a trained generator in a format that other programs can run, too.
 
-OUT is by default MODEL with the ending of the format. The file says of itself what MODEL does, so that orelib restore
+By default, OUT is MODEL with the ending of the format. The file describes itself as MODEL does, so that orelib restore
 takes it as its --model. Input "wet" and output "dry" are float32 of the shape (1, 3, height, width), RGB in [-1, 1].
 """
 EXPORT_EXAMPLES = """\
@@ -91,15 +91,15 @@ SMALL = 2_000_000  # px
 
 
 class _Parser(argparse.ArgumentParser):
-    """Wrong usage is one line, as any other error is."""
+    """A parser that reports wrong usage in one line, like any other error."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"orelib: {printable(message)}; see {self.prog} --help\n")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs a command, ``argv`` or that of the process; returns the exit code."""
-    for stream in (sys.stdout, sys.stderr):  # a letter of a name that the terminal lacks is no reason to end
+    """Runs the command in ``argv``, by default the arguments of the process; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):  # a letter that the terminal lacks must not end the command
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
@@ -121,7 +121,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _said(code: int) -> int:
-    """The exit code, or 1 where what was printed cannot be written: the disk of a log is full, a reader is gone."""
+    """Returns the exit code, or 1 if the output cannot be written: the disk of a log is full, or a reader is gone."""
     try:
         sys.stdout.flush()
     except (OSError, ValueError, AttributeError):  # AttributeError: there is no stdout
@@ -164,12 +164,12 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     restore.add_argument(
         "--engine", choices=["openvino", "torch", "onnx"],
-        help="what computes (default: openvino where it is installed, but torch on a GPU, and for one small photograph "
-        "that is done while openvino starts)",
+        help="the engine that computes (default: openvino where it is installed; but torch on a GPU, and for one small "
+        "photograph, which is done before openvino has started)",
     )  # fmt: skip
     restore.add_argument("--watch", action="store_true", help="go on with photographs that arrive, until Ctrl-C")
-    restore.add_argument("--replace", action="store_true", help="write results that are in OUT already anew")
-    restore.add_argument("--json", action="store_true", help="print one line of JSON a photograph")
+    restore.add_argument("--replace", action="store_true", help="overwrite results that are in OUT already")
+    restore.add_argument("--json", action="store_true", help="print one line of JSON per photograph")
     restore.set_defaults(run=_restore)
 
     export = commands.add_parser(
@@ -218,7 +218,7 @@ def _restore(chosen: argparse.Namespace) -> int:
         raise ValueError("--watch restores each photograph once: leave --replace out")
     results, counts = sys.stdout, Counter()
     report = _reporter(results, counts, as_json=chosen.json, every=chosen.watch)
-    # With --json, what is said by the way goes to stderr.
+    # With --json, all other messages go to stderr.
     with redirect_stdout(sys.stderr) if chosen.json else nullcontext():
         device = "cuda" if torch.cuda.is_available() else "cpu"
         engine = chosen.engine or _default_engine(chosen.model, chosen.photographs, device)
@@ -231,7 +231,7 @@ def _restore(chosen: argparse.Namespace) -> int:
                 for row in rows:
                     report(row)
             except KeyboardInterrupt:
-                pass  # the way to end it
+                pass  # the usual way to end it
         else:
             restore_folder(restorer, chosen.photographs, chosen.out, report, chosen.replace)
         say(f"{counts['restored']} restored, {counts['failed']} failed; see {_shown(chosen.out)}")
@@ -239,7 +239,7 @@ def _restore(chosen: argparse.Namespace) -> int:
 
 
 def _default_engine(model: Path | None, photographs: Path, device: str) -> str:
-    """The engine that is done first."""
+    """Returns the engine that is expected to finish first."""
     from orelib.restore.engines import fastest_engine
 
     if model is not None and model.suffix == ".onnx":
@@ -248,7 +248,7 @@ def _default_engine(model: Path | None, photographs: Path, device: str) -> str:
 
 
 def _is_small(photographs: Path) -> bool:
-    """Whether this is one photograph that PyTorch has restored before another engine has made up for its start."""
+    """Returns whether this is one photograph, too small for another engine to make up for its slower start."""
     from PIL import Image
 
     if not photographs.is_file():
@@ -258,12 +258,12 @@ def _is_small(photographs: Path) -> bool:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(photographs) as image:
                 return image.width * image.height < SMALL
-    except Exception:  # huge, or not for Pillow but perhaps for tifffile, or damaged, which is said when it is read
+    except Exception:  # huge, or for tifffile instead of Pillow, or damaged, which is reported when it is read
         return False
 
 
 def _reporter(results: TextIO, counts: Counter, as_json: bool, every: bool) -> Callable[[dict], None]:
-    """What is told of each photograph: all in JSON; else what failed, and, of ``every`` one, what was restored."""
+    """Returns a function that reports a photograph: in JSON all, else failures, and with ``every`` also results."""
     from orelib.utils.progress import say
 
     def report(row: dict) -> None:
@@ -326,12 +326,12 @@ def _check(chosen: argparse.Namespace) -> int:
 
 
 def _in_lines(table: pd.DataFrame) -> str:
-    """A table for the terminal, a line a row."""
+    """A table for the terminal, one line per row."""
     return table.assign(stem=table["stem"].map(printable)).to_string(index=False, float_format="%.2f")
 
 
 def _records(table: pd.DataFrame) -> list[dict]:
-    """The rows of a table for JSON, which has no NaN: null."""
+    """Returns the rows of a table for JSON, which has no NaN: null stands for it."""
     return json.loads(table.to_json(orient="records"))
 
 

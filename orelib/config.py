@@ -19,9 +19,9 @@ from orelib.utils.allowed import FIELDS, SettingsError, brief, checked, paramete
 
 @dataclass(frozen=True)
 class MethodEntry:
-    """What the kit knows of a method beside its class, which :mod:`orelib.methods` holds.
+    """Names, colour and settings of a method; its class is in :mod:`orelib.methods`.
 
-    ``title`` stands in tables, ``short`` in figures, in ``colour``. ``settings`` are fields of :class:`Experiment` that
+    ``title`` stands in tables; figures use ``short`` and ``colour``. ``settings`` are :class:`Experiment`'s fields that
     differ from the profile's, ``steps`` the number of training steps by profile where that differs. ``halvings`` is how
     often the generator halves an image; None: ``unet_depth`` times.
     """
@@ -34,11 +34,11 @@ class MethodEntry:
     halvings: int | None = None
 
 
-# Every method by name; a further one: orelib.methods.register. The colours are Okabe and Ito's, which remain distinct
-# to colour-blind readers. The paper has no NAFNet and no Slim. Their learning rate is the highest of one cycle, which
-# bears more than the constant one of the others. NAFNet: two samples a step, of which 128 px fill a CPU. Slim: four,
-# whose statistics its batch norms share. A CycleGAN step takes four times as long as one of the others, so under quick
-# it gets fewer; NAFNet and Slim get as many as fit into the training time of Improved.
+# Every method by name; orelib.methods.register adds one. The colours are Okabe and Ito's, which remain distinct to
+# colour-blind readers. The paper has no NAFNet and no Slim. Their learning rate is the highest of one cycle, and may be
+# higher than the constant rate of the others. NAFNet: two samples a step, which at 128 px keep a CPU busy. Slim: four,
+# from which its batch norms compute statistics. A CycleGAN step takes four times as long as a step of the others, so
+# under quick it gets fewer steps; NAFNet and Slim get as many as fit into the training time of Improved.
 METHODS: dict[str, MethodEntry] = {
     "pix2pix": MethodEntry("Pix2Pix", "Pix2Pix", "#0072B2"),
     "cyclegan": MethodEntry("CycleGAN", "CycleGAN", "#E69F00", steps={"quick": 350}),
@@ -56,7 +56,7 @@ PUBLISHED = tuple(METHODS)  # the rows of the published Table 3
 
 
 def entry_of(variant: str) -> MethodEntry:
-    """The entry of a method or variant, such as ``improved+lambda_ssim=0``; of another name, itself in grey."""
+    """Returns the entry of a method or variant, such as ``improved+lambda_ssim=0``; an unknown name gets grey."""
     method, *changes = variant.split("+")
     if method not in METHODS:
         return MethodEntry(variant, variant, "#777777")
@@ -74,7 +74,7 @@ class Experiment:
 
     A field that is not given has the value of its profile and method, or else the default below, which is the paper's.
     Sizes are in pixels, (height, width); loss weights multiply the terms of ``losses``. ``seed`` may be a text, as
-    papermill's ``-r`` hands it over.
+    papermill's ``-r`` passes it.
 
     Raises SettingsError for a profile, method or field that is unknown, and for a value that its field may not take.
     """
@@ -90,10 +90,10 @@ class Experiment:
     size_mm: float = 14.0  # characteristic size: 36.8 % of the mass is coarser, before the cut
     size_modulus: float = 2.0
     # Each scene is seen from up to this many times nearer than px_per_mm says; 1: a fixed camera, as in the paper.
-    # Views from near teach a restorer rock faces without edges, and so to serve photographs of another scale.
+    # Views from near show a restorer rock faces without edges, and so prepare it for photographs of another scale.
     zoom: float = 1.0
-    # Shift of each wet photograph against its dry partner, in a random direction; test pairs are always aligned, or
-    # their scores would say nothing.
+    # Shift of each wet photograph against its dry partner, in a random direction; test pairs are always aligned,
+    # because otherwise their scores would say nothing.
     misalignment_px: float = 0.0
     scenes_seed: int = 0  # another number gives other scenes of the same kind, and so another split
     train_pairs: int = 500
@@ -115,7 +115,7 @@ class Experiment:
 
     # Loss weights. Only lambda_l1 = 100 beside an adversarial term of 1 has a source (Pix2Pix, Isola et al. 2017); the
     # paper prints none. 100 for MSE and SSIM did well on validation images; no search was made.
-    lambda_adversarial: float = 1.0  # 0: the discriminator learns, but the generator takes no notice of it
+    lambda_adversarial: float = 1.0  # 0: the discriminator learns, but the generator ignores it
     lambda_l1: float = 100.0
     lambda_mse: float = 100.0
     lambda_ssim: float = 100.0
@@ -123,7 +123,7 @@ class Experiment:
     lambda_perceptual: float = 10.0
     vgg_weights: str | None = None  # path of a VGG19 weight file; None: torchvision's own cache
     lambda_cycle: float = 10.0  # CycleGAN (Zhu et al. 2017)
-    # CycleGAN's half of lambda_cycle. 0 saves a third of its step; yet under quick, on validation images, 350 steps
+    # Half of lambda_cycle, as in CycleGAN. 0 saves a third of a step; but under quick, on validation images, 350 steps
     # with 5 did better (18.8 dB, SSIM 0.51) than 500 steps with 0 (18.1 dB, 0.47).
     lambda_identity: float = 5.0
 
@@ -141,7 +141,7 @@ class Experiment:
     device: str = "auto"  # "auto", "cpu" or "cuda" (bfloat16, whatever precision says)
     # Of the networks on a processor; losses are float32. "auto": bfloat16 where the processor has instructions for it
     # (AVX512_BF16, AMX), else float32. Without them "bfloat16" takes 2 (AVX-512) to 20 times as long as float32. The
-    # provenance of a run says which it was. A trained generator restores in float32.
+    # provenance of a run says which was used. A trained generator restores in float32.
     precision: str = "float32"
     threads: int = 2  # fixed, so that two machines of one kind give the same numbers
     loader_workers: int = 2  # processes that compose Mosaic samples; 0: the training process itself
@@ -160,7 +160,7 @@ class Experiment:
         if profile in entry.steps:
             values["steps"] = entry.steps[profile]
         values |= changes | {"profile": profile, "method": method, "seed": parameter("seed", seed)}
-        for name, value in values.items():  # the one way into a frozen dataclass
+        for name, value in values.items():  # the only way to set a frozen dataclass
             object.__setattr__(self, name, checked(name, value) if name in FIELDS else value)
         self._demand_fitting()
 
@@ -188,9 +188,9 @@ class Experiment:
 
     @classmethod
     def from_json(cls, text: str) -> Experiment:
-        """The experiment of a ``config.json``; a field that it lacks, being newer, has its profile's value.
+        """Reads the experiment of a ``config.json``; a newer field, which the text lacks, gets its profile's value.
 
-        Raises SettingsError for a text that is none.
+        Raises SettingsError for a text that is no experiment.
         """
         try:
             values = json.loads(text)
@@ -201,14 +201,14 @@ class Experiment:
         return cls(**values)
 
     def replace(self, **changes) -> Experiment:
-        """The same experiment with some fields changed. Raises SettingsError as the class itself."""
+        """The same experiment with some fields changed. Raises SettingsError as the class does."""
         return Experiment(**(vars(self) | changes))
 
 
 # The perceptual term is off outside the paper profile, because VGG19's 548 MB of weights cannot be shipped; table and
 # notebooks say so. The learning rate is Pix2Pix's 0.0002; the paper's constant 0.002 is kept for its own profile.
-# One thread a training, because trainings run side by side: one does two thirds of what two do together. quick may
-# compute in bfloat16: with three seeds, PSNR and SSIM of validation images then differed by less than seeds do.
+# One thread per training, because trainings run side by side: one thread does two thirds of the work of two. quick may
+# compute in bfloat16: with three seeds, it changed PSNR and SSIM of validation images by less than another seed does.
 _WITHOUT_GPU = {"lambda_perceptual": 0.0, "learning_rate": 0.0002, "loader_workers": 0, "threads": 1}
 
 PROFILES: dict[str, dict] = {
@@ -240,7 +240,7 @@ PROFILES: dict[str, dict] = {
 }  # fmt: skip
 
 
-# What a data set depends on: with one of these changed, it is another, in a folder of its own.
+# The fields that a data set depends on: if one of them is changed, it is another data set, in a folder of its own.
 SCENE_FIELDS = (
     "scene_size", "px_per_mm", "size_mm", "size_modulus", "zoom", "misalignment_px", "scenes_seed", "train_pairs",
     "val_pairs", "test_pairs",
@@ -248,9 +248,9 @@ SCENE_FIELDS = (
 
 
 def parse_changes(text: str) -> dict:
-    """The fields that a text like ``"lambda_ssim=0 batch_size=4"`` changes, for :class:`Experiment`.
+    """Returns the fields that a text like ``"lambda_ssim=0 batch_size=4"`` changes, for :class:`Experiment`.
 
-    Raises SettingsError for what is no such text, an unknown field, one that is changed twice, or a value that its
+    Raises SettingsError for another kind of text, an unknown field, a field that is changed twice, or a value that its
     field may not take.
     """
     if not isinstance(text, str):
@@ -261,8 +261,8 @@ def parse_changes(text: str) -> dict:
         name, written = _CHANGE.fullmatch(word).groups() if _CHANGE.fullmatch(word) else ("", "")
         if name not in FIELDS or name in ("seed", "vgg_weights", "start_from") or name in changes:
             raise SettingsError(
-                f"changes={brief(text)}: {brief(word)} is not <field>=<value> of a field that can be changed so, once, "
-                "the value being a word or number without +"
+                f"changes={brief(text)}: {brief(word)} is not <field>=<value>, once, for a field that can be changed "
+                "here, with a word or number without + as the value"
             )
         try:
             value = ast.literal_eval(written)

@@ -26,9 +26,9 @@ def evaluate(run: Path, pairs: Pairs) -> pd.DataFrame:
     """Restores every test image with the run's generator and scores it against its dry partner.
 
     Writes ``metrics.csv`` (``image`` and the columns of :func:`orelib.metrics.score`), ``baselines.csv`` (the same
-    with ``method`` in front) and, into ``provenance.json``, their checksums, the median seconds an image takes to
+    columns after ``method``) and, into ``provenance.json``, their checksums, the median seconds an image takes to
     restore, and the generator's parameters and multiply-adds. Returns the metrics. A scored run is not scored again:
-    test data is read once, for the table; but tables that are damaged or lack images are made again, to the same
+    test data is read once, for the table; but tables that are damaged or lack images are made again, with the same
     values. The baselines, which are the same for all runs on the same images, are taken from another run beside this
     one where there is one.
     """
@@ -43,7 +43,7 @@ def _evaluate(run: Path, pairs: Pairs) -> pd.DataFrame:
         write_csv(baselines, score_baselines(pairs.train, pairs.test) if found is None else found)
     if not is_listed(baselines):
         write_provenance(run, "baselines.csv")
-    # What an image costs is written down after its scores, so without it a kill came between.
+    # The cost of an image is written after its scores: without it, the process was killed in between.
     if not _is_finished(metrics, pairs) or "parameters" not in read_provenance(run):
         device = start_torch(read_experiment(run))
         restorer = load_restorer(run / "generator.safetensors", device)
@@ -66,7 +66,7 @@ def _evaluate(run: Path, pairs: Pairs) -> pd.DataFrame:
 
 
 def _is_finished(table: Path, pairs: Pairs) -> bool:
-    """Whether a table of scores is there and holds every test image once; says so where it does not."""
+    """Returns whether a table of scores exists and holds every test image once; prints a line if it does not."""
     if not table.exists():
         return False
     if is_whole(table) and _holds_all(table, pairs):
@@ -76,7 +76,7 @@ def _is_finished(table: Path, pairs: Pairs) -> bool:
 
 
 def _holds_all(table: Path, pairs: Pairs) -> bool:
-    """Whether a table has a row a test image, and, of baselines, for each of them."""
+    """Returns whether a table has one row per test image, or, for baselines, per baseline and test image."""
     try:
         scores = read_table(table)
         methods = [*scores["method"]] if "method" in scores else [""] * len(scores)
@@ -95,12 +95,12 @@ def _baselines_beside(run: Path, pairs: Pairs) -> pd.DataFrame | None:
             if same and is_whole(path) and _holds_all(path, pairs):
                 return read_table(path)
         except (DamagedFileError, FileNotFoundError, KeyError):
-            continue  # what is wrong there is said where that run is read
+            continue  # the problem is reported where that run is read
     return None
 
 
 def summary(run: Path) -> pd.DataFrame:
-    """Mean and 95 % interval of PSNR and SSIM over the test images: a row the run's method and each baseline."""
+    """Returns mean and 95 % interval of PSNR and SSIM over the test images: rows are the run's method and baselines."""
     run = Path(run)
     scores = dict(iter(read_table(run / "baselines.csv").groupby("method", sort=False)))
     scores[read_experiment(run).method] = read_table(run / "metrics.csv")

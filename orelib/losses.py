@@ -1,4 +1,4 @@
-"""The losses of the paper, eq. 1-10, and those of CycleGAN.
+"""The losses of the paper, eq. 1-10, and the losses of CycleGAN.
 
 Each is a function of tensors; SSIM and the perceptual loss also come as modules, because they keep a window or a
 network. Images are (N, C, H, W). A generated image is called ``restored``, its target ``dry``.
@@ -22,7 +22,7 @@ K1, K2 = 0.01, 0.03
 
 
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
-    """What the discriminator minimises: the two halves of ``-L_cGAN``, eq. 1.
+    """The loss that the discriminator minimises: the two halves of ``-L_cGAN``, eq. 1.
 
     ``-log D(x, y)`` on real pairs and ``-log(1 - D(x, G(x)))`` on generated ones, averaged over patches. A
     discriminator that cannot tell them apart scores ln 2 = 0.693 in each.
@@ -31,9 +31,9 @@ def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor
 
 
 def adversarial_loss(fake_logits: Tensor) -> Tensor:
-    """What the generator minimises of eq. 1, in its non-saturating form ``-log D(x, G(x))``.
+    """The part of eq. 1 that the generator minimises, in its non-saturating form ``-log D(x, G(x))``.
 
-    Goodfellow et al. 2014 (section 3) and Pix2Pix train this rather than ``log(1 - D)``, whose gradient fades
+    Goodfellow et al. 2014 (section 3) and Pix2Pix train this instead of ``log(1 - D)``, whose gradient fades
     exactly when the discriminator is winning.
     """
     return -F.logsigmoid(fake_logits).mean()
@@ -87,9 +87,9 @@ def gaussian_window(
 def under_window(window: Tensor, *images: Tensor) -> tuple[Tensor, ...]:
     """Each image's weighted mean under the window at every place: (N, C, H, W) -> (N, C, H - 10, W - 10) for 11.
 
-    Only windows that lie wholly inside the image, as in Wang et al. 2004. The window is separable, so it goes along
-    rows and columns in turn. All planes are channels of one image in channels-last order: a pixel's channels then fill
-    a CPU's vector, which made this ten times faster than planes one by one.
+    Only windows that lie wholly inside the image count, as in Wang et al. 2004. The window is separable, so it goes
+    along rows, then along columns. All planes are channels of one image in channels-last order: a pixel's channels then
+    fill a CPU's vector, which made this ten times faster than one plane at a time.
     """
     planes = torch.cat(images, dim=1).contiguous(memory_format=torch.channels_last)
     count = planes.shape[1]
@@ -125,17 +125,17 @@ def _spread(variance_x: Tensor, variance_y: Tensor) -> Tensor:
 
 
 def ssim(x: Tensor, y: Tensor, data_range: float, window: Tensor | None = None) -> Tensor:
-    """Structural similarity, one value an image (N,), at most 1.
+    """Structural similarity, one value per image (N,), at most 1.
 
     Eq. 9 and 10 with alpha = beta = gamma = 1. For c3 = c2 / 2 contrast and structure multiply to
-    ``(2 sigma_xy + c2) / (sigma_x^2 + sigma_y^2 + c2)``, which is what is computed here: it needs no square root,
-    whose gradient would be infinite on constant images.
+    ``(2 sigma_xy + c2) / (sigma_x^2 + sigma_y^2 + c2)``. That product is computed here: it needs no square root, whose
+    gradient would be infinite on constant images.
 
     Parameters
     ----------
-    x, y : (N, C, H, W) of one shape, H and W at least those of the window; values start at 0.
+    x, y : (N, C, H, W) of one shape, H and W at least the window's size; values start at 0.
     data_range : the largest possible value, for instance 1 or 255.
-    window : from :func:`gaussian_window`; made anew when None.
+    window : from :func:`gaussian_window`; computed when None.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def ssim(x: Tensor, y: Tensor, data_range: float, window: Tensor | None = None) 
     if min(x.shape[-2:]) < len(window):
         raise ValueError(f"SSIM needs images of at least {len(window)} x {len(window)} px, not {tuple(x.shape[-2:])}")
     c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
-    # The sum of both variances is all that is needed of them, so one plane less is blurred.
+    # Only the sum of both variances is needed, so one plane less is blurred.
     mean_x, mean_y, mean_squares, mean_xy = under_window(window, x, y, x * x + y * y, x * y)
     variances, covariance = mean_squares - mean_x**2 - mean_y**2, mean_xy - mean_x * mean_y
     similarity = luminance(mean_x, mean_y, c1) * (2 * covariance + c2) / (variances + c2)
@@ -178,8 +178,8 @@ class PerceptualLoss(nn.Module):
 
     Parameters
     ----------
-    weights : path of a VGG19 weight file as torchvision publishes it, relative ones from the kit's root; None takes
-        torchvision's own, from its cache or by download (548 MB).
+    weights : path of a VGG19 weight file as torchvision publishes it, a relative one counts from the kit's root; None
+        takes torchvision's own file, from its cache or by download (548 MB).
 
     Raises
     ------
@@ -188,7 +188,7 @@ class PerceptualLoss(nn.Module):
     ModelFileError
         When the file is damaged, or holds the weights of another network.
     MemoryError
-        When they need more memory than there is.
+        When the weights need more memory than there is.
     """
 
     TAPS = (3, 8, 17, 26, 35)  # relu1_2, relu2_2, relu3_4, relu4_4, relu5_4 in torchvision's numbering

@@ -1,6 +1,6 @@
-"""PSNR and SSIM of restored against dry images, under named protocols, and metrics of what the paper talks about.
+"""PSNR and SSIM of restored against dry images, under named protocols, and metrics of effects that the paper names.
 
-Published values of the same restoration differ by more than one dB through the protocol alone, so each is named:
+Published values of the same restoration differ by more than one dB because of the protocol alone, so each has a name:
 
 ============  ========================================================================================================
 ``rgb``       the tables' default. PSNR over all three channels; SSIM with the settings of Wang et al. 2004 (Gaussian
@@ -13,9 +13,9 @@ All take uint8 images and a data range of 255. A table's value is the mean of th
 a mean error. An image that equals its dry partner has an infinite PSNR, and a mean that holds it would be infinite,
 too: tables keep no infinite value, so such an image is left out of the mean, and Table 3 says how many were.
 
-PSNR and SSIM tell neither blur from a wrong colour nor glare from rock, of which the paper speaks. So each image also
-has: colour error, sharpness, invented edges, seams around the glare, PSNR inside the glare and outside, and how much of
-the glare is gone.
+PSNR and SSIM cannot tell blur from a wrong colour, or glare from rock; the paper speaks of these. So each image also has:
+colour error, sharpness, invented edges, seams around the glare, PSNR inside the glare and outside, and how much of the
+glare is gone.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from orelib import losses
 
 DATA_RANGE = 255
 PROTOCOLS = ("rgb", "luma", "library")
-# Between which bounds a metric lies whatever the images are, and so its mean.
+# The bounds of each metric, and so of its mean, whatever the images are.
 LIMITS = {
     "psnr": (0.0, np.inf),
     "ssim": (-1.0, 1.0),
@@ -72,13 +72,13 @@ def _decibel(error: np.ndarray) -> float:
 def ssim(restored: np.ndarray, dry: np.ndarray, protocol: str = "rgb") -> float:
     """Structural similarity, eq. 6-10, at most 1; on uint8 (H, W, 3). Raises ValueError for other input.
 
-    In single precision, which was seen to differ from scikit-image's double precision by 0.00003 at most.
+    Computed in single precision; the largest difference seen to scikit-image's double precision was 0.00003.
     """
     restored, dry = _prepared(restored, dry, protocol)
     if protocol == "library":
         return float(structural_similarity(restored, dry, data_range=DATA_RANGE, channel_axis=2))
     x, y = (torch.from_numpy(image).permute(2, 0, 1)[None].contiguous() for image in (restored, dry))
-    return min(losses.ssim(x, y, DATA_RANGE).item(), 1.0)  # rounding may lead beyond
+    return min(losses.ssim(x, y, DATA_RANGE).item(), 1.0)  # rounding may exceed it
 
 
 def _prepared(restored: np.ndarray, dry: np.ndarray, protocol: str) -> tuple[np.ndarray, np.ndarray]:
@@ -98,8 +98,8 @@ def _prepared(restored: np.ndarray, dry: np.ndarray, protocol: str) -> tuple[np.
 
 
 def score(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> dict[str, float]:
-    """What ``metrics.csv`` holds of an image, by column name: PSNR and SSIM under every protocol, and the metrics that
-    tell how they came about. NaN where a metric is not finite. Takes uint8 (H, W, 3); raises ValueError otherwise."""
+    """Returns an image's values for ``metrics.csv``, by column: PSNR and SSIM under every protocol, and the metrics
+    that explain them. NaN where a metric is not finite. Takes uint8 (H, W, 3); raises ValueError otherwise."""
     values = {}
     for protocol in PROTOCOLS:
         if protocol != "library":  # its PSNR is that of rgb
@@ -118,7 +118,7 @@ def score(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> dict[str, f
 
 
 def finite(value: float) -> float:
-    """The value, or NaN instead of an infinite one: what tables hold."""
+    """Returns the value, or NaN instead of an infinite one, as tables hold it."""
     return value if np.isfinite(value) else float("nan")
 
 
@@ -135,7 +135,7 @@ def sharpness(restored: np.ndarray, dry: np.ndarray) -> float:
     """Mean gradient magnitude of the restored image against that of the dry one, on luma (BT.601).
 
     1: edges and texture as strong as in the dry image; below, it is blurred or lacks contrast; above, it has contrast,
-    noise or glare that the dry one has not. NaN for a dry image of one grey. Takes uint8 (H, W, 3); raises ValueError
+    noise or glare that the dry one lacks. NaN for a dry image of one grey. Takes uint8 (H, W, 3); raises ValueError
     for other input.
     """
     return _ratio(*(magnitude.mean() for magnitude in _gradients(restored, dry)))
@@ -147,11 +147,11 @@ def _gradients(*images: np.ndarray) -> list[np.ndarray]:
 
 
 def _ratio(one: float, other: float) -> float:
-    """One over the other; NaN where the other is 0."""
+    """Returns ``one / other``; NaN where ``other`` is 0."""
     return float(one / other) if other else float("nan")
 
 
-EDGE_REACH = 2  # px; an edge this near to one of another image is the same edge
+EDGE_REACH = 2  # px; edges of two images that lie this near count as the same
 
 
 def invented_edges(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> float:
@@ -169,12 +169,12 @@ def invented_edges(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> fl
     return _ratio((edges[0] & ~known).sum(), edges[0].sum())
 
 
-GLARE_EXCESS = 25  # grey levels; water darkens rock, so what it brightens by more than this is glare
-LEAST_GLARE = 0.002  # share of the pixels; with less, what is said of the glare is chance
+GLARE_EXCESS = 25  # grey levels; water darkens rock, so a pixel that it brightens by more than this is glare
+LEAST_GLARE = 0.002  # share of the pixels; with less, a value for the glare is chance
 
 
 def glare_of(wet: np.ndarray, dry: np.ndarray) -> np.ndarray:
-    """Where the glare is, bool (H, W): the wet image is more than 25 grey levels (BT.601) brighter than the dry one.
+    """Returns a mask of the glare, bool (H, W): the wet image is over 25 grey levels (BT.601) brighter than the dry.
 
     So glare can be found in photographs that have no glare mask. Takes uint8 (H, W, 3); raises ValueError for other
     input.
@@ -183,13 +183,13 @@ def glare_of(wet: np.ndarray, dry: np.ndarray) -> np.ndarray:
 
 
 def _excess(image: np.ndarray, dry: np.ndarray) -> np.ndarray:
-    """By how many grey levels an image is brighter than the dry one, (H, W)."""
+    """Returns by how many grey levels an image is brighter than the dry one, (H, W)."""
     image, dry = _prepared(image, dry, "luma")
     return (image - dry)[..., 0]
 
 
 def psnr_glare(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> float:
-    """PSNR of the pixels of :func:`glare_of` alone, in dB, where rock is hidden and has to be made up.
+    """PSNR of the pixels of :func:`glare_of` alone, in dB, where rock is hidden and must be invented.
 
     NaN where less than 0.2 % of the pixels are glare. Takes uint8 (H, W, 3); raises ValueError for other input.
     """
@@ -209,8 +209,8 @@ def psnr_rock(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> float:
 def seams(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> float:
     """Gradient magnitude along the border of the glare, against that of the dry image at the same places.
 
-    1: nothing shows where the glare was; above, its outline is still seen; below, the place is smeared. Of the pixels
-    within 1 px of the border of :func:`glare_of`. NaN where less than 0.2 % of the pixels are glare. Takes uint8
+    1: nothing shows where the glare was; above, its outline is still seen; below, the place is smeared. Taken over the
+    pixels within 1 px of the border of :func:`glare_of`. NaN where less than 0.2 % of the pixels are glare. Takes uint8
     (H, W, 3); raises ValueError for other input.
     """
     glare = glare_of(wet, dry)
@@ -221,7 +221,7 @@ def seams(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> float:
 
 
 def glare_removed(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> float:
-    """How much of the glare a restorer took away: 1 all of it, 0 none, below 0 if it added to it.
+    """Share of the glare that a restorer took away: 1 for all of it, 0 for none, below 0 if it added glare.
 
     In :func:`glare_of`, the excess of the restored image over the dry one is compared with that of the wet image. A
     constant dark image scores 1, so read it beside PSNR and SSIM. NaN where less than 0.2 % of the pixels are glare.
@@ -236,11 +236,11 @@ def mean_interval(
 ) -> tuple[float, float, float]:
     """Mean of the images' values and its confidence interval, by Student's t over images.
 
-    It says how far the mean would move with other test images of the same kind; it does not contain what another
+    It says how far the mean would move with other test images of the same kind; it does not include what another
     training seed would change. Values that are not finite are left out: NaN, of an image without the metric, and the
-    infinite PSNR of equal images. What of the interval lies beyond ``limits``, between which the mean must lie (see
-    :data:`LIMITS`), is cut off, since few images give wide intervals. The bounds are NaN for fewer than two values,
-    and the mean, too, for none.
+    infinite PSNR of equal images. The interval is cut off at ``limits``, between which the mean must lie (see
+    :data:`LIMITS`), because few images give wide intervals. The bounds are NaN for fewer than two values; without any
+    value, so is the mean.
     """
     values = np.asarray(list(values), dtype=np.float64)
     values = values[np.isfinite(values)]

@@ -1,9 +1,9 @@
 """NAFNet, a restoration network that is not in the paper (Chen et al. 2022, "Simple Baselines for Image Restoration").
 
-It stands beside the paper's networks to show how much of what is missing is the method, and how much the data. Three
+It stands beside the paper's networks to show how much of the error comes from the method, how much from the data. Three
 things set it apart from a U-Net GAN: it predicts the change of the image instead of the image, so that it need not
 learn to copy what stays; it normalises over the channels of each pixel instead of over the image, so that an even
-surface stays even; and it gates products of features where others have an activation function.
+surface stays even; and it multiplies features with one another where others have an activation function.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class NAFBlock(nn.Module):
 
     (N, width, H, W) -> the same shape. The gains start at 0, so that a new block passes its input on. The published
     block also weighs the channels by their mean over the whole image (simplified channel attention). It is left out:
-    it made no difference on validation images, and without it the restoration of a pixel does not depend on what
-    lies far away in the photograph.
+    it made no difference on validation images, and without it the restoration of a pixel does not depend on
+    distant parts of the photograph.
     """
 
     def __init__(self, width: int):
@@ -70,12 +70,12 @@ class NAFNet(nn.Module):
     """A U-shaped stack of NAFBlocks that adds its correction to the wet image.
 
     Each level halves the image and doubles the channels, starting with ``width`` at full resolution. ``down`` and
-    ``up`` give the number of blocks of each level on the way down and up, full resolution first, and ``middle`` that
-    of the lowest. None stand at full resolution, where a block costs most: the skip connection carries details past,
-    read and placed by one convolution each. (A network without any feature map at full resolution lost 0.02 in SSIM on
-    validation images at the same cost; one block there, up alone, took half as much time again.)
+    ``up`` give the number of blocks of each level on the way down and up, full resolution first, and ``middle`` the
+    number at the lowest. Full resolution has none, because a block costs most there: the skip connection carries the
+    details, which one convolution reads and one writes. (A network without any feature map at full resolution lost 0.02
+    in SSIM on validation images at the same cost; one block there, up alone, took 1.5 times as long.)
 
-    (N, 3, H, W) in [-1, 1] -> the same shape; values may leave the range a little, and are clipped as they become an
+    (N, 3, H, W) in [-1, 1] -> the same shape; values may leave the range a little, and are clipped when they become an
     image. A new network returns its input. Raises ValueError when H or W is not a multiple of 2 ** levels.
     """
 

@@ -1,7 +1,7 @@
 """The networks of the paper: residual U-Net, plain U-Net, PatchGAN and CycleGAN's ResNet generator.
 
 Generators map a wet image (N, 3, H, W) in [-1, 1] to a dry one of the same shape and range. Norms are instance norms:
-the paper trains with batch 1, where the batch norm of Pix2Pix is one (Isola et al. 2017, section 3.3).
+the paper trains with batch 1, where the batch norm of Pix2Pix is the same (Isola et al. 2017, section 3.3).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ class InstanceNorm(nn.InstanceNorm2d):
     """Instance norm with a learned scale and offset: every channel of every image to mean 0 and variance 1.
 
     (N, C, H, W) -> the same shape and order in memory. PyTorch's own forward puts channels-last images in another
-    order, and the copies that follow cost CycleGAN a seventh of its step; a group norm of one channel a group, a fifth.
+    order, and the copies that follow cost CycleGAN a seventh of its step; a group norm of one channel per group, a fifth.
     """
 
     def __init__(self, channels: int):
         super().__init__(channels, affine=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        if torch.jit.is_tracing():  # OpenVINO and ONNX know this norm, but no batch norm of the image at hand
+        if torch.jit.is_tracing():  # OpenVINO and ONNX know this norm, but no batch norm with an image's statistics
             return super().forward(x)
         # A single image's batch norm is its instance norm.
         images = [
@@ -36,7 +36,7 @@ class InstanceNorm(nn.InstanceNorm2d):
 
 
 class ResidualBlock(nn.Module):
-    """The residual module of the paper, eq. 4: ``F = W2 relu(W1 X)``, ``Y = F + X``; (N, channels, H, W) all along.
+    """The residual module of the paper, eq. 4: ``F = W2 relu(W1 X)``, ``Y = F + X``; (N, channels, H, W) throughout.
 
     W1 and W2 are 3 x 3 convolutions. The paper does not say how they are normalised; an instance norm follows each,
     as in the ResNet blocks of CycleGAN.
@@ -57,7 +57,7 @@ class ResidualBlock(nn.Module):
 
 
 class UNetLevel(nn.Module):
-    """One level of the U-Net: halve the image, go deeper, double it again, and join what was there before."""
+    """One level of the U-Net: halve the image, go deeper, double it again, and join the result to the input."""
 
     def __init__(
         self,
@@ -101,9 +101,9 @@ class UNet(nn.Module):
     depth 7), is the noise z of eq. 1, as in Pix2Pix; in evaluation mode it is off, so that one photograph has one
     restoration.
 
-    ``norm`` makes a norm for a number of channels. With ``nn.BatchNorm2d``, whose statistics are those of the training
-    images and fixed in evaluation mode, the restoration of a pixel does not depend on what lies far away, and the norm
-    melts into the convolution before it; it needs batches of several images. (The residual modules keep theirs.)
+    ``norm`` makes a norm for a number of channels. With ``nn.BatchNorm2d``, whose statistics come from the training
+    images and are fixed in evaluation mode, a pixel's restoration does not depend on distant pixels, and the norm can be
+    merged into the convolution before it; it needs batches of several images. (Residual modules keep instance norms.)
 
     Raises ValueError when an image does not fit the depth.
     """
@@ -216,7 +216,7 @@ def count_multiply_adds(generator: nn.Module, stride: int, size: int = 512) -> i
     ``size`` is rounded up to a multiple of ``stride``. Counted on PyTorch's meta device, which computes no values; for
     a generator as built or loaded, not one that :func:`~orelib.methods.base.on_device` made compute in bfloat16.
     """
-    from torch.utils.flop_counter import FlopCounterMode  # a quarter of a second, which few starts need
+    from torch.utils.flop_counter import FlopCounterMode  # takes a quarter of a second; few starts need it
 
     side = -(-size // stride) * stride
     with FlopCounterMode(display=False) as counter, torch.no_grad():

@@ -1,4 +1,4 @@
-"""Where a profile reads its pairs and writes its results, and the folder of a run, the unit of truth."""
+"""The folders for the pairs and results of a profile, and the folder of a run, the unit of truth."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from orelib.utils.provenance import demand_whole
 
 @dataclass(frozen=True)
 class Folders:
-    """Where one profile reads its pairs and writes its results.
+    """The folders from which one profile reads its pairs and to which it writes its results.
 
     ``data_dir=None`` means the embedded data set of the profile, ``data/<profile>``. Relative paths count from
-    :func:`kit_root`. ``changes`` are those of :func:`parse_changes`; they are part of a run's name, and those of
-    :data:`SCENE_FIELDS` of the data set's. ``profile=""`` is for whoever needs no profile.
+    :func:`kit_root`. ``changes`` is a text for :func:`parse_changes`; it is part of a run's name, and the changes of
+    :data:`SCENE_FIELDS` are part of the data set's. ``profile=""`` is for callers that need no profile.
 
-    Raises SettingsError for what is no text, for ``results_dir`` that is or lies in a file, and for photographs and
-    results in each other's folder, where ``make clean`` would take both.
+    Raises SettingsError for a value that is no text, for a ``results_dir`` that is a file or lies in one, and for
+    photographs and results in each other's folder, where ``make clean`` would delete both.
     """
 
     profile: str
@@ -51,7 +51,7 @@ class Folders:
 
     @property
     def embedded(self) -> bool:
-        """Whether the pairs are the embedded scenes rather than the user's own photographs."""
+        """True for the embedded scenes, False for the user's own photographs."""
         return self.data_dir is None
 
     @property
@@ -118,10 +118,10 @@ _NAME = re.compile(r"(.+)-seed(\d+)")
 
 
 def find_runs(results: Path, file: str, seed: int | None = None, variant: str | None = None) -> list[Run]:
-    """The runs in the results folder of a profile that hold a file, of one seed or variant if that is given.
+    """Returns the runs in the results folder of a profile that hold ``file``, of one seed or variant if given.
 
-    Methods in the order of :data:`~orelib.config.METHODS`, then changed ones and seeds in theirs. A copy that somebody
-    keeps beside a run, ``improved-seed0-old``, is no run.
+    They are sorted by method, in the order of :data:`~orelib.config.METHODS`, then by variant and seed. A copy that
+    somebody keeps beside a run, such as ``improved-seed0-old``, does not count.
     """
     folders = [path.parent for path in Path(results).glob(f"*-seed*/{file}")]
     runs = [Run(folder) for folder in folders if _NAME.fullmatch(folder.name)]
@@ -133,9 +133,9 @@ def find_runs(results: Path, file: str, seed: int | None = None, variant: str | 
 
 
 def runs_of(folders: Folders, seed: int, file: str, methods: Iterable[str] = PUBLISHED) -> dict[str, Run]:
-    """The runs of one seed in a results folder that hold a file, by variant: ``methods``, then all others there are.
+    """Returns the runs of one seed that hold ``file``, by variant: first ``methods``, then all others.
 
-    Raises FileNotFoundError when one of ``methods`` is missing; names it.
+    Raises FileNotFoundError, which names them, when some of ``methods`` are missing.
     """
     runs = {method: Run(folders.run(method, seed)) for method in methods}
     if missing := [shown(run / file) for run in runs.values() if not (run / file).exists()]:
@@ -145,17 +145,17 @@ def runs_of(folders: Folders, seed: int, file: str, methods: Iterable[str] = PUB
 
 
 def read_experiment(run: Path | Run) -> Experiment:
-    """The settings of a run, from its ``config.json``.
+    """Reads the settings of a run from its ``config.json``.
 
     Raises FileNotFoundError when there is none, DamagedFileError when it was cut or changed, and UnknownMethodError for
-    a method that was registered in another process alone.
+    a method that was registered only in another process.
     """
     with _reading(run) as text:
         return Experiment.from_json(text)
 
 
 def read_settings(run: Path | Run) -> dict:
-    """The settings of a run by field, of any method, as its ``config.json`` says. Raises as :func:`read_experiment`."""
+    """Reads the settings of a run of any method, by field. Raises the errors of :func:`read_experiment`."""
     with _reading(run) as text:
         settings = json.loads(text)
         int(settings["steps"])  # raises for what no version of the kit writes
@@ -165,7 +165,7 @@ def read_settings(run: Path | Run) -> dict:
 @contextmanager
 def _reading(run: Path | Run) -> Iterator[str]:
     path = demand_whole(Path(run) / "config.json")
-    cure = "run notebooks/03_training.ipynb for it again, which mends it"
+    cure = "run notebooks/03_training.ipynb for it again, which repairs it"
     if not path.exists():
         raise FileNotFoundError(f"{shown(path)} is missing: {cure}")
     try:

@@ -4,16 +4,16 @@ A run folder is the unit of truth:
 
 ``config.json``            the :class:`~orelib.config.Experiment`
 ``provenance.json``        code, packages, processor, data checksum, times, checksums of the other files
-``history.csv``            a row a step, a column a loss term
+``history.csv``            one row per step, one column per loss term
 ``validation.csv``         PSNR and SSIM of the validation images, every ``validate_every`` steps
-``checkpoint.pt``          everything needed to go on, logs and settings among it; a finished run has none
+``checkpoint.pt``          everything needed to go on, logs and settings included; a finished run has none
 ``generator.safetensors``  the generator that scored highest on the validation images, see :mod:`orelib.restore`
 
 Beside it, ``pixels`` holds the decoded training photographs, which the runs of a results folder share
 (:mod:`orelib.data.decoded`).
 
-A run that is killed at any moment and started again ends with the same history and weights as one that was not, on
-the same machine with the same number of threads. On CUDA, cuDNN may choose other algorithms from run to run, so only
+A run that is killed at any moment and started again ends with the same history and weights as one that was not killed,
+on the same machine with the same number of threads. On CUDA, cuDNN may choose other algorithms from run to run, so only
 the samples and initial weights are the same there.
 """
 
@@ -54,14 +54,14 @@ HEADLINES = ("generator", "discriminator")  # the losses that the progress line 
 
 
 def read_log(run: Path, name: str) -> pd.DataFrame:
-    """``history.csv`` or ``validation.csv`` of a run.
+    """Reads ``history.csv`` or ``validation.csv`` of a run.
 
     Raises FileNotFoundError when it was not trained yet, and DamagedFileError when the file was cut or changed.
     """
     path = Path(run) / name
     if not path.exists():
         if (path.parent / "generator.safetensors").exists():
-            cure = "put back a copy of it, or delete the folder to train anew"
+            cure = "put back a copy of it, or delete the folder to train again"
         else:
             method, _, seed = path.parent.name.rpartition("-seed")
             cure = f"run notebooks/03_training.ipynb with method={method!r} and seed={seed} first"
@@ -69,16 +69,16 @@ def read_log(run: Path, name: str) -> pd.DataFrame:
     try:
         table = read_table(path)
     except DamagedFileError as error:
-        cure = "put back a copy of it, nothing else holds it, or delete the folder to train anew"
+        cure = "put back a copy of it (no other file holds it), or delete the folder to train again"
         raise DamagedFileError(f"{shown(path)} is damaged: {cure}") from error
     if is_finished(path.parent) and table["step"].iloc[-1] != read_settings(path.parent)["steps"]:
-        cure = "put back a copy of it, or delete the folder to train anew"
+        cure = "put back a copy of it, or delete the folder to train again"
         raise DamagedFileError(f"{shown(path)} lacks its end: {cure}")
     return table
 
 
 def is_finished(run: Path) -> bool:
-    """Whether a training has come to its end. What is kept of published ones has no generator, and does not count."""
+    """Returns whether a training is finished. Published runs are kept without a generator, and do not count."""
     return (Path(run) / "generator.safetensors").exists()
 
 
@@ -96,7 +96,7 @@ def train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
     TrainingError
         When a loss is no longer finite, or a checkpoint cannot be written.
     FileNotFoundError, ModelFileError
-        When weights that the experiment names cannot be had: those to start from, or VGG19's.
+        When weights that the experiment needs are missing or unusable: the ones to start from, or VGG19's.
     OSError, PairError
         When the training photographs cannot be decoded beside the run, see :func:`~orelib.data.decoded.decode_pairs`.
     """
@@ -122,9 +122,9 @@ def _train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
     if experiment.start_from and not saved:
         about = load_weights(method.generator, kit_path("start_from", experiment.start_from))
         origin = {"started_from": {"data_checksum": about["data_checksum"], "step": about["step"]}}
-    for name in ("metrics.csv", "sizing.csv", "sizes.csv"):  # of a generator that is lost: another one may differ
+    for name in ("metrics.csv", "sizing.csv", "sizes.csv"):  # of a generator that is lost: the new one may differ
         (run / name).unlink(missing_ok=True)
-    if not known:  # only now, so that weights that cannot be had leave no folder behind
+    if not known:  # only now, so that missing weights leave no folder behind
         _begin_run(run, experiment, pairs)
     precision = str(network_dtype(device, experiment.precision)).removeprefix("torch.")
     record_session(run, device=str(device), precision=precision)
@@ -152,33 +152,33 @@ def _train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
 def refuse_other_images(folders: Folders, pairs: Pairs) -> None:
     """Raises SettingsError when a results folder holds runs on other images than ``pairs``; changes nothing.
 
-    Runs of changed settings, which may have scenes of their own, are passed over.
+    Runs of changed settings, which may have scenes of their own, are skipped.
     """
-    kept = ("generator.safetensors", "checkpoint.pt")  # what takes hours; a run without them has nothing to lose
+    kept = ("generator.safetensors", "checkpoint.pt")  # files that take hours; a run without them has nothing to lose
     found = (run for name in kept for run in find_runs(folders.results, name))
     runs = {run.path for run in found if run.variant == run.method}
     other = [shown(run) for run in sorted(runs) if _checksum_of(run) != pairs.checksum]
     if other:
         raise SettingsError(
             f"trained on other images than those in {shown(folders.data)} now: {', '.join(other)}. "
-            "Nothing was changed: choose another results_dir, or delete these folders to train anew"
+            "Nothing was changed: choose another results_dir, or delete these folders to train again"
         )
 
 
 def _checksum_of(run: Path) -> str:
-    """The checksum of the images that a run is trained on, from the file that most depends on it."""
+    """Returns the checksum of the images that a run is trained on, from the file that most depends on it."""
     if is_finished(run):
         return read_about(run / "generator.safetensors")["data_checksum"]
     try:
         return read_provenance(run)["data_checksum"]
-    except (DamagedFileError, FileNotFoundError, KeyError):  # training mends it
+    except (DamagedFileError, FileNotFoundError, KeyError):  # training repairs it
         return read_checkpoint(run / "checkpoint.pt")["data_checksum"]
 
 
 def start_torch(experiment: Experiment) -> torch.device:
-    """Sets the process up for training and says where to train.
+    """Sets up the process for training and returns the device to train on.
 
-    Raises SettingsError where a GPU is asked for and PyTorch finds none.
+    Raises SettingsError when a GPU is asked for and PyTorch finds none.
     """
     if experiment.device == "cuda" and not torch.cuda.is_available():
         raise SettingsError("device='cuda': PyTorch finds no GPU here: choose auto or cpu")
@@ -193,11 +193,11 @@ def start_torch(experiment: Experiment) -> torch.device:
 
 
 def _check(run: Path, experiment: Experiment, pairs: Pairs, saved: dict | None) -> bool:
-    """Whether the folder holds this very run, begun or finished; SettingsError when it holds another."""
+    """Returns whether the folder holds exactly this run, begun or finished. SettingsError when it holds another."""
     earlier, checksum = _identity(run, saved)
     if earlier is None:
         return False
-    cure = "delete the folder to train anew, or choose another results_dir"
+    cure = "delete the folder to train again, or choose another results_dir"
     if earlier != experiment:
         changed = [
             f"{name}: {value!r} there, {getattr(experiment, name)!r} now"
@@ -212,7 +212,7 @@ def _check(run: Path, experiment: Experiment, pairs: Pairs, saved: dict | None) 
 
 
 def _identity(run: Path, saved: dict | None) -> tuple[Experiment | None, str]:
-    """Settings and data checksum of the run in a folder, from the file that most depends on it; None without a run."""
+    """Settings and data checksum of the run in a folder, from the file that most depends on them; None: no run."""
     if (run / "generator.safetensors").exists():
         about = read_about(run / "generator.safetensors")
         return Experiment.from_json(json.dumps(about["experiment"])), about["data_checksum"]
@@ -227,7 +227,7 @@ def _identity(run: Path, saved: dict | None) -> tuple[Experiment | None, str]:
 
 
 def _mend(run: Path, experiment: Experiment, pairs: Pairs) -> None:
-    """Writes what was lost or damaged of a run's description again, as far as the run itself holds it, too.
+    """Writes lost or damaged parts of a run's description again, as far as other files of the run hold them.
 
     Raises DamagedFileError or FileNotFoundError for the provenance of a finished run: nothing else holds its times.
     """
@@ -236,7 +236,7 @@ def _mend(run: Path, experiment: Experiment, pairs: Pairs) -> None:
     except (DamagedFileError, FileNotFoundError):
         if (run / "generator.safetensors").exists():
             raise
-        print(f"{shown(run / 'provenance.json')} was missing or damaged: it begins anew with this session")
+        print(f"{shown(run / 'provenance.json')} was missing or damaged: it begins again with this session")
         _begin_run(run, experiment, pairs)
     try:
         whole = read_experiment(run) == experiment
@@ -270,7 +270,7 @@ def _train_on(method: Method, pairs: Pairs, log: RunLog) -> None:
         batch_size=batch,
         sampler=range(log.step * batch, len(samples)),
         num_workers=experiment.loader_workers,
-        generator=torch.Generator(),  # of its own, so that starting a loader does not move the run's random state
+        generator=torch.Generator(),  # of its own, so that starting a loader does not change the run's random state
         # Arrays, because tensors would come from the workers through /dev/shm, which may be tiny.
         collate_fn=_stacked,
     )

@@ -26,8 +26,8 @@ CURE = (
 def vgg19_features(layers: int, weights: str | Path | None = None) -> nn.Sequential:
     """The first layers of VGG19, (N, 3, H, W) of the photographs' range -> features.
 
-    ``weights`` is the path of a file as torchvision publishes it, relative ones from the kit's root; None takes
-    torchvision's own, from its cache or by download (548 MB). Raises FileNotFoundError where there are none,
+    ``weights`` is the path of a file as torchvision publishes it, a relative one counts from the kit's root; None
+    takes torchvision's own file, from its cache or by download (548 MB). Raises FileNotFoundError where there are none,
     ModelFileError where the file is damaged or holds other weights, MemoryError, and ModuleNotFoundError where
     torchvision, which lists the layers, is not installed.
     """
@@ -47,12 +47,12 @@ def _layers(count: int) -> nn.Sequential:
 
 
 def _read(path: Path) -> object:
-    """What a file holds, without running anything in it, checked where its name holds the start of its SHA-256."""
+    """Reads a file without running anything in it; checks its SHA-256 if its name holds the start of it."""
     if not path.is_file():
         raise FileNotFoundError(f"VGG19 weights not found: {shown(path)} is no file. {CURE}")
     expected = re.search(r"-([0-9a-f]{8})\.pth$", path.name)
     if expected and not file_checksum(path).startswith(expected.group(1)):
-        raise ModelFileError(f"{shown(path)} is damaged: its checksum is not that of its name. Delete it. {CURE}")
+        raise ModelFileError(f"{shown(path)} is damaged: its checksum is not the one in its name. Delete it. {CURE}")
     try:
         with memory_for(f"reading {shown(path)}"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of damaged files, which are refused anyway
@@ -65,7 +65,7 @@ def _read(path: Path) -> object:
 
 
 def _misfit(state: object, features: nn.Module) -> str:
-    """What makes a file's content no weights of these layers; "" for nothing."""
+    """Returns why a file's content is not the weights of these layers; "" if it is."""
     if not isinstance(state, dict):
         return "it holds no table of weights"
     for name, wanted in features.state_dict().items():
@@ -78,16 +78,16 @@ def _misfit(state: object, features: nn.Module) -> str:
 
 
 def _from_torchvision() -> Path:
-    """The file in torchvision's cache, downloaded where it is not there yet."""
+    """Returns the file in torchvision's cache; downloads it first if it is missing."""
     url = _url()
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
     if not path.exists():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             torch.hub.download_url_to_file(url, str(path), path.stem.rpartition("-")[2])
-        except (OSError, RuntimeError) as error:  # RuntimeError: what came has another checksum
+        except (OSError, RuntimeError) as error:  # RuntimeError: the download has another checksum
             raise FileNotFoundError(
-                f"VGG19 weights are neither in torchvision's cache nor to be downloaded ({error}). {CURE}"
+                f"VGG19 weights are not in torchvision's cache and cannot be downloaded ({error}). {CURE}"
             ) from error
     return path
 
