@@ -18,7 +18,7 @@ class InstanceNorm(nn.InstanceNorm2d):
     """Instance norm with a learned scale and offset: every channel of every image to mean 0 and variance 1.
 
     (N, C, H, W) -> the same shape and order in memory. PyTorch's own forward puts channels-last images in another
-    order, and the copies that follow cost CycleGAN a seventh of its step; a group norm of one channel per group, a fifth.
+    order, and the copies that follow cost CycleGAN a seventh of its step; a group norm, one channel per group, a fifth.
     """
 
     def __init__(self, channels: int):
@@ -102,8 +102,8 @@ class UNet(nn.Module):
     restoration.
 
     ``norm`` makes a norm for a number of channels. With ``nn.BatchNorm2d``, whose statistics come from the training
-    images and are fixed in evaluation mode, a pixel's restoration does not depend on distant pixels, and the norm can be
-    merged into the convolution before it; it needs batches of several images. (Residual modules keep instance norms.)
+    images and are fixed in evaluation mode, the restoration of a pixel does not depend on distant ones, and the norm can
+    be merged into the convolution before it; it needs batches of several images. (Residual modules keep theirs.)
 
     Raises ValueError when an image does not fit the depth.
     """

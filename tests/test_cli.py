@@ -286,7 +286,7 @@ def test_a_terminal_that_lacks_a_letter_is_no_reason_to_end(wet, model, tmp_path
     assert run("restore", wet, tmp_path / "dry", "--model", model) == 0
     terminal.flush()
     said = terminal.buffer.getvalue().decode()
-    assert r"passed over, being no photographs: \u77f3.txt" in said
+    assert r"skipped, because they are no photographs: \u77f3.txt" in said
     assert "3 restored, 0 failed" in said
 
 

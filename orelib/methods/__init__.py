@@ -1,10 +1,10 @@
 """The methods of Table 3. A training step reads as its algorithm.
 
-``base``        what all share: networks, optimisers, their state
+``base``        the base class: networks, optimisers, their state
 ``pix2pix``     Pix2Pix, and the paper's improved Pix2Pix
 ``cyclegan``    CycleGAN
 ``supervised``  NAFNet and Slim, without a discriminator; not in the paper
-``registry``    all of them by name, and how a further one is added
+``registry``    all methods by name, and how to add one
 """
 
 from orelib.methods.base import Method

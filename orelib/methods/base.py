@@ -1,4 +1,4 @@
-"""What all methods share: networks, optimisers, their state, and how a step is taken.
+"""The base class of all methods: networks, optimisers, their state, and how a step is taken.
 
 Letters follow the literature: x is the wet image (the condition), y the dry one, G the generator wet -> dry, D the
 discriminator. (The paper's own text uses x and y both ways round.) Images are (N, 3, H, W) in [-1, 1].
@@ -19,10 +19,10 @@ Losses = dict[str, Tensor]
 
 
 class Method:
-    """What all methods share: networks, optimisers, and their state.
+    """The base class of all methods, with networks, optimisers, and their state.
 
     A method sets ``self.generator``, builds its networks with :meth:`network` and its optimisers with :meth:`adam`,
-    and implements :meth:`step`. Everything built so is checkpointed.
+    and implements :meth:`step`. Everything built with them is saved in checkpoints.
     """
 
     paired = True  # whether wet and dry of a training sample show the same place
@@ -78,7 +78,7 @@ def network_dtype(device: torch.device, precision: str) -> torch.dtype:
 
 
 def on_device(module: nn.Module, device: torch.device, precision: str) -> nn.Module:
-    """Moves a network; in bfloat16 it then computes what is safe in it, and answers in float32.
+    """Moves a network to a device. Under bfloat16 it computes in it where that is safe, and returns float32.
 
     So losses are always computed in float32, and no loss scaling is needed.
     """
@@ -90,13 +90,13 @@ def on_device(module: nn.Module, device: torch.device, precision: str) -> nn.Mod
 
 
 def together(network: nn.Module, *batches: Tensor) -> tuple[Tensor, ...]:
-    """``network(batch)`` of each batch, computed as one: the same, since norms are per image, and faster."""
+    """Returns ``network(batch)`` of each batch, computed as one: equal, because norms are per image, and faster."""
     return network(torch.cat(batches)).chunk(len(batches))
 
 
 @contextmanager
 def frozen(*networks: nn.Module) -> Iterator[None]:
-    """Within, gradients flow through the networks but are not computed for their weights."""
+    """Within the block, gradients flow through the networks but are not computed for their weights."""
     for network in networks:
         network.requires_grad_(False)
     try:

@@ -59,7 +59,7 @@ class CycleGAN(Method):
         return recorded, dried.detach(), wetted.detach()
 
     def discriminator_step(self, x: Tensor, y: Tensor, dried: Tensor, wetted: Tensor) -> Losses:
-        # Older generated images among the new keep the discriminators from chasing the last step alone.
+        # Older generated images among the new ones keep the discriminators from following only the last step.
         dried, wetted = self.dry_pool.exchange(dried), self.wet_pool.exchange(wetted)
         dry = sum(losses.least_squares_discriminator_loss(*together(self.D_dry, y, dried)))
         wet = sum(losses.least_squares_discriminator_loss(*together(self.D_wet, x, wetted)))

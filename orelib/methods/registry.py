@@ -1,4 +1,4 @@
-"""The classes of the methods by name; what tables call them stands in ``METHODS`` of :mod:`orelib.config`."""
+"""The classes of the methods by name; their titles in tables are in ``METHODS`` of :mod:`orelib.config`."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ CLASSES: dict[str, type[Method]] = {
     "nafnet": NAFNet,
     "slim": Slim,
 }
-_FURTHER_COLOURS = ("#56B4E9", "#F0E442", "#000000")  # what is left of Okabe and Ito's
+_FURTHER_COLOURS = ("#56B4E9", "#F0E442", "#000000")  # the remaining colours of Okabe and Ito
 
 
 def register(name: str, title: str = "", **settings) -> Callable[[type[Method]], type[Method]]:
-    """Makes a class a method of the kit, which then can be trained, scored and shown as any other::
+    """Makes a class a method of the kit, which then can be trained, scored and shown like any other::
 
         @register("plain", title="Improved, plain U-Net", lambda_ssim=50)
         class Plain(Improved):
@@ -39,22 +39,22 @@ def register(name: str, title: str = "", **settings) -> Callable[[type[Method]],
     earlier one. A process that did not run this shows the scores of such a run, but cannot restore with it, and says
     so.
 
-    Raises SettingsError for a name that no folder of a run can bear or that the kit uses itself, and for impossible
-    settings.
+    Raises SettingsError for a name that the folder of a run cannot have or that the kit uses itself, and for
+    impossible settings.
     """
-    from orelib.baselines import BASELINES  # with SciPy and scikit-image: a second that restoring need not wait
+    from orelib.baselines import BASELINES  # imports SciPy and scikit-image: a second that restoring need not wait
 
     taken = (*PUBLISHED, *BASELINES, "wet", "dry", "truth")  # names that tables use already
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in taken:
         raise SettingsError(
-            f"name={brief(name)} must begin with a-z, hold a-z, 0-9 and _ alone, and be none of {', '.join(taken)}"
+            f"name={brief(name)} must begin with a-z, hold only a-z, 0-9 and _, and be none of {', '.join(taken)}"
         )
 
     def put(method: type[Method]) -> type[Method]:
         names = {known: name for name, known in CLASSES.items()}
         parent = next((METHODS[names[base]] for base in method.__mro__[1:] if base in names), MethodEntry("", "", ""))
         changed = {**parent.settings, **settings}
-        Experiment("paper", **changed)  # raises for what cannot be
+        Experiment("paper", **changed)  # raises for impossible settings
         further = [*METHODS.keys() - {*PUBLISHED, name}]
         colour = _FURTHER_COLOURS[len(further) % len(_FURTHER_COLOURS)]
         METHODS[name] = replace(parent, title=title or name, short=title or name, colour=colour, settings=changed)

@@ -18,8 +18,8 @@ class Supervised(Method):
     """A generator trained on pairs alone, without a discriminator; not in the paper.
 
     L1 and SSIM (eq. 2 and 5) at the weights that Improved uses; Adam with a learning rate that rises and falls once
-    (:func:`one_cycle`) in place of the paper's constant one. Nothing more, because nothing more paid on validation
-    images under quick: not a heavier weight on glare, glare as a second target, three wetness levels of each scene or
+    (:func:`one_cycle`) in place of the paper's constant one. Nothing more, because nothing more helped on validation
+    images under quick: not a larger weight on glare, glare as a second target, three wetness levels of each scene or
     four times as many scenes, flips, an average of weights (EMA), or PSNR as the loss. A jitter of colours cost 1.1 dB.
     """
 
@@ -59,8 +59,8 @@ class NAFNet(Supervised):
 class Slim(Supervised):
     """A U-Net of an eighth of Pix2Pix's width, for machines without a GPU; not in the paper.
 
-    Trained as NAFNet is, without a discriminator. Batch norms, because their statistics are fixed after training: the
-    restorer then sees no more of a photograph than is near a pixel, and the norms cost nothing. On validation images
+    Trained as NAFNet is, without a discriminator. Batch norms, because their statistics are fixed after training: a
+    restored pixel then depends only on its surroundings, and the norms cost nothing. On validation images
     they did better (23.4 dB, SSIM 0.82, four samples a step) than instance norms (22.7 dB, 0.81, two samples a step;
     3,000 steps under quick).
     """

@@ -1,6 +1,6 @@
-"""What computes a restoration on a processor: OpenVINO, ONNX Runtime or PyTorch itself.
+"""Engines, which compute a restoration on a processor: OpenVINO, ONNX Runtime or PyTorch itself.
 
-An engine maps a batch of one, float32 (1, 3, H, W) in [-1, 1], to one of the same shape. All compute in single
+An engine maps one image, float32 (1, 3, H, W) in [-1, 1], to one of the same shape. All compute in single
 precision and agree to 1 of 255 grey values. They use as many threads as PyTorch would.
 """
 
@@ -34,7 +34,7 @@ class EngineError(ValueError):
 
 @contextmanager
 def running(engine: str) -> Iterator[None]:
-    """Within, whatever an engine raises becomes an EngineError, or a MemoryError where memory ran out."""
+    """Within the block, any error of an engine becomes an EngineError, or a MemoryError if memory ran out."""
     try:
         with memory_for(f"the engine {engine}"):
             yield
@@ -60,7 +60,7 @@ def example(generator: nn.Module) -> Tensor:
 def tracing() -> Iterator[None]:
     """Silences PyTorch while it records the operators of a generator for OpenVINO or the ONNX exporter.
 
-    It says that this way is deprecated, but OpenVINO took nine times as long from the newer one, ``torch.export``, and
+    PyTorch calls this way deprecated, but OpenVINO took nine times as long from the newer one, ``torch.export``, and
     the newer ONNX exporter needs the package onnxscript.
     """
     with warnings.catch_warnings(), torch.no_grad():
@@ -79,7 +79,7 @@ class TorchEngine:
         self.generator = generator
 
     def __call__(self, wet: Tensor) -> Tensor:
-        self.generator.eval()  # each time, since it may be in training meanwhile
+        self.generator.eval()  # each time, because it may be trained in between
         device = next(self.generator.parameters()).device
         # Channels last: a tenth faster on a processor, although not in training.
         wet = wet.to(device, memory_format=torch.channels_last)
@@ -97,8 +97,8 @@ class OnnxEngine:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
-        options.log_severity_level = 4  # it raises its errors, which need not be printed, too
-        # Without fallback: on a model that it cannot read it would print, and try again in the same way.
+        options.log_severity_level = 4  # it raises its errors, so they need not be printed
+        # Without fallback: for a model that it cannot read, it would print and try again in the same way.
         self.session = onnxruntime.InferenceSession(
             content, options, providers=["CPUExecutionProvider"], enable_fallback=False
         )
@@ -113,9 +113,9 @@ class OnnxEngine:
 def _core() -> openvino.Core:
     """OpenVINO itself: one for the process, which is not freed before its end.
 
-    On Linux, a core gives the thread that first compiles with it a signal stack, and unmaps that when it is freed. Of
-    two cores, freed in the order in which they were made, or of one, freed by another thread, that stack stayed in
-    use: the next signal, such as Ctrl-C or the end of a data loader's worker, then killed the process.
+    On Linux, a core gives the thread that first compiles with it a signal stack, and unmaps it when the core is freed. If two
+    cores were freed in the order in which they were made, or one core by another thread, that stack stayed in use: the
+    next signal, such as Ctrl-C or the end of a data loader's worker, then killed the process.
     """
     import openvino
 
@@ -127,13 +127,13 @@ class OpenVinoEngine:
 
     Compiled for one shape, a network takes up to a third less time than compiled for any, but compiling takes as long
     as restoring half a megapixel. All tiles of a photograph have one shape. A folder of small photographs may hold
-    hundreds: what differs from the first two is computed by a network compiled for any shape.
+    hundreds of shapes: all but the first two are computed by a network compiled for any shape.
     """
 
     packages = ("openvino",)
 
     def __init__(self, network: nn.Module | bytes):
-        # Merely importing OpenVINO reports that to its maker, unless this package is missing.
+        # Importing OpenVINO alone already sends a report to its maker, unless this package is missing.
         sys.modules.setdefault("openvino_telemetry", None)
         import openvino
 
@@ -171,7 +171,7 @@ ENGINES = {"openvino": OpenVinoEngine, "torch": TorchEngine, "onnx": OnnxEngine}
 
 
 def fastest_engine(takes_onnx: bool = False) -> str:
-    """The fastest engine that is installed; ``takes_onnx``: of those that run an ONNX file, installed or not."""
+    """Returns the fastest installed engine; ``takes_onnx``: one for ONNX files, even if none is installed."""
     usable = [engine for engine in ENGINES if engine != "torch" or not takes_onnx]
     return next(filter(is_installed, usable), usable[-1])
 

@@ -1,7 +1,7 @@
 """Wet photographs in, restored copies out: one file, a folder, or a folder that is watched.
 
 Originals are never touched, and nothing that exists is overwritten unasked. A copy has its photograph's name, format
-and depth (:mod:`orelib.data.photographs`); it appears whole or not at all, so that a copy which is there is finished.
+and depth (:mod:`orelib.data.photographs`); it appears whole or not at all, so a copy that exists is finished.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from orelib.utils.names import composed, one_name, printable
 from orelib.utils.paths import shown
 from orelib.utils.progress import Progress, say
 
-if TYPE_CHECKING:  # no more than its name is needed, and torch takes seconds to load
+if TYPE_CHECKING:  # only its name is needed, and torch takes seconds to load
     from orelib.restore.restorer import Restorer
 
 # file (its name), status ("restored" or "failed"), seconds, width and height (None: failed), error ("": restored)
 Row = dict[str, str | float | int | None]
-LONGEST_PAUSE = 64  # looks at a watched folder, after which what failed for a reason of the moment is tried again
+LONGEST_PAUSE = 64  # looks at a watched folder before a photograph that failed for now is tried again
 
 
 def restore_folder(
@@ -48,9 +48,9 @@ def restore_folder(
 ) -> pd.DataFrame:
     """Restores every photograph of a folder into another folder, under the same names.
 
-    A file that cannot be restored does not stop the others. Subfolders and files that are no photographs by their
-    suffix are passed over and named; hidden files, and what file managers leave behind, are not looked at. Several
-    processes may write into one folder: whose copy is finished second has failed, and overwrites nothing.
+    A file that cannot be restored does not stop the others. Subfolders, and files whose suffix is not that of a
+    photograph, are skipped and named; hidden files, and files that file managers leave behind, are ignored. Several
+    processes may write into one folder: the second copy of a photograph fails, and overwrites nothing.
 
     Parameters
     ----------
@@ -58,12 +58,12 @@ def restore_folder(
     out : the folder for the copies, made where it is missing; for one photograph also a file, whose suffix then
         names the format.
     report : called with the row of each photograph as soon as it is done.
-    replace_copies : write copies that exist already anew. Otherwise they are left as they are, and their photographs
-        have failed: dry partners of the same names may lie there.
+    replace_copies : overwrite copies that exist already. Otherwise they are left as they are, and their photographs
+        count as failed: dry partners of the same names may lie there.
 
     Returns
     -------
-    A row a photograph: file, status (``restored`` or ``failed``), seconds, width, height (missing where it failed),
+    One row per photograph: file, status (``restored`` or ``failed``), seconds, width, height (missing where it failed),
     error (empty where it did not).
 
     Raises
@@ -73,7 +73,7 @@ def restore_folder(
     OSError
         When a folder cannot be listed.
     ValueError
-        When there are no photographs, when ``out`` is where they are, or is a file where a folder is needed.
+        When there are no photographs, or when ``out`` is their own folder, or a file where a folder is needed.
     """
     photographs, out = Path(photographs), Path(out)
     if photographs.is_file():
@@ -101,14 +101,14 @@ def restore_folder(
 
 
 def watch_folder(restorer: Restorer, photographs: Path, out: Path, interval: float = 1.0) -> Iterator[Row]:
-    """Restores what is in a folder and what arrives there, each photograph once; yields their rows without end.
+    """Restores the photographs in a folder and all that arrive there, each once; yields their rows without end.
 
     A photograph is restored when its size and time of change have stayed the same for ``interval`` seconds, so one that
-    is still being written is waited for. One whose copy exists is done, whoever made it: the process may be killed at
-    any moment and started again. One whose content cannot be restored is reported once, and tried again when it
-    changes. What fails for a reason of the moment, such as a full disk, too little memory or a share that is away, is
-    reported once, and tried again after 1, 2, 4 ... up to 64 looks. A folder that cannot be listed is said once, and
-    waited for.
+    is still being written is waited for. A photograph whose copy exists is done, whoever made the copy: the process may
+    be killed at any moment and started again. One whose content cannot be restored is reported once, and tried again
+    when it changes. One that fails for a temporary reason, such as a full disk, too little memory or a share that is
+    away, is reported once, and tried again after 1, 2, 4 ... up to 64 looks. A folder that cannot be listed is reported
+    once, and waited for.
 
     Raises FileNotFoundError when one of the folders is missing at the beginning, and ValueError when they are the same.
     """
@@ -131,7 +131,7 @@ class _Failure:
     looks: int = 0
 
     def is_left_alone(self, state: tuple) -> bool:
-        """Whether the photograph, now in ``state``, is left alone at this look."""
+        """Returns whether the photograph, now in ``state``, is left alone at this look."""
         self.looks += 1
         return state == self.state and (self.pause is None or self.looks <= self.pause)
 
@@ -141,7 +141,7 @@ def _watch(restorer: Restorer, photographs: Path, out: Path, interval: float) ->
     away = ""  # why a folder cannot be listed
     failures: dict[str, _Failure] = {}
     earlier: dict[str, tuple] = {}  # the state of each unfinished file when the folder was last looked at
-    # Looking again and again, because belts write to network shares, where no event tells of a file that arrives.
+    # The folder is listed again and again, because belts write to network shares, which send no event for a new file.
     while True:
         try:
             (sources, passed_over), taken, problem = _look(photographs), _names(out), ""
@@ -161,20 +161,20 @@ def _watch(restorer: Restorer, photographs: Path, out: Path, interval: float) ->
             if row["status"] == "restored":
                 failures.pop(name, None)
             elif os.path.lexists(out / name) or file_state(photographs / name) is None:
-                continue  # another process was faster, or the photograph was taken away
+                continue  # another process was faster, or the photograph was removed
             else:
                 before = failure if failure and failure.state == state else None
                 pause = min(2 * before.pause, LONGEST_PAUSE) if before else 1
                 failures[name] = _Failure(state, row["error"], None if lasting else pause)
                 if before and before.error == row["error"]:
-                    continue  # it was said before
+                    continue  # it was reported before
             yield row
         earlier = earlier if away else now
         time.sleep(interval)
 
 
 def _without_copy(sources: list[Path], taken: dict[str, set[str]]) -> list[Path]:
-    """The photographs that have no copy yet; a copy has its photograph's name, whichever way accents are written."""
+    """The photographs that have no copy yet; a copy has its photograph's name, however accents are written."""
     names = {source.name for source in sources}
 
     def has_copy(name: str) -> bool:
@@ -187,9 +187,9 @@ def _without_copy(sources: list[Path], taken: dict[str, set[str]]) -> list[Path]
 def _restore_file(
     restorer: Restorer, source: Path, target: Path, taken: dict[str, set[str]], replace_copies: bool = False
 ) -> tuple[Row, bool]:
-    """Restores one photograph; its row, and whether it would fail again unless it changes.
+    """Restores one photograph; returns its row, and whether it would fail again unless it changes.
 
-    ``taken`` are the names in the target's folder, of which it becomes one.
+    ``taken`` holds the names in the target's folder; the name of the copy is added.
     """
     row = {"file": source.name, "status": "restored", "seconds": None, "width": None, "height": None, "error": ""}
     lasting = False
@@ -201,10 +201,10 @@ def _restore_file(
             raise FileExistsError
         state = file_state(source)
         photograph = read_photograph(source)
-        photograph = replace(photograph, pixels=restorer.restore(photograph.pixels))  # the wet pixels are let go
-        if file_state(source) != state:  # or the copy would be of what it was, and count as done
+        photograph = replace(photograph, pixels=restorer.restore(photograph.pixels))  # the wet pixels are freed
+        if file_state(source) != state:  # or the copy would show its earlier content, and count as done
             raise PhotographUnavailable(f"{shown(source)}: it changed while it was restored; restore it again")
-        if not target.parent.is_dir():  # or it would be made anew, in the place of a share that is away
+        if not target.parent.is_dir():  # or it would be made again, in the place of a share that is away
             raise FileNotFoundError(f"{shown(target.parent)} is gone")
         left_out = write_photograph(target, photograph, only_new=not replace_copies)
         for remark in (*photograph.remarks, *left_out):
@@ -214,10 +214,10 @@ def _restore_file(
     except FileExistsError:
         copy = target.with_name(min(there, default=target.name))
         cure = "choose another folder, or ask to replace it"
-        if replace_copies:  # of a photograph in this very run
+        if replace_copies:  # of another photograph in this run
             cure = f"{shown(source)} differs from another photograph by case or accents alone, so rename one"
         row |= {"status": "failed", "error": f"{shown(copy)} exists already: {cure}"}
-    except Exception as error:  # whatever it is, the others get their turn
+    except Exception as error:  # of any kind: the other photographs are restored all the same
         why = str(error) if isinstance(error, PhotographError) else f"{shown(source)}: {_reason(error)}"
         row |= {"status": "failed", "error": why}
         lasting = isinstance(error, ValueError) and not isinstance(error, PhotographUnavailable)
@@ -226,7 +226,7 @@ def _restore_file(
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, OSError):  # without the temporary name, which is another one at each try
+    if isinstance(error, OSError):  # without the temporary name, which changes with each try
         return printable(error.strerror or str(error))
     return f"{type(error).__name__}: {error}"
 
@@ -241,7 +241,7 @@ def _check_folders(photographs: Path, out: Path) -> None:
 
 
 def _target(source: Path, out: Path) -> Path:
-    """Where the copy of one photograph goes."""
+    """Returns the path for the copy of one photograph."""
     if source.suffix.lower() not in SUFFIXES:
         raise ValueError(f"{shown(source)}: not an image this kit reads ({', '.join(SUFFIXES)})")
     target = out / source.name if out.is_dir() or out.suffix.lower() not in SUFFIXES else out
@@ -251,7 +251,7 @@ def _target(source: Path, out: Path) -> Path:
 
 
 def _look(folder: Path) -> tuple[list[Path], list[str]]:
-    """The photographs of a folder in order of their names, and the names of what else is there."""
+    """The photographs of a folder in order of their names, and the names of everything else in it."""
     with _listing(folder):
         photographs, others = photographs_in(folder)
     return photographs, [path.name + "/" * os.path.isdir(path) for path in others]
@@ -259,11 +259,11 @@ def _look(folder: Path) -> tuple[list[Path], list[str]]:
 
 def _name(passed_over: list[str]) -> None:
     if passed_over:
-        say(f"passed over, being no photographs: {', '.join(map(printable, passed_over))}")
+        say(f"skipped, because they are no photographs: {', '.join(map(printable, passed_over))}")
 
 
 def _names(folder: Path) -> dict[str, set[str]]:
-    """The names in a folder, by what a share or a Mac takes for the same."""
+    """Returns the names in a folder, grouped where a share or a Mac takes names for the same."""
     names: dict[str, set[str]] = {}
     with _listing(folder):
         for name in os.listdir(folder):
@@ -291,7 +291,7 @@ def restored_examples(table: pd.DataFrame, photographs: Path, out: Path, count: 
 
 
 def demand_all(table: pd.DataFrame) -> None:
-    """Raises PhotographError that lists the photographs which :func:`restore_folder` could not restore, if any."""
+    """Raises PhotographError that lists the photographs that :func:`restore_folder` could not restore, if any."""
     failed = table.loc[table["status"] == "failed", "error"]
     if len(failed):
         listing = "\n".join(f"  - {error}" for error in failed)

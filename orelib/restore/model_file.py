@@ -1,8 +1,8 @@
 """The file that carries a trained generator, ``generator.safetensors``, read as if a stranger had sent it.
 
-It holds weights and, as metadata, JSON that says where they come from: version, experiment, so that the network can be
-rebuilt without unpickling anything, checksum of the training data, step, scale, and a checksum (``sha256``) of all of
-this and of the weights. Older files have no such checksum.
+It holds weights and, as metadata, JSON that says where they come from: version, experiment (from which the network
+is rebuilt without unpickling anything), checksum of the training data, step, scale, and a checksum (``sha256``) of all
+of this and of the weights. Older files have no such checksum.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ FLOATS = ("F64", "F32", "F16", "BF16")
 
 
 class ModelFile:
-    """A ``generator.safetensors``, of which no more was read than what it says of itself.
+    """A ``generator.safetensors``, of which only its description was read.
 
-    ``about`` and ``experiment`` are what :func:`described` gives; ``shapes`` are those of the weights, so that they can
+    ``about`` and ``experiment`` come from :func:`described`; ``shapes`` are the shapes of the weights, so that they can
     be compared with a network before memory is taken for either.
 
-    Raises ModelFileError when the file is damaged, or not one of this kit's.
+    Raises ModelFileError when the file is damaged, or was not written by this kit.
     """
 
     def __init__(self, path: Path):
@@ -48,7 +48,7 @@ class ModelFile:
         self._checksum = self._said.pop("sha256", None)
 
     def weights(self) -> dict[str, Tensor]:
-        """The weights. Raises ModelFileError when they are damaged, or no numbers."""
+        """Reads the weights. Raises ModelFileError when they are damaged or hold values that are no finite numbers."""
         with self._reading():
             weights = {name: self.file.get_tensor(name) for name in self.shapes}
         if self._checksum is not None and self._checksum != checksum(self._said, weights):
@@ -69,9 +69,9 @@ class ModelFile:
 
 
 def described(path: Path, text: str | None) -> tuple[dict, Experiment]:
-    """What a model file says of itself in ``text``, but for its checksum, and the experiment among it.
+    """Returns the description in ``text`` of a model file, without its checksum, and the experiment in it.
 
-    Raises ModelFileError for what no version of this kit writes.
+    Raises ModelFileError for a text that no version of this kit writes.
     """
     if text is None:
         raise unusable(path, "was not written by this kit: it does not say which network it holds")
@@ -88,7 +88,7 @@ def described(path: Path, text: str | None) -> tuple[dict, Experiment]:
 
 
 def _demand_kinds(about: dict) -> None:
-    """Raises ValueError or KeyError where a value is missing, or of a kind that would be misread later on."""
+    """Raises ValueError or KeyError where a value is missing, or of a kind that would be misread later."""
     step, scale = about["step"], about.get("px_per_mm")
     if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step < 2**63:
         raise SettingsError(f"step={brief(step)} must be a whole number")

@@ -1,7 +1,7 @@
 """A generator as an ONNX file: written by PyTorch's exporter, and read as if a stranger had sent it.
 
 The input, ``wet``, and the output, ``dry``, are float32 (1, 3, height, width) in [-1, 1], of any height and width that
-the generator takes. The file says of itself what the model file does, and carries a checksum of all of it.
+the generator takes. The file holds the description that the model file has, and a checksum of its whole content.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ATTRIBUTES = ("FLOAT", "INT", "STRING", "TENSOR", "INTS", "FLOATS")
 
 
 def as_onnx(generator: nn.Module) -> bytes:
-    """Returns the content of an ONNX file of a generator as it restores, dropout being off.
+    """Returns the content of an ONNX file of a generator as it restores, with dropout off.
 
     Raises EngineError for a generator that cannot be written, and where the package onnx is not installed.
     """
@@ -40,7 +40,7 @@ def as_onnx(generator: nn.Module) -> bytes:
     content, sides = io.BytesIO(), {2: "height", 3: "width"}
     try:
         with memory_for("the ONNX file"), tracing():
-            # Instance norms take the image at hand, and what is no constant yet is computed.
+            # Both are intended: instance norms use the image's own statistics, and not every value is a constant.
             warnings.filterwarnings("ignore", "ONNX export mode|Constant folding")
             torch.onnx.export(
                 generator.eval(), (example(generator),), content, dynamo=False, opset_version=OPSET,
@@ -62,9 +62,9 @@ def write_onnx(path: Path, generator: nn.Module, about: str) -> None:
 
 
 def read_onnx(path: Path) -> tuple[bytes, str | None]:
-    """Returns the content of a file, and what the file says of itself, None when it says nothing.
+    """Returns the content of a file and its description of itself, None when it has none.
 
-    Raises ModelFileError when the file is damaged, no ONNX file, or looks into other files, and EngineError where the
+    Raises ModelFileError when the file is damaged, no ONNX file, or refers to other files, and EngineError where the
     package onnx is not installed.
     """
     _demand_onnx()
@@ -112,7 +112,7 @@ def _signed(content: bytes) -> bytes:
 
 
 def _foreign(model: onnx.ModelProto) -> str:
-    """What makes a model none of this kit's, "" for nothing: data in other files, further graphs, other kinds."""
+    """Returns why a model is not from this kit: data in other files, further graphs, other kinds; "" if it is."""
     import onnx
 
     floats, integers = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
@@ -121,7 +121,7 @@ def _foreign(model: onnx.ModelProto) -> str:
         return "it has operators of its own"
     versions = {opset.domain: opset.version for opset in model.opset_import}
     if versions.keys() != {""} or not 1 <= versions[""] <= onnx.defs.onnx_opset_version():
-        return "it does not say which operators it uses, or newer ones than are known here"
+        return "it does not say which operators it uses, or uses newer ones than are known here"
     attributes = [attribute for node in graph.node for attribute in node.attribute]
     if not {attribute.type for attribute in attributes} <= {getattr(onnx.AttributeProto, kind) for kind in ATTRIBUTES}:
         return "it has graphs within its graph"

@@ -1,6 +1,6 @@
-"""A trained generator on photographs of any size, from the file that carries it (:mod:`orelib.restore.model_file`).
+"""Restores photographs of any size with a trained generator from its file (:mod:`orelib.restore.model_file`).
 
-:func:`export_onnx` makes an ONNX file of it, which says the same of itself.
+:func:`export_onnx` writes it as an ONNX file with the same description.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ DEFAULT_RESTORER = Path(__file__).parent / "default_restorer" / "generator.safet
 class Restorer:
     """Restores wet photographs with a generator whose sides must be multiples of ``stride``.
 
-    ``about`` is what the model file says of it: experiment, data checksum, step, version, and the scale of the rendered
+    ``about`` is the model file's description: experiment, data checksum, step, version, and the scale of the rendered
     scenes that it was trained on, smallest and largest, in px per mm (None: it was trained on photographs). ``engine``
-    computes what the generator would, by default the generator itself.
+    computes the generator's output; by default it is the generator itself.
     """
 
     def __init__(self, generator: nn.Module, stride: int, about: dict | None = None, engine: Engine | None = None):
@@ -48,15 +48,15 @@ class Restorer:
 
     @property
     def multiply_adds(self) -> int:
-        """Those of restoring 512 x 512 px, see :func:`~orelib.networks.count_multiply_adds`."""
+        """Multiply-adds to restore a 512 x 512 px image, see :func:`~orelib.networks.count_multiply_adds`."""
         return count_multiply_adds(self.generator, self.stride)
 
     def describe(self) -> str:
-        """What the model file says of the generator, in one or two sentences."""
+        """Describes the generator as its model file does, in one or two sentences."""
         if not self.about:
             return "A generator without a model file."
         experiment, step, scale = self.about["experiment"], self.about["step"], self.about.get("px_per_mm")
-        # A file that is older than the field does not say which of the two it was.
+        # A file from before this field does not say which of the two it was.
         seen = "photographs of unknown scale" if "px_per_mm" in self.about else "images of unknown scale"
         if scale:
             seen = "rendered scenes of " + " to ".join(f"{edge:g}" for edge in dict.fromkeys(scale)) + " px per mm"
@@ -71,13 +71,13 @@ class Restorer:
 
         The photograph is restored at its own scale, a large one in overlapping tiles (:mod:`orelib.restore.tiles`);
         mirrored margins fill it up to the stride and are cut off again. Besides ``wet`` and the result, one tile and
-        a few rows are held. Dropout is off, so the same photograph gives
-        the same result. Each tile becomes floating-point by itself, so 16 bits stay 16 bits, and memory small.
+        a few rows are held in memory. Dropout is off, so the same photograph gives the same result. Each tile is turned
+        into floating-point by itself, so 16 bits stay 16 bits, and little memory is needed.
 
         Parameters
         ----------
         wet : uint8 or uint16, RGB (H, W, 3) or grey (H, W), of any size.
-        progress : called with the number of finished tiles and that of all of them after each tile.
+        progress : called after each tile with the number of finished tiles and the number of all tiles.
 
         Returns
         -------
@@ -114,7 +114,7 @@ def save_generator(
     step: int,
     embedded: bool = False,
 ) -> None:
-    """Writes a generator's weights with what is needed to rebuild it and to say where it comes from.
+    """Writes a generator's weights with all that is needed to rebuild it and to know its origin.
 
     ``embedded`` says whether it was trained on the rendered scenes of ``experiment``, whose scale is then noted, rather
     than on a user's photographs. Raises ModelFileError for weights that are no finite numbers, and OSError.
@@ -133,7 +133,7 @@ def save_generator(
 def publish(source: Path, target: Path) -> None:
     """Writes a copy of a model file with weights of half the precision, and so of half the size, to pass on.
 
-    The copy says so itself. What it restored was seen to differ from what the original did by 1 of 255 grey values at
+    The copy says so itself. Its results were seen to differ from those of the original by 1 of 255 grey values at
     most. Raises FileNotFoundError and ModelFileError as :func:`load_restorer`, and OSError.
     """
     file = _open(source)
@@ -142,7 +142,7 @@ def publish(source: Path, target: Path) -> None:
 
 
 def load_restorer(path: Path | None = None, device: torch.device | str = "cpu", engine: str = "torch") -> Restorer:
-    """The restorer in a ``generator.safetensors`` or an ONNX file made of it, ready to use.
+    """Loads the restorer in a ``generator.safetensors`` or in an ONNX file made of it.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def load_restorer(path: Path | None = None, device: torch.device | str = "cpu", 
     FileNotFoundError
         When there is no such file.
     ModelFileError
-        When the file is damaged or not one of this kit's.
+        When the file is damaged or was not written by this kit.
     EngineError
         When the engine is not installed, does not take the file, or fails.
     MemoryError
@@ -187,7 +187,7 @@ def load_restorer(path: Path | None = None, device: torch.device | str = "cpu", 
 
 
 def export_onnx(path: Path, out: Path) -> None:
-    """Writes the generator in a ``generator.safetensors`` as an ONNX file, which says the same of itself.
+    """Writes the generator in a ``generator.safetensors`` as an ONNX file with the same description.
 
     Its input and output are float32 (1, 3, H, W) in [-1, 1]; H and W are multiples of the generator's stride.
 
@@ -212,7 +212,7 @@ def export_onnx(path: Path, out: Path) -> None:
 
 
 def read_about(path: Path) -> dict:
-    """What a ``generator.safetensors`` says of itself: experiment, data checksum, step, version, scale.
+    """Reads the description in a ``generator.safetensors``: experiment, data checksum, step, version, scale.
 
     Raises FileNotFoundError and ModelFileError as :func:`load_restorer`.
     """
@@ -221,7 +221,7 @@ def read_about(path: Path) -> dict:
 
 
 def load_weights(generator: nn.Module, path: Path) -> dict:
-    """Gives a generator the weights in a ``generator.safetensors``; returns what the file says of itself.
+    """Gives a generator the weights in a ``generator.safetensors``; returns the file's description.
 
     Raises FileNotFoundError and ModelFileError as :func:`load_restorer`, and ModelFileError when the file holds another
     network than this one.
@@ -237,7 +237,7 @@ def load_weights(generator: nn.Module, path: Path) -> dict:
 
 
 def _load_generator(path: Path) -> tuple[nn.Module, dict]:
-    """The generator in a model file, on the processor, and what the file says of itself."""
+    """Loads the generator in a model file, on the processor, and the file's description."""
     file = _open(path)
     weights = file.weights()
     generator = CLASSES[file.experiment.method].build_generator(file.experiment)
@@ -252,7 +252,7 @@ def _without_weights(experiment: Experiment) -> nn.Module:
 
 
 def _open(path: Path) -> ModelFile:
-    """A model file whose weights are those of the network that it names, which is seen before memory is taken."""
+    """Opens a model file; checks, before memory is taken, that its weights fit the network that it names."""
     _demand(Path(path))
     file = ModelFile(path)
     if file.shapes != shapes_of(_without_weights(file.experiment)):

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-TILE = 512  # px; the side of the samples that the paper trains on, and the smallest of a tile of a larger photograph
-AREA = 3 / 2  # of a square of that side; the largest of a tile
-# px, at least, over which two tiles fade into each other. The kit's restorer, on photographs of a megapixel: tiles
+TILE = 512  # px; side of the samples that the paper trains on; smallest side of a tile of a larger photograph
+AREA = 3 / 2  # largest area of a tile, in squares of that side
+# Least number of px over which two tiles fade into each other. The kit's restorer, on photographs of a megapixel: tiles
 # differed from the whole by 0.05 grey values on average, 12 at most; with 64 px by 0.02 and 4, in a tenth more time.
 OVERLAP = 32
 
@@ -23,12 +23,12 @@ def by_tiles(
     stride: int = 1,
     progress: Callable[[int, int], object] | None = None,
 ) -> np.ndarray:
-    """``restore(image)``, computed tile by tile and blended.
+    """Returns ``restore(image)``, computed tile by tile and blended.
 
     Where tiles overlap, one fades out while the other fades in, so that neighbours which differ, as they do when a
-    network normalises over the whole image, leave no seam. The fading is slowest at the border of a tile, where it
-    lacks what lies beyond. An image of no more than one tile is restored whole. Besides the image and the result, only
-    one tile and the rows that two rows of tiles share are held.
+    network normalises over the whole image, leave no seam. The fading is slowest at the border of a tile, where the
+    tile lacks its surroundings. An image of no more than one tile is restored whole. Besides the image and the result,
+    only one tile and the rows that two rows of tiles share are held.
 
     Parameters
     ----------
@@ -37,10 +37,10 @@ def by_tiles(
     tile : smallest side of a tile in pixels; a side of the image that is shorter is taken whole. See
         :func:`tile_shape`.
     overlap : pixels that neighbouring tiles share at least, less than ``tile``.
-    stride : sides of tiles are multiples of it, as ``tile`` is. So are the places where they start, or of its common
+    stride : sides of tiles are multiples of it, as ``tile`` is. Tiles start at multiples of it, or of its common
         divisor with ``overlap``, so that a pixel meets strided convolutions in the same phase in any tile. Sides of the
         image that are no multiples are filled up with its mirror image, which is cut off again.
-    progress : called with the number of finished tiles and that of all of them after each tile.
+    progress : called after each tile with the number of finished tiles and the number of all tiles.
     """
     down_the_image, across_the_image = (_filled_up(side, stride) for side in image.shape[:2])
     height, width, channels = len(down_the_image), len(across_the_image), image.shape[2]
@@ -56,7 +56,7 @@ def by_tiles(
         left_over = np.zeros((tall, 0, channels), np.float32)  # of the columns that the last tile shares with this
         for right, (left, beyond) in enumerate(itertools.pairwise([*lefts, width])):
             part = np.ix_(down_the_image[top : top + tall], across_the_image[left : left + wide])
-            # In memory channel by channel, as networks answer.
+            # In memory channel by channel, as networks return them.
             sums = np.moveaxis(np.zeros((channels, tall, wide), np.float32), 0, 2)
             sums[: len(above)] = above[:, left : left + wide]
             sums[:, : left_over.shape[1]] = left_over
@@ -72,12 +72,12 @@ def by_tiles(
 
 
 def _filled_up(length: int, stride: int) -> np.ndarray:
-    """The places of ``length`` pixels, mirrored at their end up to a multiple of ``stride``."""
+    """Returns the places of ``length`` pixels, mirrored at their end up to a multiple of ``stride``."""
     return np.pad(np.arange(length), (0, -length % stride), mode="symmetric")
 
 
 def tile_shape(height: int, width: int, tile: int, overlap: int, stride: int = 1) -> tuple[int, int]:
-    """Height and width of the equal tiles in which an image takes the fewest computed pixels.
+    """Returns height and width of equal tiles for which the fewest pixels are computed.
 
     No side is smaller than ``tile``, unless the image is, and the area at most :data:`AREA` times its square.
     """
@@ -92,7 +92,7 @@ def tile_shape(height: int, width: int, tile: int, overlap: int, stride: int = 1
 
 
 def _sides(length: int, tile: int, overlap: int, stride: int) -> Iterator[int]:
-    """The sides of one tile, two, three and so on that cover ``length`` pixels, down to ``tile``."""
+    """Yields the side of one, two, three and more equal tiles that cover ``length`` pixels, down to ``tile``."""
     for count in itertools.count(1):
         side = math.ceil((length + (count - 1) * overlap) / count / stride) * stride
         yield max(side, min(tile, length))
@@ -101,7 +101,7 @@ def _sides(length: int, tile: int, overlap: int, stride: int) -> Iterator[int]:
 
 
 def tile_starts(length: int, side: int, overlap: int, stride: int = 1) -> list[int]:
-    """Where as few tiles as can start so that they cover ``length`` pixels: evenly, as far as the grid lets them."""
+    """Returns the starts of the fewest tiles that cover ``length`` pixels, as evenly as the grid allows."""
     if length == side:
         return [0]
     count = math.ceil((length - overlap) / (side - overlap))

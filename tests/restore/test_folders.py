@@ -176,7 +176,7 @@ def test_what_is_no_photograph_is_named(tmp_path, identity, noise, capsys):
         (wet / name).write_bytes(b"x")
     rows = restore_folder(identity, wet, tmp_path / "dry")
     assert rows["file"].tolist() == ["belt_0.png"]
-    assert "passed over, being no photographs: archive/, notes.txt\n" in capsys.readouterr().out
+    assert "skipped, because they are no photographs: archive/, notes.txt\n" in capsys.readouterr().out
 
 
 def test_nothing_that_exists_is_overwritten(tmp_path, identity, noise):
@@ -312,7 +312,7 @@ def test_no_entry_ends_the_work(odd, tmp_path, identity, capsys):
     for name in LOOPS:
         assert f"{name}: " in rows["error"][name]
     said = capsys.readouterr().out
-    assert "passed over, being no photographs: folder\\x1b.png/, pipe.png\n" in said
+    assert "skipped, because they are no photographs: folder\\x1b.png/, pipe.png\n" in said
     assert (said + "".join(rows["error"])).replace("\n", "").isprintable()
 
 
