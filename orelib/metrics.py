@@ -13,7 +13,7 @@ All take uint8 images and a data range of 255. A table's value is the mean of th
 a mean error. An image that equals its dry partner has an infinite PSNR, and a mean that holds it would be infinite,
 too: tables keep no infinite value, so such an image is left out of the mean, and Table 3 says how many were.
 
-PSNR and SSIM cannot tell blur from a wrong colour, or glare from rock, which the paper speaks of. So each image also has:
+PSNR and SSIM cannot tell blur from a wrong colour, or glare from rock, as the paper does. So each image also has:
 colour error, sharpness, invented edges, seams around the glare, PSNR inside the glare and outside, and how much of the
 glare is gone.
 """

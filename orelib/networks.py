@@ -102,7 +102,7 @@ class UNet(nn.Module):
     restoration.
 
     ``norm`` makes a norm for a number of channels. With ``nn.BatchNorm2d``, whose statistics come from the training
-    images and are fixed in evaluation mode, the restoration of a pixel does not depend on distant ones, and the norm can
+    images and are fixed in evaluation mode, restoring a pixel does not depend on distant pixels, and the norm can
     be merged into the convolution before it; it needs batches of several images. (Residual modules keep theirs.)
 
     Raises ValueError when an image does not fit the depth.

@@ -113,9 +113,9 @@ class OnnxEngine:
 def _core() -> openvino.Core:
     """OpenVINO itself: one for the process, which is not freed before its end.
 
-    On Linux, a core gives the thread that first compiles with it a signal stack, and unmaps it when the core is freed. If two
-    cores were freed in the order in which they were made, or one core by another thread, that stack stayed in use: the
-    next signal, such as Ctrl-C or the end of a data loader's worker, then killed the process.
+    On Linux, a core gives the thread that first compiles with it a signal stack, and unmaps it when the core is freed.
+    If two cores were freed in the order in which they were made, or one core by another thread, that stack stayed in
+    use: the next signal, such as Ctrl-C or the end of a data loader's worker, then killed the process.
     """
     import openvino
 

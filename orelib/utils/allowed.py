@@ -1,7 +1,7 @@
 """The values that settings and parameters of notebooks may take: one table, and one error for every other value.
 
-A bool is no number here, and a text is none either. Upper bounds keep a slip of the keyboard from filling the memory or
-hanging the process; they lie far above what anybody trains.
+A bool or a text does not count as a number here. Upper bounds keep a typing error from filling the memory or hanging
+the process; they lie far above what anybody trains.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numbers import Integral, Real
 
 
 class SettingsError(ValueError):
-    """A setting that cannot be: the message names the field and the values it may take."""
+    """An impossible setting: the message names the field and the values it may take."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Allowed:
 
 
 def whole(smallest: int, largest: int) -> Allowed:
-    """Whole numbers, both ends included. NumPy's become Python's, which JSON can hold."""
+    """Whole numbers, both ends included. NumPy's numbers become Python's, which JSON can hold."""
 
     def take(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, Integral) or not smallest <= value <= largest:
@@ -37,11 +37,11 @@ def whole(smallest: int, largest: int) -> Allowed:
 
 
 def number(smallest: float, largest: float, above: bool = False, below: bool = False) -> Allowed:
-    """Finite numbers; ``above`` and ``below`` leave the smallest and the largest out themselves."""
+    """Finite numbers; ``above`` and ``below`` exclude the smallest and the largest number itself."""
 
     def take(value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, Real) or not smallest <= value <= largest:
-            raise ValueError  # also NaN, which compares with nothing
+            raise ValueError  # also for NaN, for which every comparison is false
         if (above and value == smallest) or (below and value == largest):
             raise ValueError
         return float(value)
@@ -84,7 +84,7 @@ def _path(value: object) -> str | None:
 
 
 def path_text(value: object) -> str:
-    """A path as text. Raises ValueError for another kind of value, and for a text that names no file."""
+    """Returns a path as text. Raises ValueError for another kind of value, and for a text that names no file."""
     if not isinstance(value, str | os.PathLike) or not (text := os.fspath(value)) or not isinstance(text, str):
         raise ValueError
     if not text.strip() or "\0" in text:
@@ -92,7 +92,7 @@ def path_text(value: object) -> str:
     return text
 
 
-# Where renderer and checks of pairs end: 32 px, and 16,384 px, of which a scene takes several GB.
+# Limits of the renderer and of the checks of pairs: 32 px, and 16,384 px, at which a scene takes several GB.
 _SIDE = whole(32, 16_384)
 # A split has a million numbers of scenes, see dataset.py. Data sets for sizing have no training pairs.
 _PAIRS = whole(0, 1_000_000)
@@ -105,7 +105,7 @@ _FILE = Allowed("None or a path as text (in papermill: -r <name> <path>)", _path
 
 SEED = whole(0, 2**64 - 1)  # PyTorch takes no larger one
 
-# Of the fields of Experiment; those that depend on one another are checked there.
+# The fields of Experiment, which itself checks fields that depend on one another.
 FIELDS: dict[str, Allowed] = {
     "seed": SEED,
     "scene_size": Allowed(f"(height, width), each {_SIDE.says}", _size),
@@ -153,7 +153,7 @@ FIELDS: dict[str, Allowed] = {
 PARAMETERS: dict[str, Allowed] = {
     "seed": SEED,
     "images": whole(1, 1000),
-    "scene": whole(0, 999_999),  # of which the next number begins another range of scenes
+    "scene": whole(0, 999_999),  # the next number would begin another range of scenes
     "largest_shift": number(0, 1000),
     "align": one_of("yes", "no"),
     "methods": Allowed("text: names of methods with spaces between", _text),
@@ -161,14 +161,14 @@ PARAMETERS: dict[str, Allowed] = {
 
 
 def checked(name: str, value: object) -> object:
-    """The value of a field of Experiment, as its kind. Raises SettingsError."""
+    """Returns the value of a field of Experiment, in the field's type. Raises SettingsError."""
     return _demand(name, value, FIELDS[name])
 
 
 def parameter(name: str, value: object) -> object:
-    """The value of a notebook's parameter, one of ``seed`` and :data:`PARAMETERS`, as its kind.
+    """Returns the value of a notebook's parameter, one of :data:`PARAMETERS`, in the parameter's type.
 
-    papermill hands a number over as a number with ``-p`` and as text with ``-r``; both give the same value. Raises
+    papermill passes a number as a number with ``-p`` and as text with ``-r``; both give the same value. Raises
     SettingsError.
     """
     allowed = PARAMETERS[name]
@@ -176,7 +176,7 @@ def parameter(name: str, value: object) -> object:
         try:
             return allowed.take(_number(value))
         except ValueError:
-            pass  # a text may be what is wanted
+            pass  # the parameter may be a text
     return _demand(name, value, allowed)
 
 

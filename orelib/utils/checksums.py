@@ -1,4 +1,4 @@
-"""Files of the kit that say themselves, or of which another one says, when they are damaged.
+"""Checksums in or beside the files of the kit, which show when a file is damaged.
 
 A JSON file holds the SHA-256 of the rest of itself. The checksums of the other files of a folder lie in its
 ``provenance.json``, see :mod:`orelib.utils.provenance`.
@@ -35,7 +35,7 @@ def write_json(path: Path, values: dict) -> None:
 
 
 def read_json(path: Path, cure: str) -> dict:
-    """The object that :func:`write_json` wrote; one without a checksum, of an earlier version, is taken as it is.
+    """Reads an object that :func:`write_json` wrote; one from an earlier version, without a checksum, is accepted.
 
     Raises FileNotFoundError when there is no such file, and DamagedFileError, whose message ends with ``cure``, when it
     was cut or changed.
@@ -59,7 +59,7 @@ def read_json(path: Path, cure: str) -> dict:
 def demand_no_folder(path: Path, cure: str) -> None:
     """Raises DamagedFileError for a folder at ``path``."""
     if path.is_dir():
-        raise DamagedFileError(f"{shown(path)} is a folder where a file belongs: take it away, and {cure}")
+        raise DamagedFileError(f"{shown(path)} is a folder where a file belongs: move it away, and {cure}")
 
 
 def _checksum(values: dict) -> str:

@@ -1,4 +1,4 @@
-"""What the modules that are run as ``python -m orelib.<name>`` say when something goes wrong: why, and no traceback."""
+"""Errors of the modules that are run as ``python -m orelib.<name>``: a reason is printed, and no traceback."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def run_command(command: Callable[[], object]) -> NoReturn:
         sys.exit(130)
     except Exception as error:
         if not isinstance(error, OSError | ValueError) and not memory_ran_out(error):
-            raise  # a bug of the kit, of which the place should be seen
+            raise  # a bug of the kit, whose place should be seen
         print(f"orelib: {error}", file=sys.stderr)
         sys.exit(2)
     sys.exit(0)

@@ -1,8 +1,8 @@
 """Runs notebooks headless and says in one line why one failed.
 
 ``python -m orelib.utils.execute NOTEBOOK EXECUTED [-p NAME VALUE ...]`` does what ``papermill --engine orelib`` does;
-the place of an error and all that went before stand in the executed notebook. ``--in-place NOTEBOOK ...`` executes
-notebooks as they are committed: without times, so that a file does not change where no result changed.
+the executed notebook shows the place of an error and all output before it. ``--in-place NOTEBOOK ...`` executes
+notebooks as they are committed: without times, so that a file changes only if a result does.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PASSING = re.compile(
 def execute_in_place(path: Path) -> None:
     """Executes a notebook in its own folder and writes its outputs into it, without times and ids of widgets.
 
-    Left out are when each cell ran, the state of widgets, which has new random ids each time, and lines that tell of
+    Left out are the time when each cell ran, the state of widgets, which has new random ids each time, and lines of
     progress (:data:`PASSING`). A notebook that fails is left as it was.
 
     Raises CellExecutionError when a cell fails.
@@ -41,7 +41,7 @@ def execute_in_place(path: Path) -> None:
         notebook, kernel_manager_class=LocalKernelManager, record_timing=False, store_widget_state=False,
         coalesce_streams=True, resources={"metadata": {"path": str(path.parent)}},
     ).execute()  # fmt: skip
-    notebook.metadata.pop("widgets", None)  # of an earlier execution, as the times are
+    notebook.metadata.pop("widgets", None)  # of an earlier execution, like the times
     for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
         cell.metadata.pop("execution", None)
         for output in cell.outputs:

@@ -1,7 +1,7 @@
 """Files and folders that appear whole or not at all.
 
-What is unfinished lies under a hidden name beside its place, locked by the process that writes it. The system takes
-the lock away when the process ends, however it ends: an unfinished file without a lock is a leftover.
+An unfinished file lies under a hidden name beside its place, locked by the process that writes it. The system removes
+the lock when the process ends, however it ends: an unfinished file without a lock is a leftover.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from orelib.utils.names import printable
 from orelib.utils.paths import shown
 
 NUMBER = 10  # digits at most of the number in a temporary name
-SHORT = 40  # bytes that a temporary name may always have; a longer one has at most as many as its file's
+SHORT = 40  # bytes that a temporary name may always have; a longer one is at most as long as its file's
 
 
 @contextmanager
 def appearing(path: Path, only_new: bool = False) -> Iterator[Path]:
     """Gives a temporary path to write to and renames it to ``path`` at the end.
 
-    A reader, or a run that was killed at any moment, sees the old file or the new one, never a half. The
+    A reader, or a run that was killed at any moment, sees the old file or the new one, never a part. The
     temporary file lies in the same folder, because a rename is atomic only within one file system; it is
     removed when the block raises.
 
     With ``only_new``, nothing that exists is replaced, not even what another process puts there meanwhile. Raises
-    FileExistsError then, and leaves what is there.
+    FileExistsError then, and leaves that.
 
     Raises IsADirectoryError for a folder at ``path``, and NotADirectoryError for a file where its folder belongs.
     """
     path = Path(path)
     make_folder(path.parent)
     if path.is_dir() and not only_new:
-        raise IsADirectoryError(f"{shown(path)} is a folder where a file belongs: take it away")
+        raise IsADirectoryError(f"{shown(path)} is a folder where a file belongs: move it away")
     temporary = _temporary(path)
     try:
         with _locked(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)):
@@ -89,9 +89,9 @@ def appearing_folder(path: Path, replace_earlier: bool = False) -> Iterator[Path
 
 @contextmanager
 def writing(path: Path, outcome: str) -> Iterator[None]:
-    """Within, an error of the system becomes one that names ``path``, says what to do, and ends with ``outcome``.
+    """Makes an error of the system one that names ``path``, says what to do, and ends with ``outcome``.
 
-    It stays an OSError of its class. An error of our own, which says all that, passes.
+    It stays an OSError of its class. An error of the kit itself, which says all that, is not changed.
     """
     try:
         yield
@@ -106,7 +106,7 @@ def writing(path: Path, outcome: str) -> Iterator[None]:
 def one_at_a_time(folder: Path) -> Iterator[None]:
     """Lets one process at a time work in a folder; another one says so and waits.
 
-    The folder is made where it is missing, and goes again where it stays empty.
+    The folder is made if it is missing, and removed again if it stays empty.
     """
     folder = Path(folder)
     make_folder(folder)
@@ -122,7 +122,7 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(file)
-        with suppress(OSError):  # it holds something
+        with suppress(OSError):  # it is not empty
             folder.rmdir()
 
 
@@ -142,7 +142,7 @@ def demand_room(folder: Path, needed: float, what: str, cure: str) -> None:
 
 
 def in_the_way(folder: Path) -> Path | None:
-    """The file that lies where a folder, or one above it, belongs; None where there is none."""
+    """Returns the file that lies where a folder, or one above it, belongs; None if there is no such file."""
     nearest = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
     return None if os.path.isdir(nearest) else nearest
 
@@ -158,9 +158,9 @@ def demand_new_folder(path: Path) -> None:
 
 
 def remove_leftovers(folder: Path, names: Iterable[str]) -> None:
-    """Removes what :func:`appearing` left of files of these names in a folder when its process was killed.
+    """Removes unfinished files of these names that :func:`appearing` left in a folder when its process was killed.
 
-    What a living process is writing stays, and so does everything on a file system that knows no locks.
+    Files that a living process is writing stay, and so does everything on a file system without locks.
     """
     ours = {_around_number(name) for name in names}
     with os.scandir(folder) as entries:
@@ -177,15 +177,15 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _temporary(path: Path) -> Path:
-    # Random, since two machines that share a folder may have processes of one number.
+    # Random, because two machines that share a folder may have processes with the same number.
     before, suffix = _around_number(path.name)
     return path.with_name(f"{before}{secrets.randbits(32)}{suffix}")
 
 
 def _around_number(name: str) -> tuple[str, str]:
-    """What stands before and behind the number in the temporary name of a file.
+    """Returns the parts before and behind the number in the temporary name of a file.
 
-    The suffix stays last, since image writers choose their format by it. A long stem is cut, because names have at most
+    The suffix stays last, because image writers choose their format by it. A long stem is cut: names have at most
     255 bytes, on some file systems fewer.
     """
     suffix = Path(name).suffix
@@ -196,12 +196,12 @@ def _around_number(name: str) -> tuple[str, str]:
 
 
 def _unfinished(path: Path) -> str:
-    """The temporary name of a folder up to its number; such a folder is deleted, so nobody else may name one so."""
+    """The temporary name of a folder up to its number; such folders are deleted, so no other one may be named so."""
     return f".{_cut(path.name, 200)}.unfinished-"
 
 
 def _cut(name: str, size: int) -> str:
-    """The beginning of a name, at most so many bytes of it."""
+    """Returns the beginning of a name, at most ``size`` bytes of it."""
     while len(os.fsencode(name)) > size:
         name = name[:-1]
     return name
@@ -219,7 +219,7 @@ def _locked(file: int) -> Iterator[None]:
 
 
 def _is_abandoned(entry: os.DirEntry) -> bool:
-    """Whether no process writes an unfinished file or folder any more."""
+    """Returns whether no process writes an unfinished file or folder any more."""
     try:
         is_folder = entry.is_dir(follow_symlinks=False)
         file = os.open(entry.path, os.O_NOFOLLOW | (os.O_RDONLY if is_folder else os.O_RDWR))
@@ -241,8 +241,8 @@ def _put_where_nothing_is(temporary: Path, path: Path) -> None:
     except FileExistsError:
         raise
     except OSError:
-        # FAT and some network shares know no second name of a file. There the name is taken with an empty file of our
-        # own, which the finished one then replaces; only a kill between these two calls leaves the empty one.
+        # FAT and some network shares have no hard links. There an empty file of our own takes the name, and the
+        # finished one then replaces it; only a kill between these two calls leaves the empty file.
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         try:
             os.replace(temporary, path)

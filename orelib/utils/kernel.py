@@ -2,9 +2,9 @@
 
 Kernels that start side by side can pick the same port, and then both hang; and other users of the machine can connect
 to one. Local sockets have no ports, and lie in a folder that its owner alone may enter. papermill uses
-:class:`LocalKernelManager` by :mod:`orelib.utils.headless`, and ``jupyter nbconvert --execute`` can be told to.
+:class:`LocalKernelManager` by :mod:`orelib.utils.headless`, and ``jupyter nbconvert --execute`` can be told to use it.
 
-ipykernel listens on a loopback port for what forked processes print, even where all else goes over local sockets. This
+ipykernel listens on a loopback port for the output of forked processes, even if all else goes over local sockets. This
 file, run by its path, takes the place of ``python -m ipykernel_launcher`` and has a local socket for that, too.
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 
 if __name__ == "__main__":
-    del sys.path[0]  # this folder, whose modules are no top-level ones; ipykernel adds that of the notebook
+    del sys.path[0]  # this folder, whose modules are not top-level; ipykernel adds the folder of the notebook
 
 import os
 import tempfile
@@ -51,7 +51,7 @@ class LocalKernelManager(AsyncKernelManager):
         if "ipykernel_launcher" in command:  # no other language's kernel
             at = command.index("ipykernel_launcher")
             command[at - 1 : at + 1] = [__file__]  # behind -m
-            command.append("--IPKernelApp.log_level=50")  # it calls the interruption before its end an error
+            command.append("--IPKernelApp.log_level=50")  # it logs the interruption before its end as an error
         return command
 
     def cleanup_connection_file(self) -> None:
@@ -61,9 +61,9 @@ class LocalKernelManager(AsyncKernelManager):
 
 
 def _short_folder() -> str:
-    """The folder for temporary files, or another where that one's path is too long for a socket in it.
+    """Returns the folder for temporary files, or another one if its path is too long for a socket in it.
 
-    Raises OSError when there is none.
+    Raises OSError when there is no such folder.
     """
     folders = (tempfile.gettempdir(), "/tmp", "/var/tmp")
     for folder in folders:
@@ -81,7 +81,7 @@ class LocalIOPubThread(IOPubThread):
 
     def _setup_pipe_in(self) -> None:
         self._own_endpoint = self.socket.get_string(zmq.LAST_ENDPOINT)  # ipc://<folder>/<name>
-        self._pipe_uuid = os.urandom(16)  # of whom messages are taken
+        self._pipe_uuid = os.urandom(16)  # messages with this id are accepted
         pipe_in = self.socket.context.socket(zmq.PULL)
         pipe_in.linger = 0
         pipe_in.bind(self._pipe_endpoint)
@@ -89,7 +89,7 @@ class LocalIOPubThread(IOPubThread):
         self._pipe_in.on_recv(self._handle_pipe_msg)
 
     def _setup_pipe_out(self) -> tuple[zmq.Context, zmq.Socket]:
-        context = zmq.Context()  # of its own, since a context does not outlive a fork
+        context = zmq.Context()  # of its own, because a context does not survive a fork
         pipe_out = context.socket(zmq.PUSH)
         pipe_out.linger = 3000  # ms
         pipe_out.connect(self._pipe_endpoint)

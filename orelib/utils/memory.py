@@ -1,4 +1,4 @@
-"""Memory that runs out, which every library says in an error of its own."""
+"""Memory that runs out, which every library reports by an error of its own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PHRASES = (
 
 
 def memory_ran_out(error: BaseException) -> bool:
-    """Whether an error says so: Python's and NumPy's MemoryError, PyTorch's RuntimeError, and those of engines."""
+    """Returns whether an error says so: Python's and NumPy's MemoryError, PyTorch's RuntimeError, engines' errors."""
     if isinstance(error, OSError | ValueError):
         return False  # these are about files, whose names may hold any words
     said = str(error).lower().replace("_", " ")  # some name a constant, such as VP8_STATUS_OUT_OF_MEMORY
@@ -27,7 +27,7 @@ def memory_ran_out(error: BaseException) -> bool:
 
 @contextmanager
 def memory_for(what: str, cure: str = "close other programs, or take a larger machine") -> Iterator[None]:
-    """Turns every error that says so into a MemoryError, which names ``what`` memory is needed for, and a cure."""
+    """Turns an error that says that memory ran out into a MemoryError, which names ``what`` needs it, and a cure."""
     try:
         yield
     except Exception as error:

@@ -1,12 +1,12 @@
-"""Names of files as people and other programs leave them: what is no one's photograph, which two are one, how to show
-a name without harm. Needs nothing beyond Python itself.
+"""Names of files as people and other programs leave them: which are not photographs, which two mean one file, and how
+to show a name safely. Needs only Python itself.
 """
 
 from __future__ import annotations
 
 import unicodedata
 
-# What file managers, NAS and archives put beside photographs, in lower case. Hidden files are passed over as well.
+# Names that file managers, NAS and archives put beside photographs, in lower case. Hidden files are skipped as well.
 LEFT_BEHIND = {
     "thumbs.db", "thumbs.db:encryptable", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "picasa.ini",  # Windows
     "$recycle.bin", "system volume information",
@@ -14,26 +14,26 @@ LEFT_BEHIND = {
     "@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@__thumb", "~snapshot",  # NAS
     "lost+found",  # Linux
 }  # fmt: skip
-# Ends of what they put beside each file, and of what editors keep of its last state.
+# Endings of files that they put beside each file, and of the backup copies of editors.
 LEFT_BESIDE = (":zone.identifier", "@synoeastream", "@synoresource", "~")
 
-UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, direction and other invisible marks, what is not UTF-8, line ends
+UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, direction and other invisible marks, broken UTF-8, line ends
 
 FROM_NAMES = {"file", "image", "stem", "error", "problem", "remark"}  # columns of tables that hold names of files
 FORMULA = frozenset("=+-@\t\n")  # a spreadsheet takes a cell that begins so for a formula, or looks behind it
 
 
 def is_left_behind(name: str) -> bool:
-    """Whether a file or folder of this name is passed over without a word, because no user put it there.
+    """Returns whether a file or folder of this name is skipped without a message, because no user put it there.
 
-    These are hidden files and folders, and those of file managers, NAS and archives.
+    These are hidden files and folders, and files and folders that file managers, NAS and archives make.
     """
     low = name.lower()
     return low.startswith((".", "~$")) or low in LEFT_BEHIND or low.endswith(LEFT_BESIDE)
 
 
 def fits_a_table(name: str) -> bool:
-    """Whether a table can hold the name: bytes that are no UTF-8 cannot be written, carriage returns not read back."""
+    """Returns whether a table can hold the name: bytes that are not UTF-8 cannot be written, "\\r" not read back."""
     return not any(sign == "\r" or "\ud800" <= sign <= "\udfff" for sign in name)
 
 
@@ -43,14 +43,14 @@ def composed(name: str) -> str:
 
 
 def one_name(name: str) -> str:
-    """What two names have in common when a Mac, or a network share, takes them for the same: case and accents."""
+    """Returns one form for all names that a Mac or a network share takes for the same, by case and accents."""
     return composed(composed(name).casefold())
 
 
 def printable(text: str) -> str:
-    r"""A text for one line of a terminal: what cannot be seen in it, such as ESC or a line end, is written as ``\x1b``.
+    r"""Returns a text for one line of a terminal: invisible signs, such as ESC or a line end, are written as ``\x1b``.
 
-    Escapes control characters, marks that change the direction of writing, and bytes that are no UTF-8.
+    Escapes control characters, marks that change the direction of writing, and bytes that are not UTF-8.
     """
     if text.isprintable():
         return text
@@ -60,12 +60,12 @@ def printable(text: str) -> str:
 
 
 def one_line(message: object, length: int = 300) -> str:
-    """What another library says, in one line without signs that a terminal would obey, cut where it is long."""
+    """Returns a message of another library in one line, without control signs of a terminal, cut where it is long."""
     return " ".join("".join(sign if sign.isprintable() else " " for sign in str(message)).split())[:length]
 
 
 def csv_cell(text: str) -> str:
-    """A text for a table: an apostrophe stands before one that a spreadsheet would take for a formula.
+    """Returns a text for a table: with an apostrophe in front if a spreadsheet would take it for a formula.
 
     :func:`text_of_cell` gives the text back, except that what does not fit (:func:`fits_a_table`) stays escaped.
     """
@@ -74,10 +74,10 @@ def csv_cell(text: str) -> str:
 
 
 def text_of_cell(cell: str) -> str:
-    """The text that :func:`csv_cell` made this cell of."""
+    """Returns the text from which :func:`csv_cell` made this cell."""
     return cell[1:] if cell[:1] == "'" and _looks_like_a_formula(cell) else cell
 
 
 def _looks_like_a_formula(text: str) -> bool:
-    # Behind apostrophes of the text's own, too, so that those of csv_cell can be told from them.
+    # Also behind apostrophes of the text itself, so that they can be told from the one that csv_cell adds.
     return text.lstrip("'")[:1] in FORMULA and len(text.lstrip("'")) > 1

@@ -1,4 +1,4 @@
-"""The kit's notebooks, copied to where a reader works with them."""
+"""Copies of the kit's notebooks for a reader to work with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from orelib.utils.paths import shown
 def copy_notebooks(folder: str | os.PathLike) -> list[Path]:
     """Copies the notebooks, outputs included, to a folder that is new or empty; returns their paths there.
 
-    Raises FileExistsError where the folder holds something, FileNotFoundError where this installation has no notebooks,
+    Raises FileExistsError where the folder is not empty, FileNotFoundError where this installation has no notebooks,
     and OSError where the folder cannot be written. Either all notebooks are copied or nothing is.
     """
     folder, notebooks = Path(folder), _notebooks()
@@ -23,7 +23,7 @@ def copy_notebooks(folder: str | os.PathLike) -> list[Path]:
                 shutil.copyfile(notebook, unfinished / notebook.name)
     except OSError as error:
         if error.errno is None:
-            raise  # one of our own, which says what to do
+            raise  # an error of the kit itself, which says what to do
         raise OSError(
             f"{shown(folder)} cannot be written ({error.strerror}): choose another folder or make room on its disk. "
             "Nothing was kept."

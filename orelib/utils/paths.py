@@ -1,4 +1,4 @@
-"""Where the kit lies, and how paths are given and shown."""
+"""The place of the kit, and how paths are given and shown."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from orelib.utils.names import printable
 
 
 def kit_root() -> Path:
-    """The folder that relative paths count from.
+    """Returns the folder from which relative paths count.
 
     The nearest folder at or above the current one that holds ``notebooks`` and ``orelib``, so that a notebook gives
-    the same result from the kit's root and from ``notebooks/``. Outside a kit, the kit that this package was installed
-    from in place; else the current folder.
+    the same result from the kit's root and from ``notebooks/``. Outside a kit, the kit from which this package was
+    installed in place; else the current folder.
     """
     package = Path(__file__).resolve().parents[2]
     installed_in_place = (package / "notebooks").is_dir() and (package / "pyproject.toml").is_file()
@@ -29,9 +29,9 @@ def _kit_around(here: Path) -> Path | None:
 
 
 def kit_path(name: str, folder: str | os.PathLike) -> Path:
-    """The path that a parameter of that name gives; relative ones count from :func:`kit_root`, and ~ is the home.
+    """Returns the path in the parameter ``name``; a relative one counts from :func:`kit_root`, and ~ is the home.
 
-    Raises SettingsError for what is no text, such as the number that papermill makes of ``-p data_dir 2024_05_12``.
+    Raises SettingsError for all but text, such as the number that papermill makes of ``-p data_dir 2024_05_12``.
     """
     try:
         return kit_root() / Path(path_text(folder)).expanduser()
@@ -45,9 +45,9 @@ def kit_path(name: str, folder: str | os.PathLike) -> Path:
 
 
 def shown(path: Path) -> str:
-    """A path as a reader should see it, in one line: relative to the kit that the reader is in, if it lies there."""
+    """Returns a path for a reader, in one line: relative to the kit that the reader is in, if it lies there."""
     path = Path(path)
-    # The name of a link, not of what it leads to. realpath, because Path.resolve raises an error for a link to itself.
+    # The name of a link, not of its target. realpath, because Path.resolve raises an error for a link to itself.
     place = Path(os.path.realpath(path.parent), path.name)
     try:
         return printable(str(place.relative_to(os.path.realpath(_kit_around(Path.cwd()) or Path.cwd()))))

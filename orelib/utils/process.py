@@ -27,11 +27,11 @@ def keep_freed_memory() -> None:
     """Lets glibc keep up to 1 GiB of freed memory for the next step.
 
     Otherwise large blocks go back to the system as soon as they are free, which clears them page by page when they are
-    asked for again. A glibc before 2.35 refuses the first setting, and is better left alone then.
+    asked for again. A glibc before 2.35 refuses the first setting; then neither is made.
     """
     if sys.platform != "linux":
         return
-    import ctypes  # here, because the command line's --help waits for it otherwise
+    import ctypes  # here, because otherwise the command line's --help would wait for it
 
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt") and libc.mallopt(M_MMAP_THRESHOLD, 1 << 30):

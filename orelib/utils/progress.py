@@ -1,4 +1,4 @@
-"""What long work says: a bar on a terminal, a few plain lines everywhere else; and it goes on where nobody listens."""
+"""Progress of long work: a bar on a terminal, a few plain lines elsewhere. Nobody needs to be there to read it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tqdm import tqdm
 def say(text: str, file: TextIO | None = None) -> bool:
     """Prints a line, to ``file`` or stdout; returns whether it could.
 
-    The disk of a log may be full, or the reader of a pipe gone. Neither is a reason for the work to end.
+    The disk of a log may be full, or the reader of a pipe gone. Neither must end the work.
     """
     with suppress(OSError, ValueError):  # ValueError: a closed file
         print(text, file=file or sys.stdout, flush=True)

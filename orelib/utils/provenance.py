@@ -1,7 +1,6 @@
-"""Where a result comes from: code, packages, processor, data and times, as ``provenance.json`` of a run folder.
+"""The origin of a result: code, packages, processor, data and times, as ``provenance.json`` of a run folder.
 
-It also holds the checksums of the finished files beside it, with which whoever reads one sees whether it is still
-what was written.
+It also holds the checksums of the finished files beside it, so that a reader of a file sees whether it was changed.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from orelib.utils.checksums import DamagedFileError, demand_no_folder, file_chec
 from orelib.utils.paths import shown
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "pandas", "pillow")
-CPUINFO = Path("/proc/cpuinfo")  # Linux alone has it
+CPUINFO = Path("/proc/cpuinfo")  # only Linux has it
 
 NAME = "provenance.json"
 
 
 def read_provenance(run: Path) -> dict:
-    """The facts in the ``provenance.json`` of a run or results folder.
+    """Reads the facts in the ``provenance.json`` of a run or results folder.
 
     Raises FileNotFoundError when there is none, and DamagedFileError when it was cut or changed.
     """
@@ -32,7 +31,7 @@ def read_provenance(run: Path) -> dict:
 
 
 def begin_provenance(run: Path, **facts) -> None:
-    """Writes the provenance of a folder anew: these facts and nothing else."""
+    """Writes a new provenance of a folder: these facts and nothing else."""
     write_json(Path(run) / NAME, facts)
 
 
@@ -46,7 +45,7 @@ def write_provenance(run: Path, *files: str, **facts) -> None:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a file exists and is what the provenance beside it lists, if that lists it.
+    """Returns whether a file exists and, if the provenance beside it lists it, has the checksum listed there.
 
     Files of earlier versions, and of runs that are not finished yet, are not listed. Raises DamagedFileError when the
     provenance itself is damaged.
@@ -56,7 +55,7 @@ def is_whole(path: Path) -> bool:
 
 
 def demand_whole(path: Path) -> Path:
-    """The path itself; DamagedFileError for a file that exists and is not what the provenance beside it lists."""
+    """Returns the path. DamagedFileError for a file that exists without the checksum that the provenance lists."""
     path = Path(path)
     cure = "put back a copy of it, or delete it and run the notebook that makes it again"
     demand_no_folder(path, cure)
@@ -66,7 +65,7 @@ def demand_whole(path: Path) -> Path:
 
 
 def is_listed(path: Path) -> bool:
-    """Whether the provenance beside a file lists it, as it does every file that is finished."""
+    """Returns whether the provenance beside a file lists it, as it lists every finished file."""
     return _listed(Path(path)) is not None
 
 
@@ -102,7 +101,7 @@ def _versions() -> dict[str, str]:
 
 
 def _git(*arguments: str) -> str | None:
-    """What git says of the code's own folder; None outside a repository or without git."""
+    """Returns git's answer for the folder of this code; None outside a repository or without git."""
     try:
         done = subprocess.run(
             ["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=20, check=True
@@ -113,7 +112,7 @@ def _git(*arguments: str) -> str | None:
 
 
 def processor() -> str:
-    """The processor as its maker calls it."""
+    """Returns the name that the maker gives the processor."""
     if CPUINFO.exists():
         for line in CPUINFO.read_text().splitlines():
             if line.startswith("model name"):
@@ -122,5 +121,5 @@ def processor() -> str:
 
 
 def has_bfloat16() -> bool:
-    """Whether the processor has instructions that multiply in bfloat16. Known on Linux alone; elsewhere: no."""
+    """Returns whether the processor has instructions that multiply in bfloat16; always False outside Linux."""
     return CPUINFO.exists() and not {"avx512_bf16", "amx_bf16"}.isdisjoint(CPUINFO.read_text().split())

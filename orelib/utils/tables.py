@@ -13,7 +13,7 @@ from orelib.utils.paths import shown
 from orelib.utils.provenance import demand_whole
 
 NAMES = (*FROM_NAMES, "method", "split", "trained on")  # columns that hold names, many of which users choose
-MISSING = ["", "nan", "inf", "-inf"]  # what a column of numbers holds where there is none
+MISSING = ["", "nan", "inf", "-inf"]  # texts of a missing number in a column of numbers
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -42,7 +42,7 @@ def read_table(path: Path) -> pd.DataFrame:
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Writes a table in one piece; six significant decimals, so that the bytes do not depend on printing habits.
 
-    What may hold a photograph's name is written so that no spreadsheet takes it for a formula
+    A cell that may hold a photograph's name is written so that no spreadsheet takes it for a formula
     (:func:`~orelib.utils.names.csv_cell`).
     """
     for column in FROM_NAMES & set(table.columns):
@@ -62,5 +62,5 @@ def with_interval(mean: float, low: float, high: float, spec: str) -> str:
 
 
 def dashed(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with a dash in every empty cell; a table without empty cells as it is."""
+    """The table with a dash in every empty cell; a table without empty cells stays as it is."""
     return table.astype(object).where(table.notna(), "-") if table.isna().any(axis=None) else table

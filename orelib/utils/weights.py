@@ -1,4 +1,4 @@
-"""Files of weights: written with a checksum, and what is demanded of one before it is read."""
+"""Files of weights: written with a checksum, and checked before they are read."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def write_bytes(path: Path, content: bytes, only_new: bool = False) -> None:
 
 
 def checksum(about: dict, weights: Mapping[str, Tensor]) -> str:
-    """SHA-256 of what a file says of itself and of the names, kinds, shapes and bytes of its weights."""
+    """SHA-256 of a file's description and of the names, kinds, shapes and bytes of its weights."""
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for name in sorted(weights):
         value = weights[name]
@@ -57,7 +57,7 @@ def checksum(about: dict, weights: Mapping[str, Tensor]) -> str:
 
 
 def shapes_of(module: nn.Module) -> Shapes:
-    """The shapes of a network's weights, as those of a file."""
+    """Returns the shapes of a network's weights, in the form that a file has."""
     return {name: (tuple(value.shape), value.is_floating_point()) for name, value in module.state_dict().items()}
 
 
@@ -69,9 +69,9 @@ def demand_finite(path: Path, weights: Mapping[str, Tensor]) -> None:
 
 
 def demand_file(path: Path, cure: str) -> None:
-    """Raises FileNotFoundError, with a cure, for a file that is missing, and ModelFileError for what is no file.
+    """Raises FileNotFoundError, with a cure, for a file that is missing, and ModelFileError for anything but a file.
 
-    A pipe would be waited for without end.
+    Reading a pipe, for one, would wait without end.
     """
     try:
         mode = os.stat(path).st_mode
@@ -86,5 +86,5 @@ def demand_file(path: Path, cure: str) -> None:
 
 
 def unusable(path: Path, why: str) -> ModelFileError:
-    """The error of a file that is no good: its name, why, and what to do."""
-    return ModelFileError(f"{shown(path)} {why}. Copy it again, train anew, or name another file")
+    """Returns the error for an unusable file: its name, why, and what to do."""
+    return ModelFileError(f"{shown(path)} {why}. Copy it again, train again, or name another file")
