@@ -1,7 +1,7 @@
-# make help lists the targets. PROFILE=smoke|quick|cpu|restorer|paper, SEED, DATA_DIR and RESULTS_DIR can be given to each.
+# make help lists the targets. Each takes PROFILE=smoke|quick|cpu|restorer|paper, SEED, DATA_DIR and RESULTS_DIR.
 # make env TORCH=cpu TORCH_INDEX=<address> installs PyTorch without CUDA, see docs/install.md; the choice is remembered.
 
-# bash, because the default shell of an old make runs simple lines without the PATH set below
+# bash, because an old make with its default shell runs simple lines without the PATH that is set below
 SHELL := /bin/bash
 
 PROFILE ?= quick
@@ -21,8 +21,8 @@ TORCH_CHOICE := $(VENV)/torch.mk
 # The pins of requirements.txt without the libraries of CUDA, and with PyTorch's builds for processors alone.
 CPU_PINS := sed -E -e '/^(nvidia-|cuda-|triton)/d' -e "/^torch.* platform_machine == 'x86_64'/s/ ;/+cpu ;/"
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-# Folders may be called anything, 007 or it's {mine}: so recipes take them from the environment, and Snakemake, which
-# would read numbers, gets a list of one text.
+# Folders may have any name, such as 007 or it's {mine}: so recipes take them from the environment, and Snakemake, which
+# would read 007 as a number, gets a list of one text.
 override DATA_DIR := $(value DATA_DIR)
 override RESULTS_DIR := $(or $(value RESULTS_DIR),results)
 export PROFILE SEED DATA_DIR RESULTS_DIR
@@ -30,11 +30,11 @@ export PROFILE SEED DATA_DIR RESULTS_DIR
 export GOMP_SPINCOUNT ?= 5000
 TEXT := python -c 'import os, sys; print("[\"" + "".join(f"\\U{ord(c):08x}" for c in os.environ[sys.argv[1]]) + "\"]")'
 CONFIG = profile="$$PROFILE" seed="$$SEED" results_dir="$$($(TEXT) RESULTS_DIR)" data_dir="$$($(TEXT) DATA_DIR)"
-# After a kill, Snakemake's lock is stale and its last outputs may be incomplete: both are safe to go on from, since
-# every file appears whole, and two runs side by side would only write the same bytes twice.
+# After a kill, Snakemake's lock is stale and its last outputs may be incomplete: it is safe to go on from both,
+# because every file appears whole, and two runs side by side would only write the same bytes twice.
 SNAKEMAKE := snakemake --cores $(CORES) --resources gpu=1 --nolock --rerun-incomplete --quiet progress rules host reason
 EXECUTE := python -m orelib.utils.execute --in-place
-# Snakemake's reasons are shown, but not its account of every step.
+# Snakemake's reasons are shown, but not its messages about every step.
 BRIEFLY := 2> >(grep --line-buffered -v -E '^(Select|Execute) .*jobs?|^(Touching|Complete log|Elapsed|Assuming|Building|Using shell)' >&2)
 INTERRUPTED := trap 'echo "Interrupted. What is finished is kept: the same command goes on from there."' INT
 
@@ -47,7 +47,7 @@ help:  ## show this list
 
 env: $(INSTALLED)  ## create the environment in .venv/; TORCH=cpu TORCH_INDEX=<address>: without CUDA
 
-# The marker is written last, so that an interrupted installation is taken up again.
+# The marker is written last, so that an interrupted installation is started again.
 $(INSTALLED): requirements.txt pyproject.toml | torch-choice
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 10) <= v <= (3, 13) or sys.exit("Python 3.10 to 3.13 is needed, this is %d.%d: name another one, for instance make PYTHON=python3.11" % v)'
 	@echo "== creating $(VENV) (some minutes; on x86-64 Linux 6.8 GiB, with TORCH=cpu or elsewhere about 2.3 GiB)"
@@ -68,7 +68,7 @@ torch-choice:
 	@test ! -e $(TORCH_CHOICE) || grep -qx 'TORCH ?= $(TORCH)' $(TORCH_CHOICE) \
 	    || { echo '$(VENV) was made with another TORCH: delete it first (rm -r $(VENV))'; exit 1; }
 
-reproduce: env  ## data, five methods, loss curves, Table 3, comparison: all that is missing; PROFILE=cpu: and the study
+reproduce: env  ## data, five methods, loss curves, Table 3, comparison: makes what is missing; PROFILE=cpu: the study, too
 	@$(INTERRUPTED); $(SNAKEMAKE) --config $(CONFIG) $(BRIEFLY)
 	@python -m orelib.study.table3 --seed="$$SEED" -- "$$RESULTS_DIR/$$PROFILE"
 ifeq ($(PROFILE)$(DATA_DIR),cpu)
@@ -80,7 +80,7 @@ test: env  ## run all tests
 	python -m ruff format --check $(SOURCES)
 	python -m pytest
 
-lint: env  ## format the code and mend what ruff can mend
+lint: env  ## format the code and fix what ruff can fix
 	python -m ruff format $(SOURCES)
 	python -m ruff check --fix $(SOURCES)
 
@@ -91,7 +91,7 @@ notebooks: env  ## execute the notebooks in place, as they are committed: quick 
 	$(MAKE) reproduce PROFILE=quick SEED=0 DATA_DIR= RESULTS_DIR=results
 	$(EXECUTE) notebooks/0[1-7]*.ipynb
 	python -m ruff format notebooks
-	@# The results are those of these very notebooks, of which only the outputs are newer.
+	@# The results were made by exactly these notebooks; only their outputs are newer.
 	$(SNAKEMAKE) --touch --config profile=quick seed=0
 
 reference: reproduce  ## copy what documents quote to results/reference/<profile>/; then make tables
@@ -101,7 +101,7 @@ reference: reproduce  ## copy what documents quote to results/reference/<profile
 	    $$(for file in config.json provenance.json validation.csv metrics.csv baselines.csv; do ls *-seed"$$SEED"/$$file; done) \
 	    | tar -xf - -C "$(CURDIR)/results/reference/$$PROFILE"
 
-study: env  ## the published experiment: all methods and the ablation by several seeds, hours; PROFILE=cpu
+study: env  ## the published experiment: all methods and the ablation with several seeds, hours; PROFILE=cpu
 	@$(INTERRUPTED); $(SNAKEMAKE) --config $(CONFIG) data_dir= -- study $(BRIEFLY)
 	python -m orelib.study keep "$$PROFILE" --results-dir="$$RESULTS_DIR"
 
@@ -122,16 +122,16 @@ restorer: env  ## train the restorer that comes with the kit, an hour or two, an
 	    '$(CURDIR)/results/reference/restorer/nafnet-seed0'
 	python -c 'from orelib.restore.restorer import DEFAULT_RESTORER, publish; publish("results/restorer/nafnet-seed0/generator.safetensors", DEFAULT_RESTORER)'
 
-bench: reproduce  ## measure the kit beside its peers, 40 to 90 minutes, and keep it as results/reference/benchmarks.md
+bench: reproduce  ## measure the kit beside its peers, 40 to 90 minutes, and write results/reference/benchmarks.md
 	$(BIN)/python -m venv $(PEERS)
-	@# The kit's own environment is looked into, so that PyTorch is not installed twice.
+	@# This environment also sees the kit's own, so that PyTorch is not installed twice.
 	echo "import site; site.addsitedir('$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')')" \
 	    > "$$($(PEERS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/kit.pth"
 	$(PEERS)/bin/python -m pip install --quiet --requirement benchmarks/peers.txt
-	$(PEERS)/bin/python -m pip install --quiet --no-deps lightning-bolts==0.7.0  # what it asks for is older than PyTorch 2
+	$(PEERS)/bin/python -m pip install --quiet --no-deps lightning-bolts==0.7.0  # its requirements are older than PyTorch 2
 	$(PEERS)/bin/python benchmarks/run.py
 
-requirements:  ## pin the newest versions that pyproject.toml admits in requirements.txt
+requirements:  ## pin the newest versions that pyproject.toml allows in requirements.txt
 	$(PYTHON) -m pip install --quiet uv
 	$(PYTHON) -m uv pip compile --universal --python-version 3.10 --upgrade --extra dev --constraints torch-pins.txt --no-annotate \
 	    --custom-compile-command 'make requirements' --output-file requirements.txt pyproject.toml

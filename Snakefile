@@ -1,7 +1,7 @@
-# What depends on what. Called by the Makefile; also by hand: snakemake --cores 2 --config profile=smoke
-# Most rules run one notebook headless. Snakemake deletes the outputs of a rule before it runs it again, and of one that
-# failed. So what takes long to make is no declared output: a training declares an empty file, ``finished``, the data set
-# another, ``checked``, and Snakemake never touches what they stand for.
+# The dependencies of all results. Called by the Makefile; also by hand: snakemake --cores 2 --config profile=smoke
+# Most rules run one notebook headless. Snakemake deletes the outputs of a rule before it runs the rule again, and when
+# it fails. So files that take long to make are not declared as outputs: a training declares an empty file, ``finished``,
+# the data set another, ``checked``, and Snakemake never touches the files that they stand for.
 
 import re
 import shlex
@@ -20,7 +20,7 @@ from orelib.study.variants import all_variants
 
 
 def text(name, default):
-    """A folder from --config, in which Snakemake takes 007 and 2024_05_12 for numbers, but not in a list."""
+    """Returns a folder from --config. Snakemake takes 007 and 2024_05_12 there for numbers, but not in a list."""
     value = config.get(name) or default
     if isinstance(value, list):
         value = value[0] or default
@@ -30,7 +30,7 @@ def text(name, default):
 
 
 def without_braces(folder):
-    """A path of a folder in which Snakemake sees no wildcard: it takes {name} for one, and there is no escape."""
+    """Returns a path of a folder without {name}, which Snakemake takes for a wildcard and which cannot be escaped."""
     if not re.search("[{}]", folder):
         return folder
     link = Path(".snakemake", "results", sha256(folder.encode()).hexdigest()[:12])
@@ -45,7 +45,7 @@ PROFILE = config.get("profile", "quick")
 SEED = config.get("seed", 0)
 RESULTS = str(Path(text("results_dir", "results")).expanduser())
 DATA = text("data_dir", "")  # empty: the embedded scenes
-Folders(PROFILE, DATA or None, RESULTS)  # refuses folders that hold one another before anything is made
+Folders(PROFILE, DATA or None, RESULTS)  # refuses folders that hold one another, before anything is made
 TRAINING_THREADS = Experiment(PROFILE, seed=SEED).threads  # fixed, because another number rounds otherwise
 
 OUT = f"{without_braces(RESULTS)}/{PROFILE}"
@@ -57,14 +57,14 @@ LASTING = ("generator.safetensors", "metrics.csv", "baselines.csv")  # of a fini
 
 
 def stands(stamp, files):
-    """Whether all is there, and whole, that an empty file stands for."""
+    """Returns whether all files that an empty file stands for exist and are undamaged."""
     try:
         return all(is_whole(Path(stamp).parent / name) for name in files)
-    except DamagedFileError:  # which the next to read it says
+    except DamagedFileError:  # the next reader of the file reports it
         return True
 
 
-# Somebody may have deleted or damaged what these files stand for.
+# Somebody may have deleted or damaged the files that these empty files stand for.
 for stamp in Path(OUT).glob("*-seed*/finished"):
     if not stands(stamp, LASTING):
         stamp.unlink()
@@ -73,12 +73,12 @@ if not all(Path(name).exists() for name in (f"{OUT}/manifest.csv", f"{FIGURES}/f
 
 
 def changes_of(wildcards):
-    """What the name of a run, for instance improved+ssim_window=7, says to be changed."""
+    """Returns the changes in the name of a run, for instance improved+ssim_window=7."""
     return " ".join(wildcards.variant.split("+")[1:])
 
 
 def changed(wildcards):
-    """The notebook's parameter, where something is changed."""
+    """Returns the notebook's parameter for changes, if there are any."""
     return ["-r", "changes", changes_of(wildcards)] if changes_of(wildcards) else []
 
 
@@ -87,13 +87,13 @@ def method_of(wildcards):
 
 
 def scenes_of(wildcards):
-    """The data set of a training where the changes make it another than the profile's."""
+    """Returns the data set of a training, if the changes make it another one than the profile's."""
     scenes = Folders(PROFILE, changes=changes_of(wildcards)).data.name
     return [] if DATA or scenes == PROFILE else f"data/{scenes}/manifest.json"
 
 
 def papermill(notebook, *, data=False, changed=False, **parameters):
-    """The command that executes one notebook; ``-r`` keeps text what it is."""
+    """Returns the command that executes one notebook; ``-r`` keeps text as text."""
     command = f"{PAPERMILL} notebooks/{notebook} {{params.executed:q}} -r profile {PROFILE} -r results_dir {{params.results:q}}"
     command += " -r data_dir {params.data:q}" if data and DATA else ""
     command += "".join(f" -p {name} {value}" for name, value in parameters.items())
@@ -101,8 +101,8 @@ def papermill(notebook, *, data=False, changed=False, **parameters):
     return f"echo == {{params.title:q}}; mkdir -p {{params.notebooks:q}}; {command}"
 
 
-# What a result depends on besides its input files; Snakemake runs a rule again when one of them changes. Functions,
-# because Snakemake would look for wildcards in a text.
+# What a result depends on besides its input files; Snakemake runs a rule again when one of them changes. They are
+# functions, because Snakemake would look for wildcards in a text.
 PARAMS = {"results": lambda _: RESULTS, "data": lambda _: DATA, "notebooks": f"{OUT}/notebooks", "seed": SEED}
 
 
@@ -117,7 +117,7 @@ rule all:
 
 
 rule dataset:
-    # First, before anything is touched, it refuses other images than those that runs in this folder were trained on.
+    # First, before anything is changed, it refuses other images than the ones that runs in this folder were trained on.
     input:
         "notebooks/01_dataset.ipynb",
     output:
