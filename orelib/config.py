@@ -104,7 +104,7 @@ class Experiment:
     mosaic_size: int = 512
     mosaic: bool = True  # False: one window of one pair, of the same size
 
-    # Networks. The paper gives no widths or depths; 64, 8 and 9 are those of Pix2Pix and CycleGAN.
+    # Networks. The paper gives no widths or depths; 64, 8 and 9 are the values of Pix2Pix and CycleGAN.
     base_width: int = 64
     unet_depth: int = 8
     discriminator_width: int = 64

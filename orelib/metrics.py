@@ -102,7 +102,7 @@ def score(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> dict[str, f
     that explain them. NaN where a metric is not finite. Takes uint8 (H, W, 3); raises ValueError otherwise."""
     values = {}
     for protocol in PROTOCOLS:
-        if protocol != "library":  # its PSNR is that of rgb
+        if protocol != "library":  # its PSNR equals rgb's
             values[column("psnr", protocol)] = psnr(restored, dry, protocol)
         values[column("ssim", protocol)] = ssim(restored, dry, protocol)
     values |= {
@@ -132,7 +132,7 @@ def colour_error(restored: np.ndarray, dry: np.ndarray) -> float:
 
 
 def sharpness(restored: np.ndarray, dry: np.ndarray) -> float:
-    """Mean gradient magnitude of the restored image against that of the dry one, on luma (BT.601).
+    """Mean gradient magnitude of the restored image relative to the dry one, on luma (BT.601).
 
     1: edges and texture as strong as in the dry image; below, it is blurred or lacks contrast; above, it has contrast,
     noise or glare that the dry one lacks. NaN for a dry image of one grey. Takes uint8 (H, W, 3); raises ValueError
@@ -207,7 +207,7 @@ def psnr_rock(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> float:
 
 
 def seams(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> float:
-    """Gradient magnitude along the border of the glare, against that of the dry image at the same places.
+    """Gradient magnitude along the border of the glare, relative to the dry image at the same places.
 
     1: nothing shows where the glare was; above, its outline is still seen; below, the place is smeared. Taken over the
     pixels within 1 px of the border of :func:`glare_of`. NaN where less than 0.2 % of the pixels are glare. Takes uint8

@@ -48,7 +48,7 @@ def restore_folder(
 ) -> pd.DataFrame:
     """Restores every photograph of a folder into another folder, under the same names.
 
-    A file that cannot be restored does not stop the others. Subfolders, and files whose suffix is not that of a
+    A file that cannot be restored does not stop the others. Subfolders, and files without the suffix of a
     photograph, are skipped and named; hidden files, and files that file managers leave behind, are ignored. Several
     processes may write into one folder: the second copy of a photograph fails, and overwrites nothing.
 

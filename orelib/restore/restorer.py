@@ -133,7 +133,7 @@ def save_generator(
 def publish(source: Path, target: Path) -> None:
     """Writes a copy of a model file with weights of half the precision, and so of half the size, to pass on.
 
-    The copy says so itself. Its results were seen to differ from those of the original by 1 of 255 grey values at
+    The copy says so itself. Its results were seen to differ from the original's by 1 of 255 grey values at
     most. Raises FileNotFoundError and ModelFileError as :func:`load_restorer`, and OSError.
     """
     file = _open(source)
@@ -256,7 +256,7 @@ def _open(path: Path) -> ModelFile:
     _demand(Path(path))
     file = ModelFile(path)
     if file.shapes != shapes_of(_without_weights(file.experiment)):
-        raise unusable(path, "holds other weights than those of the network that it names")
+        raise unusable(path, "holds other weights than the network that it names has")
     return file
 
 

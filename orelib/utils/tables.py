@@ -52,7 +52,7 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
 
 
 def with_interval(mean: float, low: float, high: float, spec: str) -> str:
-    """A mean with its interval as text, ``0.71 [0.62, 0.80]``; a dash stands for what is NaN.
+    """A mean with its interval as text, ``0.71 [0.62, 0.80]``; a dash stands for NaN.
 
     ``spec`` formats each number, as in f-strings.
     """

@@ -240,7 +240,7 @@ def test_a_file_or_folder_in_the_way_is_named_before_anything_is_written(tmp_pat
         pass
     with pytest.raises(FileExistsError, match="file is a file: name a new folder"), appearing_folder(tmp_path / "file"):
         pass
-    with pytest.raises(IsADirectoryError, match="folder is a folder where a file belongs: take it away"):
+    with pytest.raises(IsADirectoryError, match="folder is a folder where a file belongs: move it away"):
         write_text(tmp_path / "folder", "a")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
 
