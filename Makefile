@@ -68,7 +68,7 @@ torch-choice:
 	@test ! -e $(TORCH_CHOICE) || grep -qx 'TORCH ?= $(TORCH)' $(TORCH_CHOICE) \
 	    || { echo '$(VENV) was made with another TORCH: delete it first (rm -r $(VENV))'; exit 1; }
 
-reproduce: env  ## data, five methods, loss curves, Table 3, comparison: makes what is missing; PROFILE=cpu: the study, too
+reproduce: env  ## make all that is missing: data, five methods, loss curves, Table 3, comparison; PROFILE=cpu: the study, too
 	@$(INTERRUPTED); $(SNAKEMAKE) --config $(CONFIG) $(BRIEFLY)
 	@python -m orelib.study.table3 --seed="$$SEED" -- "$$RESULTS_DIR/$$PROFILE"
 ifeq ($(PROFILE)$(DATA_DIR),cpu)

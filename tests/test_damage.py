@@ -147,7 +147,7 @@ def test_a_folder_in_the_place_of_a_file_is_mended_or_named(copied, name):
         found, error = result(), ""
     except (ValueError, OSError) as raised:
         found, error = None, str(raised)
-    assert found == wanted or re.search(rf"{path.name} is (a folder.*|damaged): (take|put back|name)", error), error
+    assert found == wanted or re.search(rf"{path.name} is (a folder.*|damaged): (move|put back|name)", error), error
 
 
 @pytest.mark.parametrize("name", [f"{DATA}/train", f"{DATA}/train/wet", f"{DATA}/sizing", RUN, "results/smoke"])
