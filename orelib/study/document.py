@@ -79,15 +79,15 @@ def answer(reference: Path) -> str:
     wet, improved, dry = (found_particles(study, name) for name in ("do_nothing", "improved", "dry"))
     return bullets(
         f"""**It works on rendered scenes:** the paper's method (*Improved*) is {psnr} dB above Pix2Pix in PSNR and
-        {ssim} in SSIM (in the paper: {PAPER["improved"][0] - PAPER["pix2pix"][0]:.3f} dB and
+        {ssim} in SSIM, more than the paper itself claims ({PAPER["improved"][0] - PAPER["pix2pix"][0]:.3f} dB and
         {PAPER["improved"][1] - PAPER["pix2pix"][1]:.4f}).""",
         f"""**It does not need to be a GAN:** without its discriminator, Improved gains {alone} dB; NAFNet, a network of
         2022 without a discriminator, is {nafnet} dB above Improved.""",
         f"""**It helps to find particles:** a program that outlines them finds {wet} of them in wet images,
         {improved} in restored ones, {dry} in dry ones.""",
-        f"""**It does not carry over to real rock that it has not seen:** on wet drill core, a plain colour map that
-        was fitted on that core is {short(unseen.below())} dB better. Once it is trained on the core as well, Improved
-        is {short(tuned.above())} dB above the map.""",
+        f"""**It does not carry over to real rock that it has not seen:** on wet drill core, Improved is
+        {short(unseen.below())} dB below a straight line through the colours, fitted on other pieces of that core. Once
+        Improved is trained on these pieces as well, it is {short(tuned.above())} dB above the line.""",
         f"""**{counted_claims(read_table(study / "claims.csv"))}:** see [10_claims](notebooks/10_claims.ipynb).""",
     )
 
