@@ -22,24 +22,25 @@ TABLES = ("growth",)
 KEPT, PAGE = (ROOT / "results" / "reference" / f"benchmarks.{kind}" for kind in ("json", "md"))
 HEAD = """# Benchmarks
 
-The kit beside what a user would pick instead, made by `make bench`: {processor}, {vectors}, {cores} cores,
-Python {python}, PyTorch {torch}. Two threads where nothing else is said. All ways of a row were measured in one run and
-took turns; times are of the fastest round. **Ratio** says how many times better than the peer; **wanted** are the
-ratios that were set beforehand, `at least / aim`, for start-up the seconds. Convolutions take most of the time, and
-PyTorch computes them about as fast as the processor can: the largest gain is not in the program but in a smaller
-network, row 7.
+The kit beside what a user would pick instead, made by `make bench`: {processor}, {vectors}, {cores} cores, Python
+{python}, PyTorch {torch}, the kit as it was at commit {commit}. Two threads where nothing else is said. All ways of a
+row were measured in one run and took turns; times are of the fastest round. **Ratio** says how many times better than
+the peer; **wanted** are the ratios that were set beforehand, `at least / aim`, for start-up the seconds. Convolutions
+take most of the time, and PyTorch computes them about as fast as the processor can: the largest gain is not in the
+program but in a smaller network, row 7.
 """
 
 
 def main(names: list[str]) -> None:
     from orelib.utils.files import write_text
+    from orelib.utils.provenance import git
 
     machine = this_machine()
-    rows = kept(machine)
+    rows, commit = kept(machine), git("rev-parse", "--short", "HEAD") or "unknown"
     for name in names:
         rows[name] = measured(name)
-        write_text(KEPT, json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")
-        write_text(PAGE, page(machine, rows))
+        write_text(KEPT, json.dumps({"machine": machine, "commit": commit, "rows": rows}, indent=1) + "\n")
+        write_text(PAGE, page(machine, commit, rows))
 
 
 def this_machine() -> dict:
@@ -64,9 +65,9 @@ def kept(machine: dict) -> dict[str, list[dict]]:
     return found["rows"]
 
 
-def page(machine: dict, rows: dict[str, list[dict]]) -> str:
-    """Everything measured, as Markdown."""
-    parts = [HEAD.format(**machine)]
+def page(machine: dict, commit: str, rows: dict[str, list[dict]]) -> str:
+    """Everything measured, as Markdown; ``commit`` is that of the last benchmark."""
+    parts = [HEAD.format(**machine, commit=commit)]
     if comparisons := [row for name in COMPARISONS for row in rows.get(name, [])]:
         parts.append(markdown([{title: cell(row) for title, cell in COLUMNS.items()} for row in comparisons]))
         findings = {row["finding"]: row["number"] for row in reversed(comparisons) if row["finding"]}

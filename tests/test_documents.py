@@ -37,7 +37,7 @@ def test_the_page_of_benchmarks_is_what_make_bench_writes(monkeypatch):
     import run
 
     kept = json.loads(run.KEPT.read_text("utf-8"))
-    assert run.PAGE.read_text("utf-8") == run.page(kept["machine"], kept["rows"])
+    assert run.PAGE.read_text("utf-8") == run.page(kept["machine"], kept["commit"], kept["rows"])
 
 
 def test_the_published_experiment_is_whole_and_its_tables_are_up_to_date():

@@ -77,11 +77,11 @@ def _listed(path: Path) -> str | None:
 
 def record_session(run: Path, **facts) -> None:
     """Adds an entry to ``sessions``: code, packages, processor and ``facts`` of a start or a resumption of training."""
-    changes = _git("status", "--porcelain", "--untracked-files=no")
+    changes = git("status", "--porcelain", "--untracked-files=no")
     session = {
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "orelib": orelib.__version__,
-        "git_commit": _git("rev-parse", "HEAD"),
+        "git_commit": git("rev-parse", "HEAD"),
         "git_uncommitted_changes": None if changes is None else bool(changes),
         "python": platform.python_version(),
         "packages": _versions(),
@@ -100,7 +100,7 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _git(*arguments: str) -> str | None:
+def git(*arguments: str) -> str | None:
     """Returns git's answer for the folder of this code; None outside a repository or without git."""
     try:
         done = subprocess.run(
