@@ -67,7 +67,7 @@ def _published(study: Path, quick: Path) -> str:
         each method with the same number of updates on the same pairs (samples per update: NAFNet two, Slim four, the
         others one). Of each training, the generator with the highest PSNR on validation images is kept. Values are
         means over trainings and test scenes. The paper's numbers come from other photographs, so compare differences,
-        not levels."""
+        not levels. {_made_by(study)}"""
     improved, classical, rate, others = (
         f"""**Improved against Pix2Pix:** {c.above("improved", "pix2pix", "psnr")} dB and
         {c.above("improved", "pix2pix", "ssim")} in SSIM above it on the same scenes; the paper gives 0.088 dB and
@@ -282,6 +282,14 @@ def counted_claims(claims: pd.DataFrame) -> str:
     counts = claims["verdict"].value_counts()
     said = ", ".join(f"{counts[verdict]} {VERDICTS[verdict]}" for verdict in VERDICTS if verdict in counts)
     return f"Of {len(claims)} claims of the paper, {said}"
+
+
+def _made_by(study: Path) -> str:
+    """The code that trained the published experiment, from the provenance of its runs."""
+    facts = [json.loads(path.read_text("utf-8")) for path in study.glob("*-seed*/provenance.json")]
+    sessions = sorted((session for run in facts for session in run["sessions"]), key=lambda each: each["started"])
+    first, last = (f"{each['git_commit'][:7]} ({each['started'][:10]})" for each in (sessions[0], sessions[-1]))
+    return f"The trainings were made by the code of commits {first} to {last}; later code may round differently."
 
 
 def training_seconds(results: Path) -> list[float]:
