@@ -117,6 +117,7 @@ import signal, sys, threading
 import numpy as np
 from orelib.restore.restorer import load_restorer
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 models = [load_restorer(sys.argv[1], engine="openvino") for _ in range(2)]
 for model in models:
     model.restore(np.zeros((8, 8, 3), np.uint8))
