@@ -16,6 +16,7 @@ from functools import lru_cache
 from itertools import combinations, product
 from math import hypot, inf, isnan, nan, sqrt
 
+import cv2
 import numpy as np
 from PIL import Image
 from scipy import fft, ndimage
@@ -70,9 +71,13 @@ def measure_shift(wet: np.ndarray, dry: np.ndarray) -> Shift:
 
     The shift is not measurable when their sizes differ.
     """
+    return shift_of_lights(light(wet), light(dry))
+
+
+def shift_of_lights(wet: np.ndarray, dry: np.ndarray) -> Shift:
+    """Measures the shift as :func:`measure_shift` does, from the :func:`light` of both photographs."""
     if wet.shape != dry.shape:
         return Shift(nan, nan, 0.0, nan)
-    wet, dry = light(wet), light(dry)
     factor = _reduction(wet)
     shift, trust = _best_shift(*(edges(_reduced(image, factor)) for image in (wet, dry)))
     if shift is None:
@@ -113,15 +118,15 @@ def edges(image: np.ndarray) -> np.ndarray:
     """
     logarithm = np.log(image + 8)  # + 8: so that noise in the darkest pixels makes no edges
     smooth, slope = _gaussian()
-    down = ndimage.correlate1d(ndimage.correlate1d(logarithm, slope, axis=0), smooth, axis=1)
-    right = ndimage.correlate1d(ndimage.correlate1d(logarithm, smooth, axis=0), slope, axis=1)
+    down = cv2.sepFilter2D(logarithm, -1, smooth, slope, borderType=cv2.BORDER_REFLECT)
+    right = cv2.sepFilter2D(logarithm, -1, slope, smooth, borderType=cv2.BORDER_REFLECT)
     gradient = down + 1j * right
     return gradient / (np.abs(gradient) + 0.03)
 
 
 @lru_cache(maxsize=1)
 def _gaussian() -> tuple[np.ndarray, np.ndarray]:
-    """A Gaussian of 1 px and its derivative; SciPy's gaussian_filter would compute them again for each image."""
+    """A Gaussian of 1 px and its derivative, as filters to correlate with."""
     impulse = np.zeros(9)  # 4 px a side, as in SciPy
     impulse[4] = 1
     return ndimage.gaussian_filter1d(impulse, 1), ndimage.gaussian_filter1d(impulse, 1, order=1)[::-1]
@@ -167,33 +172,40 @@ def peak(surface: np.ndarray) -> tuple[np.ndarray, float]:
 
 def _best_shift(wet: np.ndarray, dry: np.ndarray) -> tuple[np.ndarray | None, float]:
     """Returns the shift (down, right) of edge images to 1/20 px, or None where trust is too low; and the trust."""
-    spectra = spectrum(wet), spectrum(dry)
-    whole, trust = peak(correlation(*spectra))
+    crossed = _crossed(wet, dry)
+    surface = fft.ifft2(crossed)
+    whole, trust = peak(surface.real)
     if trust < needed_trust(wet.shape):
         return None, trust
     if whole.any():
-        spectra = map(spectrum, overlap(wet, dry, *whole))
-    return whole + _fine_shift(*spectra), trust
+        crossed = _crossed(*overlap(wet, dry, *whole))
+        surface = fft.ifft2(crossed)
+    return whole + _fine_shift(crossed, surface), trust
 
 
-def _fine_shift(wet: np.ndarray, dry: np.ndarray) -> np.ndarray:
-    """Shift (down, right) of the highest correlation of two spectra (H, W), to a twentieth of a pixel.
+def _crossed(wet: np.ndarray, dry: np.ndarray) -> np.ndarray:
+    return spectrum(wet) * spectrum(dry).conj()
+
+
+def _fine_shift(crossed: np.ndarray, surface: np.ndarray) -> np.ndarray:
+    """Shift (down, right) of the highest correlation of two edge images, to a twentieth of a pixel.
+
+    Takes the product (H, W) of their spectra and its inverse transform, the correlation.
 
     The correlation around its highest pixel is computed at every twentieth by products of matrices (Guizar-Sicairos et
     al. 2008, *Efficient subpixel image registration algorithms*).
     """
-    product = wet * dry.conj()
-    surface = np.abs(fft.ifft2(product))
+    surface = np.abs(surface)
     whole = np.array(np.unravel_index(surface.argmax(), surface.shape))
     whole -= np.where(whole > np.array(surface.shape) // 2, surface.shape, 0)
     fractions = np.arange(-15, 15) / FINE
     rows, columns = (
-        np.exp(2j * np.pi * np.outer(at + fractions, fft.fftfreq(side))).astype(product.dtype)
-        for at, side in zip(whole, product.shape, strict=True)
+        np.exp(2j * np.pi * np.outer(at + fractions, fft.fftfreq(side))).astype(crossed.dtype)
+        for at, side in zip(whole, crossed.shape, strict=True)
     )
     # By einsum, because NumPy starts threads for a matrix product, which wait far longer here than they compute; and
     # with real numbers, because einsum multiplies them four times as fast as complex ones.
-    real, imaginary = (np.einsum("yh,hw->yw", part, product.view(np.float32)) for part in (rows.real, rows.imag))
+    real, imaginary = (np.einsum("yh,hw->yw", part, crossed.view(np.float32)) for part in (rows.real, rows.imag))
     along_rows = real.view(np.complex64) + 1j * imaginary.view(np.complex64)
     fine = np.abs(np.einsum("yw,xw->yx", along_rows, columns))
     return whole + fractions[np.array(np.unravel_index(fine.argmax(), fine.shape))]

@@ -24,9 +24,9 @@ from orelib.data.alignment import (
     correlation,
     edges,
     light,
-    measure_shift,
     misfit,
     peak,
+    shift_of_lights,
     spectrum,
     why_not_measurable,
 )
@@ -117,9 +117,9 @@ def _look(pair: Pair, largest_shift: float) -> _Seen:
     wet_grey, dry_grey = (float(grey.mean(dtype=np.float64)) for grey in lights.values())
     seen.exposure = wet_grey / max(dry_grey, 0.5)  # 0.5: the dry image may be black
     seen.thumbnails = {side: _thumbnail(grey) for side, grey in lights.items()}
+    seen.shift = shift_of_lights(**lights)
     del lights  # they are large for a large photograph
     wet, dry = images.values()
-    seen.shift = measure_shift(wet, dry)
     if seen.shift.measured:
         _judge_shift(seen, largest_shift)
     elif wet.shape == dry.shape:  # otherwise the inspector has named the problem
