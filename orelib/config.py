@@ -95,6 +95,8 @@ class Experiment:
     # Shift of each wet photograph against its dry partner, in a random direction; test pairs are always aligned,
     # because otherwise their scores would say nothing.
     misalignment_px: float = 0.0
+    # Share of scenes, in each split, of a wider kind: any rock, broken or round, any law of wetting, any exposure.
+    wide: float = 0.0
     scenes_seed: int = 0  # another number gives other scenes of the same kind, and so another split
     train_pairs: int = 500
     val_pairs: int = 50  # not in the paper, which names no validation images
@@ -242,8 +244,8 @@ PROFILES: dict[str, dict] = {
 
 # The fields that a data set depends on: if one of them is changed, it is another data set, in a folder of its own.
 SCENE_FIELDS = (
-    "scene_size", "px_per_mm", "size_mm", "size_modulus", "zoom", "misalignment_px", "scenes_seed", "train_pairs",
-    "val_pairs", "test_pairs",
+    "scene_size", "px_per_mm", "size_mm", "size_modulus", "zoom", "misalignment_px", "wide", "scenes_seed",
+    "train_pairs", "val_pairs", "test_pairs",
 )  # fmt: skip
 
 

@@ -62,7 +62,7 @@ def _settings(experiment: Experiment) -> dict:
             f"a scene of {area / 1e6:.1f} m^2, as scene_size and px_per_mm ask for, takes very long, and holds more "
             f"particles than 16-bit labels tell apart: at most {LARGEST_AREA / 1e6:g} m^2 are possible"
         )
-    return {
+    settings = {
         "renderer": RENDERER,
         "size": list(experiment.scene_size),
         "px_per_mm": experiment.px_per_mm,
@@ -72,6 +72,8 @@ def _settings(experiment: Experiment) -> dict:
         "scenes_seed": experiment.scenes_seed,
         "pairs": {"train": experiment.train_pairs, "val": experiment.val_pairs, "test": experiment.test_pairs},
     }
+    # Only where there are such scenes: data sets without them keep the bytes that they had before there was a choice.
+    return settings | ({"wide": experiment.wide} if experiment.wide else {})
 
 
 def _render_missing(folder: Path, settings: dict, workers: int | None) -> Path:
@@ -178,12 +180,14 @@ def _render_scene(folder: Path, settings: dict, split: str, number: int) -> None
     """Renders one scene and writes its files; runs in a worker process."""
     seed, stem = FIRST_SEED[split] + SCENES_OF_A_SEED * settings["scenes_seed"] + number, f"{number:04d}"
     # As many scenes between one and two times nearer as between two and four times.
-    nearer = settings["zoom"] ** np.random.default_rng([seed, 1]).random()
+    view = np.random.default_rng([seed, 1])
+    nearer = settings["zoom"] ** view.random()
     px_per_mm = round(settings["px_per_mm"] * nearer, 3)
     scene = render_pair(
         seed, settings["size"], px_per_mm,
         sizes=SizeDistribution(**settings["sizes"]),
         misalignment_px=0.0 if split == "test" else settings["misalignment_px"],
+        wide=bool(view.random() < settings.get("wide", 0.0)),
     )  # fmt: skip
     paths = {layer: folder / split / layer / f"{stem}.png" for layer in LAYERS}
     for layer, path in paths.items():

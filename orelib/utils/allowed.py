@@ -114,6 +114,7 @@ FIELDS: dict[str, Allowed] = {
     "size_modulus": number(0.1, 20),
     "zoom": number(1, 500),
     "misalignment_px": number(0, 4096),
+    "wide": number(0, 1),
     "scenes_seed": whole(0, 10**11),  # ten million numbers of scenes each, in 64 bits
     "train_pairs": _PAIRS,
     "val_pairs": _PAIRS,

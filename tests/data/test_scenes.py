@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from orelib.data.scenes import SizeDistribution, light, render_pair, water
+from orelib.data.scenes import SizeDistribution, light, render_pair, rounded, water
 from orelib.data.scenes.fields import blurred, noise, normals
 
 SIZE = (96, 112)
@@ -257,3 +257,49 @@ def test_normals_of_a_slope():
 def test_bad_arguments_are_named(arguments, named):
     with pytest.raises(ValueError, match=named):
         render_pair(0, **arguments)
+
+
+def albedo_law(dry: np.ndarray, wet: np.ndarray) -> tuple[float, float]:
+    """Ratio, and slope of log wet on log dry."""
+    return float(wet.mean() / dry.mean()), float(np.polyfit(np.log(dry).ravel(), np.log(wet).ravel(), 1)[0])
+
+
+@pytest.mark.parametrize(("ratio", "slope"), [(0.5, 0.6), (0.4, 1.0), (0.3, 1.7)])
+def test_wet_rock_follows_the_law_that_was_drawn(ratio, slope, noise):
+    dry = np.exp(noise.normal(-1.5, 0.2, (3, 40, 40))).astype(np.float32)
+    pores = np.ones((40, 40), np.float32)
+    pores[:, 30:] = 0
+    wet = water.wet_by_law(dry, dry, pores, water.WettingLaw(np.full(3, ratio), np.full(3, slope)))
+    assert np.array_equal(wet[:, :, 30:], dry[:, :, 30:])
+    found_ratio, found_slope = albedo_law(dry[:, :, :30], wet[:, :, :30])
+    assert found_slope == pytest.approx(slope, abs=0.02)
+    assert found_ratio == pytest.approx(ratio, abs=0.05)
+
+
+def test_laws_hold_what_was_measured():
+    laws = [water.draw_law(np.random.default_rng(seed)) for seed in range(400)]
+    ratios, slopes = np.array([law.ratio for law in laws]), np.array([law.slope for law in laws])
+    for measured in (0.40, 0.44, 0.53, 0.64):
+        assert np.quantile(ratios, 0.03) < measured < np.quantile(ratios, 0.97)
+    for channel, soils in enumerate((0.73, 0.57, 0.41)):
+        for measured in (soils, 0.93, 1.6):
+            assert slopes[:, channel].min() < measured < slopes[:, channel].max()
+
+
+def test_wide_scenes_are_repeatable_and_of_many_kinds():
+    scenes = [render_pair(seed, SIZE, wide=True) for seed in range(8)]
+    again = render_pair(5, SIZE, wide=True)
+    assert np.array_equal(scenes[5].wet, again.wet)
+    assert np.array_equal(scenes[5].dry, again.dry)
+    assert not np.array_equal(again.dry, render_pair(5, SIZE).dry)
+    assert np.ptp([scene.dry.mean() for scene in scenes]) > 50
+    assert any(np.isnan(scene.size_mm).all() for scene in scenes), "none shows core or pebbles"
+    assert all(scene.labels.max() == len(scene.size_mm) for scene in scenes)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_round_rock_is_smooth(seed):
+    pile = rounded.lay_round(np.random.default_rng(seed), (80, 90), 2.0)
+    assert sorted(np.unique(pile.labels[pile.labels > 0])) == list(range(1, len(pile.size_mm) + 1))
+    steps = np.abs(np.diff(pile.height, axis=1))[(pile.labels[:, 1:] == pile.labels[:, :-1]) & (pile.labels[:, 1:] > 0)]
+    assert np.median(steps) < 0.5  # mm a pixel of half a millimetre

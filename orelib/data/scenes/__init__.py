@@ -1,9 +1,9 @@
 """Rendered wet/dry photographs of ore with ground truth: the embedded data set.
 
-A scene is a height map seen from straight above. ``particles`` piles it up, ``rock`` colours it, ``water`` wets
-it, ``light`` lights and photographs it, and this module puts them together; ``fields`` has the noise and blur that all
-of them use. Lengths are in mm, light and albedo linear until the camera makes 8-bit values of them; maps are float32
-(height, width), colours (3, height, width).
+A scene is a height map seen from straight above. ``particles`` piles it up (``rounded``: core and pebbles), ``rock``
+colours it, ``water`` wets it, ``light`` lights and photographs it, and this module puts them together; ``fields`` has
+the noise and blur that all of them use. Lengths are in mm, light and albedo linear until the camera makes 8-bit values
+of them; maps are float32 (height, width), colours (3, height, width).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from orelib.data.scenes import light, particles, rock, water
+from orelib.data.scenes import light, particles, rock, rounded, water
 from orelib.data.scenes.particles import SizeDistribution
 
 __all__ = ["RENDERER", "SMALLEST_SIDE", "Scene", "SizeDistribution", "check_arguments", "render_pair"]
@@ -21,6 +21,7 @@ __all__ = ["RENDERER", "SMALLEST_SIDE", "Scene", "SizeDistribution", "check_argu
 RENDERER = 3  # increased whenever the same seed gives other bytes than before
 
 SMALLEST_SIDE = 32
+ROUND = 0.4  # share of the wide scenes that show core or pebbles
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def render_pair(
     wetness: float | None = None,
     sizes: SizeDistribution | None = None,
     misalignment_px: float = 0.0,
+    wide: bool = False,
 ) -> Scene:
     """Renders one scene wet and dry.
 
@@ -77,6 +79,9 @@ def render_pair(
     misalignment_px : float
         Shift in pixels, in a direction drawn from the seed, of the wet photograph and its glare mask against the dry
         photograph, as happens when a camera is touched between two shots.
+    wide : bool
+        A scene of a wider kind than the paper's ore: rock of any colour, broken or round, wetted by any law of
+        :func:`~orelib.data.scenes.water.draw_law`, before a camera of any exposure. Sizes are not known then.
 
     Raises
     ------
@@ -86,23 +91,31 @@ def render_pair(
     check_arguments(size, px_per_mm, wetness, misalignment_px)
     shape = tuple(int(side) for side in size)
     # One generator per concern: drawing more numbers for one does not change the others.
-    piling, mineral, lighting, wetting, aiming, dry_shot, wet_shot = (
-        np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(7)
+    piling, mineral, lighting, wetting, aiming, dry_shot, wet_shot, widening = (
+        np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(8)
     )
     drawn_wetness = wetting.uniform(0.1, 1.0)
     wetness = drawn_wetness if wetness is None else float(wetness)
 
-    pile = particles.pile_up(piling, shape, px_per_mm, sizes or SizeDistribution())
+    if wide and widening.random() < ROUND:
+        pile = rounded.lay_round(piling, shape, px_per_mm)
+    else:
+        pile = particles.pile_up(piling, shape, px_per_mm, sizes or SizeDistribution())
     surface = rock.minerals(mineral, pile, px_per_mm)
+    if wide:
+        surface = rock.recoloured(widening, surface)
     surroundings = light.draw_surroundings(lighting)
     falling, openness = light.falling_light(surroundings, pile.height, surface.relief, px_per_mm)
     wetted = water.pour(wetting, pile.height, surface.relief, wetness, px_per_mm)
     dry_light = surface.dry * falling
-    wet_rock = water.wet_albedo(surface.dry, surface.fresh, wetted.pores)
+    if wide:
+        wet_rock = water.wet_by_law(surface.dry, surface.fresh, wetted.pores, water.draw_law(widening))
+    else:
+        wet_rock = water.wet_albedo(surface.dry, surface.fresh, wetted.pores)
     wet_rock *= falling
     mirrored = water.mirrored(wetted, surroundings, px_per_mm) * openness
 
-    camera = light.draw_camera(aiming)
+    camera = light.draw_any_camera(widening) if wide else light.draw_camera(aiming)
     direction = aiming.uniform(0, 2 * np.pi)
     if misalignment_px:
         shift = misalignment_px * np.sin(direction), misalignment_px * np.cos(direction)

@@ -114,6 +114,7 @@ class Camera:
     white_balance: tuple[float, float, float]
     sharpening: float
     target: float  # mean linear brightness that the exposure aims at
+    compensation: float = 0.15  # share of the difference between wet and dry that automatic exposure corrects
 
     def exposure(self, rng: np.random.Generator, mean: float, dry_mean: float) -> float:
         """Returns the exposure factor of a shot of mean light ``mean``; it varies a little from shot to shot.
@@ -121,7 +122,7 @@ class Camera:
         Automatic exposure corrects a small part of the difference to the dry scene: with a full correction wet rock
         would look no darker than dry rock, unlike in photographs.
         """
-        return self.target / dry_mean * (dry_mean / mean) ** 0.15 * rng.uniform(0.93, 1.07)
+        return self.target / dry_mean * (dry_mean / mean) ** self.compensation * rng.uniform(0.93, 1.07)
 
     def photograph(self, rng: np.random.Generator, light: np.ndarray, exposure: float) -> np.ndarray:
         """Returns the 8-bit image (H, W, 3) of linear light (3, H, W): vignetting, defocus, noise, gamma, sharpening.
@@ -166,4 +167,18 @@ def draw_camera(rng: np.random.Generator) -> Camera:
         white_balance=(warmth, rng.uniform(0.97, 1.02), 1 / warmth),
         sharpening=rng.uniform(0.0, 0.7),
         target=rng.uniform(0.17, 0.30),
+    )
+
+
+def draw_any_camera(rng: np.random.Generator) -> Camera:
+    """Draws a camera of a wider range: also dark and bright, soft, and with automatic exposure of any strength."""
+    warmth = rng.uniform(0.8, 1.25)
+    return Camera(
+        defocus_px=rng.uniform(0.4, 1.6),
+        vignetting=rng.uniform(0.0, 0.3),
+        noise=rng.uniform(0.001, 0.012),
+        white_balance=(warmth, rng.uniform(0.95, 1.05), 1 / warmth),
+        sharpening=rng.uniform(0.0, 0.7),
+        target=np.exp(rng.uniform(np.log(0.08), np.log(0.6))),
+        compensation=rng.uniform(0.0, 0.5),
     )

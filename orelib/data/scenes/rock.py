@@ -94,6 +94,17 @@ def minerals(rng: np.random.Generator, pile: Pile, px_per_mm: float) -> Surface:
     return Surface(np.clip(fresh, 0.01, 0.9, out=fresh), np.clip(dry, 0.01, 0.9, out=dry), relief)
 
 
+def recoloured(rng: np.random.Generator, surface: Surface) -> Surface:
+    """Another rock of the same pattern: each channel's contrast and level changed alike for fresh and dusty rock."""
+    level, contrast = np.exp(rng.normal(0, 0.2, (3, 1, 1))), np.exp(rng.normal(0, 0.2))
+    mean = surface.dry.mean(axis=(1, 2), keepdims=True)
+    fresh, dry = (
+        np.clip(level * mean * (albedo / mean) ** contrast, 0.01, 0.9).astype(np.float32)
+        for albedo in (surface.fresh, surface.dry)
+    )
+    return Surface(fresh, dry, surface.relief)
+
+
 def _cut_from_block(rng, labels: np.ndarray, patterns: list[np.ndarray]) -> list[np.ndarray]:
     """Cuts every particle from its own place in one patterned block, so that no pattern continues on the next rock."""
     where = np.arange(labels.size, dtype=np.intp).reshape(labels.shape)
