@@ -37,6 +37,7 @@ from orelib.data.pairs import Pairs
 from orelib.methods import CLASSES, Method
 from orelib.methods.base import network_dtype
 from orelib.metrics import psnr, ssim
+from orelib.restore.familiar import Familiar
 from orelib.restore.model_file import ModelFile
 from orelib.restore.restorer import Restorer, load_weights, read_about, save_generator
 from orelib.runs import Folders, find_runs, read_experiment, read_settings
@@ -50,6 +51,7 @@ from orelib.utils.progress import Progress
 from orelib.utils.provenance import begin_provenance, read_provenance, record_session, write_provenance
 from orelib.utils.tables import read_table
 
+MEASURED = 400  # training photographs, at most, whose statistics a model file keeps
 HEADLINES = ("generator", "discriminator")  # the losses that the progress line shows, as G and D
 
 
@@ -144,7 +146,8 @@ def _train(experiment: Experiment, pairs: Pairs, run: Path) -> Path:
     )  # fmt: skip
     # Last, because it says that the run is finished.
     best = log.best
-    save_generator(generator, best["generator"], experiment, pairs.checksum, best["step"], pairs.embedded)
+    familiar = Familiar.of(pair.load()[0] for pair in pairs.train[:: -(-len(pairs.train) // MEASURED)])
+    save_generator(generator, best["generator"], experiment, pairs.checksum, best["step"], pairs.embedded, familiar)
     checkpoint.unlink(missing_ok=True)
     return run
 

@@ -143,7 +143,7 @@ def test_json_is_one_line_a_photograph_and_nothing_else(wet, model, tmp_path, ca
     rows = [json.loads(line, parse_constant=pytest.fail) for line in said.out.splitlines()]
     assert [row["file"] for row in rows] == ["belt_0.png", "belt_1.png", "belt_2.png"]
     assert [row["status"] for row in rows] == ["restored", "failed", "restored"]
-    assert all(list(row) == ["file", "status", "seconds", "width", "height", "error"] for row in rows)
+    assert all(list(row) == ["file", "status", "seconds", "width", "height", "remark", "error"] for row in rows)
     assert (rows[0]["width"], rows[0]["height"], rows[0]["error"]) == (30, 20, "")
     assert (rows[1]["width"], rows[1]["height"]) == (None, None)
     assert "notes.txt" in said.err

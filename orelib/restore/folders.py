@@ -34,7 +34,8 @@ from orelib.utils.progress import Progress, say
 if TYPE_CHECKING:  # only its name is needed, and torch takes seconds to load
     from orelib.restore.restorer import Restorer
 
-# file (its name), status ("restored" or "failed"), seconds, width and height (None: failed), error ("": restored)
+# file (its name), status ("restored" or "failed"), seconds, width and height (None: failed), remark (see
+# Restorer.remark), error ("": restored)
 Row = dict[str, str | float | int | None]
 LONGEST_PAUSE = 64  # looks at a watched folder before a photograph that failed for now is tried again
 
@@ -64,7 +65,7 @@ def restore_folder(
     Returns
     -------
     One row per photograph: file, status (``restored`` or ``failed``), seconds, width, height (missing where it failed),
-    error (empty where it did not).
+    remark (on a photograph unlike those of the training; else empty), error (empty where it did not fail).
 
     Raises
     ------
@@ -191,7 +192,8 @@ def _restore_file(
 
     ``taken`` holds the names in the target's folder; the name of the copy is added.
     """
-    row = {"file": source.name, "status": "restored", "seconds": None, "width": None, "height": None, "error": ""}
+    row = {"file": source.name, "status": "restored", "seconds": None, "width": None, "height": None}
+    row |= {"remark": "", "error": ""}
     lasting = False
     began = time.perf_counter()
     # Names that differ in case or accents alone are taken, too: network shares and Macs hold one file under both.
@@ -201,15 +203,17 @@ def _restore_file(
             raise FileExistsError
         state = file_state(source)
         photograph = read_photograph(source)
+        remark = restorer.remark(photograph.pixels)
         photograph = replace(photograph, pixels=restorer.restore(photograph.pixels))  # the wet pixels are freed
         if file_state(source) != state:  # or the copy would show its earlier content, and count as done
             raise PhotographUnavailable(f"{shown(source)}: it changed while it was restored; restore it again")
         if not target.parent.is_dir():  # or it would be made again, in the place of a share that is away
             raise FileNotFoundError(f"{shown(target.parent)} is gone")
         left_out = write_photograph(target, photograph, only_new=not replace_copies)
-        for remark in (*photograph.remarks, *left_out):
-            say(f"{shown(source)}: {printable(remark)}")
+        for note in (*photograph.remarks, *left_out):
+            say(f"{shown(source)}: {printable(note)}")
         there.add(target.name)
+        row["remark"] = remark
         row["height"], row["width"] = photograph.pixels.shape[:2]
     except FileExistsError:
         copy = target.with_name(min(there, default=target.name))

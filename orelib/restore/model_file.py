@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from orelib.config import Experiment
+from orelib.restore.familiar import Familiar
 from orelib.utils.allowed import SettingsError, brief
 from orelib.utils.names import one_line
 from orelib.utils.paths import shown
@@ -98,6 +99,8 @@ def _demand_kinds(about: dict) -> None:
             raise SettingsError(f"{name}={brief(text)} must be a text of one line")
     if scale is not None and not (isinstance(scale, list) and len(scale) == 2 and all(map(_is_scale, scale))):
         raise SettingsError(f"px_per_mm={brief(scale)} must be two scales")
+    if about.get("familiar") is not None:
+        Familiar.from_json(about["familiar"])
 
 
 def _is_scale(value: object) -> bool:

@@ -19,6 +19,7 @@ from orelib.config import Experiment
 from orelib.methods import CLASSES
 from orelib.networks import count_multiply_adds, count_parameters
 from orelib.restore.engines import ENGINES, Engine, EngineError, TorchEngine, demand, running
+from orelib.restore.familiar import Familiar
 from orelib.restore.model_file import ModelFile, described
 from orelib.restore.onnx_file import as_onnx, read_onnx, write_onnx
 from orelib.restore.tiles import OVERLAP, TILE, by_tiles
@@ -33,13 +34,22 @@ class Restorer:
     """Restores wet photographs with a generator whose sides must be multiples of ``stride``.
 
     ``about`` is the model file's description: experiment, data checksum, step, version, and the scale of the rendered
-    scenes that it was trained on, smallest and largest, in px per mm (None: it was trained on photographs). ``engine``
-    computes the generator's output; by default it is the generator itself.
+    scenes that it was trained on, smallest and largest, in px per mm (None: it was trained on photographs), and the
+    statistics of the training photographs (:mod:`orelib.restore.familiar`). ``engine`` computes the generator's output;
+    by default it is the generator itself.
     """
 
     def __init__(self, generator: nn.Module, stride: int, about: dict | None = None, engine: Engine | None = None):
         self.generator, self.stride, self.about = generator, stride, about or {}
         self.engine = engine or TorchEngine(generator)
+        known = self.about.get("familiar")
+        self.familiar = Familiar.from_json(known) if known else None
+
+    def remark(self, photograph: np.ndarray) -> str:
+        """Returns a sentence on a photograph, uint8 or uint16 (H, W, 3), unlike those of the training; else ""."""
+        if self.familiar is None or self.familiar.share(photograph) == 1:
+            return ""
+        return f"unlike the photographs of the training, most in {self.familiar.oddest(photograph)}"
 
     @property
     def parameters(self) -> int:
@@ -113,11 +123,13 @@ def save_generator(
     checksum: str,
     step: int,
     embedded: bool = False,
+    familiar: Familiar | None = None,
 ) -> None:
     """Writes a generator's weights with all that is needed to rebuild it and to know its origin.
 
     ``embedded`` says whether it was trained on the rendered scenes of ``experiment``, whose scale is then noted, rather
-    than on a user's photographs. Raises ModelFileError for weights that are no finite numbers, and OSError.
+    than on a user's photographs. ``familiar`` tells later which photographs are like these. Raises ModelFileError for
+    weights that are no finite numbers, and OSError.
     """
     about = {
         "version": orelib.__version__,
@@ -126,6 +138,7 @@ def save_generator(
         "step": step,
         # Smallest and largest scale of the training scenes: what photographs should have, too.
         "px_per_mm": [experiment.px_per_mm, experiment.px_per_mm * experiment.zoom] if embedded else None,
+        "familiar": familiar and familiar.to_json(),
     }
     write(path, weights, about)
 

@@ -25,7 +25,7 @@ from orelib.restore import folders
 from orelib.restore.folders import demand_all, restore_folder, restored_examples, watch_folder
 from orelib.restore.restorer import Restorer
 
-COLUMNS = ["file", "status", "seconds", "width", "height", "error"]
+COLUMNS = ["file", "status", "seconds", "width", "height", "remark", "error"]
 
 
 @pytest.fixture
@@ -230,6 +230,8 @@ def test_what_others_put_there_meanwhile_is_not_overwritten(tmp_path, noise):
     wet, out = plain_photographs(tmp_path / "wet", 2, noise), tmp_path / "dry"
 
     class Slow:
+        remark = staticmethod(lambda pixels: "")
+
         def restore(self, pixels):
             (out / "belt_1.png").write_text("theirs")
             return pixels
@@ -251,6 +253,8 @@ def test_two_runs_at_once_write_each_copy_once(tmp_path, noise):
     class Meeting:
         def __init__(self):
             self.met = False
+
+        remark = staticmethod(lambda pixels: "")
 
         def restore(self, pixels):
             if not self.met:
@@ -276,6 +280,8 @@ def test_two_watchers_share_a_folder(tmp_path, identity, noise, looked):
 
     class Slower:
         """Each photograph is restored by another watcher while this one restores it."""
+
+        remark = staticmethod(lambda pixels: "")
 
         def restore(self, pixels):
             if len(other) < 2:
@@ -469,6 +475,8 @@ def test_a_share_that_is_away_when_a_copy_is_written_is_not_made_anew(tmp_path, 
     leaving = [dry]
 
     class Slow:
+        remark = staticmethod(lambda pixels: "")
+
         def restore(self, pixels):
             if leaving:
                 leaving.pop().rename(away)
@@ -488,6 +496,8 @@ class Moody:
 
     def __init__(self, *errors):
         self.errors, self.calls = list(errors), 0
+
+    remark = staticmethod(lambda pixels: "")
 
     def restore(self, pixels):
         self.calls += 1
@@ -596,6 +606,8 @@ from pathlib import Path
 from orelib.restore.folders import watch_folder
 
 class Unchanged:
+    remark = staticmethod(lambda pixels: "")
+
     def restore(self, wet):
         return wet
 
@@ -660,6 +672,8 @@ def test_a_photograph_that_changes_while_it_is_restored_gets_no_copy_of_what_it_
     states = []
 
     class Slow:
+        remark = staticmethod(lambda pixels: "")
+
         def restore(self, pixels):
             if not states:  # meanwhile, a camera goes on writing
                 states.append(path.stat().st_mtime_ns)

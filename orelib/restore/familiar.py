@@ -1,0 +1,128 @@
+"""Tells whether a photograph is like those that a restorer was trained on.
+
+A network restores what it has seen, and does harm to what it has not: trained on rendered ore alone, it makes drill
+core worse than a dozen lines of classical code do. So a model file keeps statistics of the wet training photographs,
+and a photograph is compared with them: a few numbers for its colour, brightness, contrast and sharpness, and their
+distance from the training photographs' mean in units of their spread (Mahalanobis 1936).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+WINDOW, WINDOWS = 256, 4  # px; statistics are means over up to 4 x 4 windows, spread over the photograph
+DARKEST = 0.02  # of white; darker pixels are mostly noise
+# How the distances of training photographs end: 1 in 100 lies beyond, if the statistics are Gaussian (chi, 9 degrees).
+USUAL = 4.65
+FADING = 1.25  # beyond this many times the usual distance, nothing is familiar
+NAMES = (
+    "brightness", "red", "blue", "contrast", "detail at 1 px", "detail at 2 px", "detail at 4 px", "steps at 4 px",
+    "saturation",
+)  # fmt: skip
+
+
+def statistics_of(photograph: np.ndarray) -> np.ndarray:
+    """Returns the statistics :data:`NAMES` of a photograph, uint8 or uint16 (H, W, 3): float64 (9,).
+
+    All but the saturation are logarithms or their differences, so that exposure changes the first alone.
+    """
+    largest = np.iinfo(photograph.dtype).max
+    windows = [window.astype(np.float32) / largest for window in _windows(photograph)]
+    return np.mean([_statistics(window) for window in windows], axis=0)
+
+
+def _windows(photograph: np.ndarray) -> list[np.ndarray]:
+    height, width = photograph.shape[:2]
+    tops, lefts = (_starts(side) for side in (height, width))
+    return [photograph[top : top + WINDOW, left : left + WINDOW] for top in tops for left in lefts]
+
+
+def _starts(side: int) -> np.ndarray:
+    count = min(WINDOWS, max(1, side // WINDOW))
+    return np.linspace(0, max(0, side - WINDOW), count).astype(int)
+
+
+def _statistics(values: np.ndarray) -> np.ndarray:
+    logarithm = np.log(np.maximum(values, DARKEST))
+    red, green, blue = np.median(logarithm.reshape(-1, 3), axis=0)
+    light = np.log(np.maximum(cv2.cvtColor(values, cv2.COLOR_RGB2GRAY), DARKEST))
+    steps = [_step(light)]
+    for factor in (2, 4, 8):
+        height, width = (max(1, side // factor) for side in light.shape)
+        steps.append(_step(cv2.resize(light, (width, height), interpolation=cv2.INTER_AREA)))
+    saturation = (values.max(axis=2) - values.min(axis=2)).mean()
+    details = -np.diff(steps)
+    return np.array(
+        [
+            (red + green + blue) / 3,
+            red - green,
+            blue - green,
+            light.std(),
+            *details,
+            steps[2],
+            np.log(0.02 + saturation),
+        ],
+        dtype=np.float64,
+    )
+
+
+def _step(light: np.ndarray) -> float:
+    """Logarithm of the mean step between neighbouring pixels."""
+    steps = [np.abs(np.diff(light, axis=axis)).mean() for axis in (0, 1) if light.shape[axis] > 1]
+    return float(np.log(max(steps, default=0.0) + 1e-4))
+
+
+@dataclass(frozen=True)
+class Familiar:
+    """Statistics of training photographs: their ``mean`` (9,), and ``precision`` (9, 9), the inverse covariance."""
+
+    mean: np.ndarray
+    precision: np.ndarray
+
+    @classmethod
+    def of(cls, photographs: Iterable[np.ndarray]) -> Familiar:
+        """Measures training photographs, uint8 or uint16 (H, W, 3), at least one."""
+        statistics = np.array([statistics_of(photograph) for photograph in photographs])
+        count, size = statistics.shape
+        mean = statistics.mean(axis=0)
+        # A few photographs say nothing about how statistics hang together, and too little about their spread.
+        spread = np.square(statistics - mean).sum(axis=0) / max(1, count - 1) + 0.1**2 * size / count
+        covariance = (statistics - mean).T @ (statistics - mean) / max(1, count - 1)
+        alone = size / (count + size)
+        shrunk = (1 - alone) * covariance + alone * np.diag(spread) + 1e-4 * np.eye(size)
+        return cls(mean, np.linalg.inv(shrunk))
+
+    def distance(self, photograph: np.ndarray) -> float:
+        """Mahalanobis distance of a photograph; about 3 for training photographs, seldom above :data:`USUAL`."""
+        off = statistics_of(photograph) - self.mean
+        return float(np.sqrt(off @ self.precision @ off))
+
+    def share(self, photograph: np.ndarray) -> float:
+        """Returns how familiar a photograph is: 1 up to the usual distance, 0 beyond 1.25 times as far."""
+        return float(np.clip((FADING - self.distance(photograph) / USUAL) / (FADING - 1), 0, 1))
+
+    def oddest(self, photograph: np.ndarray) -> str:
+        """Names the statistic in which a photograph differs most from the training photographs."""
+        off = statistics_of(photograph) - self.mean
+        most = int(np.argmax(np.abs(off) * np.sqrt(np.diag(self.precision))))
+        return f"{NAMES[most]} ({'more' if off[most] > 0 else 'less'} than there)"
+
+    def to_json(self) -> dict[str, list]:
+        return {"mean": self.mean.round(6).tolist(), "precision": self.precision.round(6).tolist()}
+
+    @classmethod
+    def from_json(cls, value: dict) -> Familiar:
+        """Reads what :meth:`to_json` wrote. Raises ValueError, KeyError or TypeError for anything else."""
+        mean, precision = (np.asarray(value[name], dtype=np.float64) for name in ("mean", "precision"))
+        size = len(NAMES)
+        if (
+            mean.shape != (size,)
+            or precision.shape != (size, size)
+            or not np.isfinite([*mean, *precision.ravel()]).all()
+        ):
+            raise ValueError(f"statistics of training photographs must be {size} and {size} x {size} finite numbers")
+        return cls(mean, precision)
