@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-import cv2
 import numpy as np
 import pandas as pd
-from scipy import ndimage
 from skimage.restoration import inpaint_biharmonic
 
+from orelib.data.highlights import above_surroundings, fill, highlights
 from orelib.data.pair import Pair
 from orelib.metrics import glare_of, score
 
@@ -26,9 +25,7 @@ BASELINES = {  # their names in tables
     "biharmonic": "biharmonic filling, colour map",
     "telea": "Telea's filling, colour map",
 }
-SURROUNDINGS = 31  # px, side of the window; a highlight is brighter than its median
 EXCESSES = (20, 30, 40, 60, 80, 100)  # grey levels, of which the training pairs choose one
-MARGIN = 1  # px around a highlight that are filled, too, because the highlight lights them
 
 
 def fit_baselines(train: Iterable[Pair]) -> dict[str, Restore]:
@@ -37,9 +34,10 @@ def fit_baselines(train: Iterable[Pair]) -> dict[str, Restore]:
     ``do_nothing`` returns the wet image; ``mean_colour`` the mean colour of the dry training images everywhere;
     ``linear_colour`` applies ``a wet + b`` to each channel, a and b by least squares over all training pixels.
 
-    ``biharmonic`` and ``telea`` fill the :func:`highlights`, by biharmonic functions (scikit-image) and by fast
-    marching (Telea 2004, OpenCV; radius 5 px), and then apply ``linear_colour``. The threshold of the highlights is the
-    one that agrees best with :func:`~orelib.metrics.glare_of` on the training pairs, by intersection over union.
+    ``biharmonic`` and ``telea`` fill the :func:`~orelib.data.highlights.highlights`, by biharmonic functions
+    (scikit-image) and by fast marching (Telea 2004, OpenCV; radius 5 px), and then apply ``linear_colour``. The
+    threshold of the highlights is the one that agrees best with :func:`~orelib.metrics.glare_of` on the training pairs,
+    by intersection over union.
     """
     train = list(train)
     wet_mean, dry_mean, slope = _fit_line(train)
@@ -59,23 +57,9 @@ def fit_baselines(train: Iterable[Pair]) -> dict[str, Restore]:
         return linear_colour(filled * 255)
 
     def telea(wet: np.ndarray) -> np.ndarray:
-        return linear_colour(cv2.inpaint(wet, highlights(wet, excess).astype(np.uint8), 5, cv2.INPAINT_TELEA))
+        return linear_colour(fill(wet, highlights(wet, excess)))
 
     return dict(zip(BASELINES, (np.copy, mean_colour, linear_colour, biharmonic, telea), strict=True))
-
-
-def highlights(wet: np.ndarray, excess: float) -> np.ndarray:
-    """Returns a mask of the glare, bool (H, W), found in the wet photograph alone.
-
-    A pixel belongs to it if its luma (BT.601) is more than ``excess`` grey levels above the median of the 31 x 31 px
-    around it, or if it lies within 1 px of such a pixel. Takes uint8 (H, W, 3).
-    """
-    return ndimage.binary_dilation(_above_surroundings(wet) > excess, iterations=MARGIN)
-
-
-def _above_surroundings(wet: np.ndarray) -> np.ndarray:
-    luma = cv2.cvtColor(wet, cv2.COLOR_RGB2GRAY)
-    return luma.astype(np.int16) - cv2.medianBlur(luma, SURROUNDINGS)
 
 
 def _fit_line(train: list[Pair]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -95,7 +79,7 @@ def _fit_excess(train: list[Pair]) -> float:
     shared, either = np.zeros(len(EXCESSES)), np.zeros(len(EXCESSES))
     for pair in train:
         wet, dry = pair.load()
-        above, glare = _above_surroundings(wet), glare_of(wet, dry)
+        above, glare = above_surroundings(wet), glare_of(wet, dry)
         for number, excess in enumerate(EXCESSES):
             shared[number] += (glare & (above > excess)).sum()
             either[number] += (glare | (above > excess)).sum()

@@ -58,7 +58,7 @@ def one_line(text):
 # ---- usage -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [[], ["restore"], ["export"], ["check"]])
+@pytest.mark.parametrize("command", [[], ["restore"], ["calibrate"], ["export"], ["check"]])
 def test_help_shows_an_example_and_the_exit_codes(command, capsys):
     assert run(*command, "--help") == 0
     text = capsys.readouterr().out
@@ -173,7 +173,7 @@ def test_one_small_photograph_is_restored_by_torch_and_others_by_openvino(wet, m
 
     assert engine(wet, "folder") == "openvino"
     assert engine(wet / "belt_0.png", "small") == "torch"
-    monkeypatch.setattr("orelib.cli.SMALL", 100)
+    monkeypatch.setattr("orelib.cli.common.SMALL", 100)
     assert engine(wet / "belt_0.png", "large") == "openvino"
 
 
@@ -288,6 +288,60 @@ def test_a_terminal_that_lacks_a_letter_is_no_reason_to_end(wet, model, tmp_path
     said = terminal.buffer.getvalue().decode()
     assert r"skipped, because they are no photographs: \u77f3.txt" in said
     assert "3 restored, 0 failed" in said
+
+
+# ---- calibrate ---------------------------------------------------------------------------------------------------
+
+
+def test_a_calibration_is_made_and_used(good_folder, wet, tmp_path, capsys):
+    belt, pairs = tmp_path / "belt.json", good_folder / "train"
+    assert run("calibrate", belt, "--pairs", pairs, "--model", "classical") == 0
+    assert "times as bright as restored" in capsys.readouterr().out
+    assert run("restore", wet, tmp_path / "dry", "--model", "classical", "--calibration", belt) == 0
+    assert (
+        "Output calibrated on 3 pairs (belt_0.png, belt_1.png, belt_2.png). Engine: opencv." in capsys.readouterr().out
+    )
+    arguments = ("--wet", pairs / "wet", "--dry", pairs / "dry" / "belt_0.png", "--model", "classical")
+    assert run("calibrate", belt, *arguments) == 2
+    assert "belt.json exists already" in one_line(capsys.readouterr().err)
+    assert run("calibrate", belt, *arguments, "--replace") == 0
+    assert json.loads(belt.read_text())["fitted_on"]["way"] == "photographs"
+
+
+def test_the_assumption_is_said_and_can_be_changed(wet, model, tmp_path, capsys):
+    for name in ("classical", model):
+        assert run("restore", wet, tmp_path / "as_is", "--model", name) == 0
+        assert "Assumed: wet rock sends back 0.45 of the dry rock's light" in capsys.readouterr().out.splitlines()[0]
+        assert run("restore", wet, tmp_path / "darker", "--model", name, "--darker", 0.3) == 0
+        assert "sends back 0.3 of the dry rock's light, instead of 0.45" in capsys.readouterr().out
+        means = [np.asarray(Image.open(tmp_path / out / "belt_0.png")).mean() for out in ("as_is", "darker")]
+        assert means[1] > means[0] + 5
+        shutil.rmtree(tmp_path / "as_is")
+        shutil.rmtree(tmp_path / "darker")
+
+
+def test_what_cannot_be_corrected_is_one_line(wet, model, good_folder, tmp_path, capsys):
+    belt = tmp_path / "belt.json"
+    assert run("calibrate", belt, "--pairs", good_folder / "train", "--model", "classical") == 0
+    capsys.readouterr()
+    (tmp_path / "bad.json").write_text("{")
+    restore = ("restore", wet, tmp_path / "dry", "--model")
+    for arguments, named in [
+        ((*restore, "classical", "--calibration", belt, "--darker", 0.3), "leave --darker out"),
+        ((*restore, "classical", "--darker", 3), "from 0.1 to 1"),
+        ((*restore, "classical", "--engine", "torch"), "leave --engine out"),
+        ((*restore, "classical", "--calibration", tmp_path / "bad.json"), "bad.json is damaged"),
+        ((*restore, "classical", "--calibration", tmp_path / "none.json"), "none.json is missing"),
+        ((*restore, model, "--calibration", belt), "made for another restorer (Classical"),
+        (("calibrate", tmp_path / "new.json"), "--pairs alone, or with both --wet and --dry"),
+        (("calibrate", tmp_path / "new.json", "--wet", wet), "--pairs alone"),
+        (("calibrate", tmp_path / "new", "--pairs", wet), "must end in .json"),
+        (("calibrate", tmp_path / "new.json", "--pairs", good_folder), "such as my_ore/train"),
+    ]:
+        assert run(*arguments) == 2
+        assert named in one_line(capsys.readouterr().err)
+    assert not (tmp_path / "dry").exists()
+    assert not (tmp_path / "new.json").exists()
 
 
 # ---- export ------------------------------------------------------------------------------------------------------

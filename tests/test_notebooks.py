@@ -26,7 +26,7 @@ from orelib.views.report import write_report
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PARAMETERS = {"profile", "method", "methods", "seed", "data_dir", "results_dir", "images", "photographs_dir", "model",
-              "start_from", "changes", "largest_shift", "align", "scene"}  # fmt: skip
+              "calibration", "start_from", "changes", "largest_shift", "align", "scene"}  # fmt: skip
 TRAININGS = [("03_training", {"method": method}) for method in METHODS]
 ORDER = [
     ("01_dataset", {}),

@@ -10,6 +10,7 @@
 ``alignment``    the measured shift between wet and dry
 ``aligned``      folders of pairs, cut to the area that both photographs show
 ``decoded``      photographs decoded once, so that single windows can be read
+``highlights``   glare found by a rule in the wet photograph alone, and filled
 ``mosaic``       training samples, each from four pairs
 ``realism``      statistics that compare scenes with photographs
 """

@@ -96,7 +96,7 @@ def find_pairs(root: Path, problems: list[str]) -> list[Pair]:
         cure = "name a folder that holds train/ and test/, each with wet/ and dry/"
         raise FileNotFoundError(f"{shown(root)} is not a folder: {cure}")
     splits = [split for split in SPLITS if split != "val" or (root / split).exists()]
-    return [pair for split in splits for pair in _match(root / split, split, problems)]
+    return [pair for split in splits for pair in match_pairs(root / split, split, problems)]
 
 
 def folder_state(root: Path) -> str:
@@ -126,8 +126,11 @@ def hold_out(root: Path, pairs: list[Pair], problems: list[str]) -> list[Pair]:
     return [*kept, *(replace(pair, split="val") for pair in held_out), *rest]
 
 
-def _match(folder: Path, split: str, problems: list[str]) -> list[Pair]:
-    """Matches the pairs of one split, in order of their stems; adds files without partner to ``problems``."""
+def match_pairs(folder: Path, split: str, problems: list[str]) -> list[Pair]:
+    """Matches the pairs in a folder's ``wet`` and ``dry``, in order of their stems.
+
+    Adds files without partner to ``problems``, and folders that are missing.
+    """
     wet, dry = (_images(folder / side, problems) for side in SIDES)
     for side, other, partner in ((wet, dry, "dry"), (dry, wet, "wet")):
         if other:  # a missing or empty folder was named already

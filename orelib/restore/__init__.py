@@ -1,6 +1,10 @@
-"""Photographs of any size restored by a trained generator.
+"""Photographs of any size restored by a trained generator, or by a classical rule.
 
+``any_size``          takes any photograph in tiles, for every restorer
 ``restorer``          a generator and how to use it
+``classical``         a restorer without training: highlights filled, then one fixed law
+``correction``        a few numbers that correct a restorer's output, and their file
+``calibration``       fits them on a user's own photographs
 ``model_file``        generator.safetensors, checked before it is read
 ``engines``           programs that compute: OpenVINO, ONNX Runtime or PyTorch
 ``onnx_file``         a generator as an ONNX file

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,19 +18,21 @@ import orelib
 from orelib.config import Experiment
 from orelib.methods import CLASSES
 from orelib.networks import count_multiply_adds, count_parameters
+from orelib.restore.any_size import ASSUMED_LIGHT, CLASSICAL, AnySizeRestorer
+from orelib.restore.correction import read_calibration
 from orelib.restore.engines import ENGINES, Engine, EngineError, TorchEngine, demand, running
 from orelib.restore.familiar import Familiar
 from orelib.restore.model_file import ModelFile, described
 from orelib.restore.onnx_file import as_onnx, read_onnx, write_onnx
-from orelib.restore.tiles import OVERLAP, TILE, by_tiles
+from orelib.restore.tiles import OVERLAP, TILE
 from orelib.utils.memory import memory_for
-from orelib.utils.paths import shown
+from orelib.utils.paths import kit_path, shown
 from orelib.utils.weights import ModelFileError, demand_file, shapes_of, unusable, write
 
 DEFAULT_RESTORER = Path(__file__).parent / "default_restorer" / "generator.safetensors"
 
 
-class Restorer:
+class Restorer(AnySizeRestorer):
     """Restores wet photographs with a generator whose sides must be multiples of ``stride``.
 
     ``about`` is the model file's description: experiment, data checksum, step, version, and the scale of the rendered
@@ -61,7 +63,8 @@ class Restorer:
         """Multiply-adds to restore a 512 x 512 px image, see :func:`~orelib.networks.count_multiply_adds`."""
         return count_multiply_adds(self.generator, self.stride)
 
-    def describe(self) -> str:
+    @property
+    def origin(self) -> str:
         """Describes the generator as its model file does, in one or two sentences."""
         if not self.about:
             return "A generator without a model file."
@@ -75,41 +78,25 @@ class Restorer:
             f"Checksum of the training data: {self.about['data_checksum'][:12]}."
         )
 
-    @torch.inference_mode()
-    def restore(self, wet: np.ndarray, progress: Callable[[int, int], object] | None = None) -> np.ndarray:
-        """The dry image of a wet one.
+    @property
+    def fingerprint(self) -> str:
+        """A short text that two restorers share only if they restore alike: a copy of half the precision does."""
+        facts = {name: self.about.get(name) for name in ("experiment", "data_checksum", "step")}
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
-        The photograph is restored at its own scale, a large one in overlapping tiles (:mod:`orelib.restore.tiles`);
-        mirrored margins fill it up to the stride and are cut off again. Besides ``wet`` and the result, one tile and
-        a few rows are held in memory. Dropout is off, so the same photograph gives the same result. Each tile is turned
-        into floating-point by itself, so 16 bits stay 16 bits, and little memory is needed.
+    @property
+    def assumed_light(self) -> float | None:
+        """Share of the dry rock's light that the wet rock is taken to send back; None: learnt from photographs."""
+        return ASSUMED_LIGHT if self.about.get("px_per_mm") else None
 
-        Parameters
-        ----------
-        wet : uint8 or uint16, RGB (H, W, 3) or grey (H, W), of any size.
-        progress : called after each tile with the number of finished tiles and the number of all tiles.
-
-        Returns
-        -------
-        RGB (H, W, 3), of the dtype of ``wet``.
-
-        Raises
-        ------
-        ValueError
-            For an array that is no such photograph.
-        """
-        if wet.dtype not in (np.uint8, np.uint16) or not (wet.ndim == 2 or wet.shape[2:] == (3,)) or wet.size == 0:
-            raise ValueError(
-                "a photograph is uint8 or uint16 of shape (height, width, 3) or (height, width), not "
-                f"{wet.dtype} of shape {wet.shape}"
-            )
-        if wet.ndim == 2:
-            wet = np.repeat(wet[..., None], 3, axis=2)
+    def tiling(self) -> tuple[int, int, int]:
+        """Returns the smallest side of a tile, the overlap of tiles, and their stride, in px."""
         tile = max(self.stride, TILE - TILE % self.stride)
-        return by_tiles(self._restore_tile, wet, tile, min(OVERLAP, tile // 2), self.stride, progress)
+        return tile, min(OVERLAP, tile // 2), self.stride
 
-    def _restore_tile(self, tile: np.ndarray) -> np.ndarray:
-        """One tile through the engine, to floats in the range of its dtype."""
+    @torch.inference_mode()
+    def restore_tile(self, tile: np.ndarray) -> np.ndarray:
+        """Restores one tile, uint8 or uint16 (h, w, 3), by the engine, to float32 in the range of its dtype."""
         half = np.iinfo(tile.dtype).max / 2
         wet = torch.from_numpy(tile.astype(np.float32)).permute(2, 0, 1)[None]
         dry = self.engine(wet.div_(half).sub_(1))[0]
@@ -154,14 +141,21 @@ def publish(source: Path, target: Path) -> None:
     write(target, halved, file.about | {"precision": "float16"})
 
 
-def load_restorer(path: Path | None = None, device: torch.device | str = "cpu", engine: str = "torch") -> Restorer:
-    """Loads the restorer in a ``generator.safetensors`` or in an ONNX file made of it.
+def load_restorer(
+    path: Path | str | None = None,
+    device: torch.device | str = "cpu",
+    engine: str = "torch",
+    calibration: Path | None = None,
+) -> AnySizeRestorer:
+    """Loads the restorer in a ``generator.safetensors`` or in an ONNX file made of it, or the classical one.
 
     Parameters
     ----------
-    path : the model file; None: the restorer that comes with the kit.
+    path : the model file; None: the restorer that comes with the kit; "classical": the one without training.
     device : where the engine ``torch`` computes. The others compute on the processor.
-    engine : one of :data:`~orelib.restore.engines.ENGINES`. An ONNX file is for any but ``torch``.
+    engine : one of :data:`~orelib.restore.engines.ENGINES`. An ONNX file is for any but ``torch``. The classical
+        restorer needs none.
+    calibration : a file of ``orelib calibrate``, made for this restorer, by which its output is corrected.
 
     Raises
     ------
@@ -173,9 +167,30 @@ def load_restorer(path: Path | None = None, device: torch.device | str = "cpu", 
         When the engine is not installed, does not take the file, or fails.
     MemoryError
         When the network needs more memory than there is.
+    ValueError
+        When the calibration is damaged, or was made for another restorer.
     """
+    if path is not None and str(path) == CLASSICAL:
+        from orelib.restore.classical import ClassicalRestorer  # OpenCV, which no network waits for
+
+        restorer = ClassicalRestorer()
+    else:
+        restorer = _load_network(DEFAULT_RESTORER if path is None else Path(path), device, engine)
+    if calibration is not None:
+        restorer.correction = read_calibration(calibration, restorer.fingerprint)
+    return restorer
+
+
+def named_model(model: str | None) -> Path | str | None:
+    """Returns what a notebook's parameter ``model`` names, for :func:`load_restorer`; see there. Raises SettingsError.
+
+    None and "classical" stay as they are; a relative path counts from the root of the kit.
+    """
+    return kit_path("model", model) if model and model != CLASSICAL else model or None
+
+
+def _load_network(path: Path, device: torch.device | str, engine: str) -> Restorer:
     demand(engine)
-    path = DEFAULT_RESTORER if path is None else Path(path)
     if path.suffix == ".onnx" and engine == "torch":
         raise EngineError(f"{shown(path)} is an ONNX file, which the engine torch does not take: choose another engine")
     with memory_for(f"the network in {shown(path)}"):

@@ -157,6 +157,7 @@ PARAMETERS: dict[str, Allowed] = {
     "scene": whole(0, 999_999),  # the next number would begin another range of scenes
     "largest_shift": number(0, 1000),
     "align": one_of("yes", "no"),
+    "darker": number(0.1, 1),  # no rock that was measured sends back less when it is wet
     "methods": Allowed("text: names of methods with spaces between", _text),
 }
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from orelib.cli import _is_small
+from orelib.cli.common import _is_small
 from orelib.data.formats import stored
 from orelib.data.photographs import Photograph, PhotographError, read_photograph, write_photograph
 

@@ -1,0 +1,7 @@
+"""Runs ``python -m orelib.cli`` as the command ``orelib``."""
+
+import sys
+
+from orelib.cli import main
+
+sys.exit(main())

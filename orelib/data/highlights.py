@@ -1,0 +1,43 @@
+"""Highlights on wet rock, found by a rule in the wet photograph alone, and filled from their surroundings.
+
+The baselines and the classical restorer share the rule, so it needs OpenCV only, which loads at once.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+SURROUNDINGS = 31  # px, side of the window; a highlight is brighter than its median
+MARGIN = 1  # px around a highlight that are filled, too, because the highlight lights them
+RADIUS = 5  # px around a pixel from which Telea's method fills it
+
+
+def highlights(wet: np.ndarray, excess: float) -> np.ndarray:
+    """Returns a mask of the glare, bool (H, W), found in the wet photograph alone.
+
+    A pixel belongs to it if its luma (BT.601) is more than ``excess`` grey levels above the median of the 31 x 31 px
+    around it, or if it lies within 1 px of such a pixel. Takes uint8 (H, W, 3).
+    """
+    bright = (above_surroundings(wet) > excess).astype(np.uint8)
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    return cv2.dilate(bright, cross, iterations=MARGIN).astype(bool)
+
+
+def above_surroundings(wet: np.ndarray) -> np.ndarray:
+    """Returns by how many grey levels a pixel's luma is above the median around it, int16 (H, W). Takes uint8."""
+    luma = cv2.cvtColor(wet, cv2.COLOR_RGB2GRAY)
+    return luma.astype(np.int16) - cv2.medianBlur(luma, SURROUNDINGS)
+
+
+def fill(wet: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Fills the pixels of a mask from their surroundings by fast marching (Telea 2004, OpenCV; radius 5 px).
+
+    Takes uint8 or uint16 (H, W, 3) and bool (H, W); returns the shape and dtype of ``wet``.
+    """
+    hidden = mask.astype(np.uint8)
+    if wet.dtype == np.uint8:
+        return cv2.inpaint(wet, hidden, RADIUS, cv2.INPAINT_TELEA)
+    # OpenCV fills 16 bits one channel at a time only.
+    channels = [cv2.inpaint(np.ascontiguousarray(wet[..., k]), hidden, RADIUS, cv2.INPAINT_TELEA) for k in range(3)]
+    return np.dstack(channels)
