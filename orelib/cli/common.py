@@ -50,16 +50,25 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         help="the engine that computes (default: openvino where it is installed; but torch on a GPU, and for one small "
         "photograph, which is done before openvino has started)",
     )  # fmt: skip
+    parser.add_argument(
+        "--classical", metavar="SHARE", type=float,
+        help="mix in the classical restoration, 0 to 1, and use it alone for photographs unlike those of the training: "
+        "0.5 helps a network that was trained on few pairs (default: the latter, for the restorer that comes with "
+        "orelib)",
+    )  # fmt: skip
 
 
-def load_model(model: Path | None, engine: str | None, photographs: Path) -> tuple[AnySizeRestorer, str]:
-    """Loads the restorer that :func:`add_model` asked for; returns it, and the name of what computes.
+def load_model(chosen: argparse.Namespace, photographs: Path) -> tuple[AnySizeRestorer, str]:
+    """Loads the restorer that the options of :func:`add_model` name; returns it, and the name of what computes.
 
     ``photographs``, a folder or a file, decides on the engine where none is named.
     """
     from orelib.restore.any_size import CLASSICAL
 
+    model, engine = chosen.model, chosen.engine
     if str(model) == CLASSICAL:
+        if chosen.classical is not None:
+            raise ValueError("the classical restorer has nothing to be mixed with: leave --classical out")
         if engine is not None:
             raise ValueError("the classical restorer has no network to compute: leave --engine out")
         from orelib.restore.classical import ClassicalRestorer
@@ -72,7 +81,7 @@ def load_model(model: Path | None, engine: str | None, photographs: Path) -> tup
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     engine = engine or _default_engine(model, photographs, device)
-    return load_restorer(model, device, engine), engine
+    return load_restorer(model, device, engine, classical_share=chosen.classical), engine
 
 
 def _default_engine(model: Path | None, photographs: Path, device: str) -> str:

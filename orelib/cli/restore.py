@@ -25,7 +25,8 @@ one photograph, a file. Every result has the name, size, format and depth of its
 changed, and files that exist in OUT are not overwritten without --replace. A photograph that cannot be read does not
 stop the others.
 
-Use it for wet ore only: ore that is dry already comes out changed, too. One photograph cannot tell how much
+Use it for wet ore only: ore that is dry already comes out changed, too. Photographs unlike the rendered scenes that
+the restorer was trained on are restored the classical way, and a remark says so. One photograph cannot tell how much
 darker the water has made the rock: the line that names the restorer says what is assumed. Where that is wrong, all
 results are too dark or too bright: say --darker, or let orelib calibrate measure it.
 """
@@ -76,11 +77,11 @@ def run(chosen: argparse.Namespace) -> int:
         raise ValueError("--watch restores each photograph once: leave --replace out")
     if chosen.calibration is not None and chosen.darker is not None:
         raise ValueError("a calibration measures how much darker wet rock is: leave --darker out")
-    results, counts = sys.stdout, Counter()
-    report = _reporter(results, counts, as_json=chosen.json, every=chosen.watch)
+    results, counts, remarks = sys.stdout, Counter(), Counter()
+    report = _reporter(results, counts, remarks, as_json=chosen.json, every=chosen.watch)
     # With --json, all other messages go to stderr.
     with redirect_stdout(sys.stderr) if chosen.json else nullcontext():
-        restorer, engine = load_model(chosen.model, chosen.engine, chosen.photographs)
+        restorer, engine = load_model(chosen, chosen.photographs)
         _correct(restorer, chosen)
         say(f"{restorer.describe()}{_assumption(restorer)} Engine: {engine}.")
         if chosen.watch:
@@ -93,6 +94,8 @@ def run(chosen: argparse.Namespace) -> int:
                 pass  # the usual way to end it
         else:
             restore_folder(restorer, chosen.photographs, chosen.out, report, chosen.replace)
+        for remark, _ in remarks.most_common(1):
+            say(f"remark: {remarks.total()} of {counts['restored']} photographs are {remark}")
         say(f"{counts['restored']} restored, {counts['failed']} failed; see {shown_as_given(chosen.out)}")
     return 1 if counts["unsaid"] or (counts["failed"] and not chosen.watch) else 0
 
@@ -114,12 +117,13 @@ def _assumption(restorer: AnySizeRestorer) -> str:
     return f" Assumed: wet rock sends back {share} (see --darker, orelib calibrate)."
 
 
-def _reporter(results: TextIO, counts: Counter, as_json: bool, every: bool) -> Callable[[dict], None]:
+def _reporter(results: TextIO, counts: Counter, remarks: Counter, as_json: bool, every: bool) -> Callable[[dict], None]:
     """Returns a function that reports a photograph: in JSON all, else failures, and with ``every`` also results."""
     from orelib.utils.progress import say
 
     def report(row: dict) -> None:
         counts[row["status"]] += 1
+        remarks.update([row["remark"]] if row["remark"] else [])
         if as_json:
             text = json.dumps(row, allow_nan=False)
         elif row["status"] == "failed":

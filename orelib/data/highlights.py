@@ -13,21 +13,26 @@ MARGIN = 1  # px around a highlight that are filled, too, because the highlight 
 RADIUS = 5  # px around a pixel from which Telea's method fills it
 
 
-def highlights(wet: np.ndarray, excess: float) -> np.ndarray:
+def highlights(wet: np.ndarray, excess: float, around: int = SURROUNDINGS, grown_to: float = 1.0) -> np.ndarray:
     """Returns a mask of the glare, bool (H, W), found in the wet photograph alone.
 
-    A pixel belongs to it if its luma (BT.601) is more than ``excess`` grey levels above the median of the 31 x 31 px
-    around it, or if it lies within 1 px of such a pixel. Takes uint8 (H, W, 3).
+    A pixel belongs to it if its luma (BT.601) is more than ``excess`` grey levels above the median of the ``around`` x
+    ``around`` px around it; so does what hangs together with such a pixel and is above ``grown_to`` times the excess,
+    and what lies within 1 px. Takes uint8 (H, W, 3).
     """
-    bright = (above_surroundings(wet) > excess).astype(np.uint8)
+    above = above_surroundings(wet, around)
+    bright = (above > excess).astype(np.uint8)
+    if grown_to < 1:
+        _, regions = cv2.connectedComponents((above > grown_to * excess).astype(np.uint8))
+        bright = np.isin(regions, np.unique(regions[bright > 0])).astype(np.uint8)
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     return cv2.dilate(bright, cross, iterations=MARGIN).astype(bool)
 
 
-def above_surroundings(wet: np.ndarray) -> np.ndarray:
+def above_surroundings(wet: np.ndarray, around: int = SURROUNDINGS) -> np.ndarray:
     """Returns by how many grey levels a pixel's luma is above the median around it, int16 (H, W). Takes uint8."""
     luma = cv2.cvtColor(wet, cv2.COLOR_RGB2GRAY)
-    return luma.astype(np.int16) - cv2.medianBlur(luma, SURROUNDINGS)
+    return luma.astype(np.int16) - cv2.medianBlur(luma, around)
 
 
 def fill(wet: np.ndarray, mask: np.ndarray) -> np.ndarray:

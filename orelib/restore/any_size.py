@@ -1,6 +1,6 @@
 """Any photograph, of 8 or 16 bits, restored in tiles: the frame that every restorer fills in.
 
-It needs neither PyTorch nor OpenCV, so that a restorer which lacks one of them need not wait for it.
+It needs no PyTorch, so that a restorer without it need not wait for it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from orelib.restore.correction import Correction
+from orelib.restore.familiar import Familiar
 from orelib.restore.tiles import by_tiles
 
 CLASSICAL = "classical"  # the name of the restorer that is no file, where a model file could be named
@@ -20,11 +21,13 @@ ASSUMED_LIGHT = 0.45  # share of the dry rock's light, linear, that the wet rock
 class AnySizeRestorer(ABC):
     """Restores wet photographs of any size; a derived class restores one tile.
 
-    ``about`` describes where the restorer comes from; ``correction`` is applied to its output, before it is rounded.
+    ``about`` describes where the restorer comes from; ``correction`` is applied to its output, before it is rounded;
+    ``familiar`` tells which photographs are like those of the training (None: unknown, or there was none).
     """
 
     about: dict
     correction: Correction | None = None
+    familiar: Familiar | None = None
 
     @abstractmethod
     def restore_tile(self, tile: np.ndarray) -> np.ndarray:
@@ -48,6 +51,12 @@ class AnySizeRestorer(ABC):
     def assumed_light(self) -> float | None:
         """Share of the dry rock's light, linear, that the wet rock is taken to send back; None: learnt from pairs."""
         return ASSUMED_LIGHT
+
+    def remark(self, photograph: np.ndarray) -> str:
+        """Returns a sentence on a photograph, uint8 or uint16 (H, W, 3), unlike those of the training; else ""."""
+        if self.familiar is None or self.familiar.share(photograph) == 1:
+            return ""
+        return f"unlike the photographs of the training, most in {self.familiar.oddest(photograph)}"
 
     def describe(self) -> str:
         """Describes the restorer, and the correction of its output, in a few sentences."""
@@ -82,8 +91,14 @@ class AnySizeRestorer(ABC):
             )
         if wet.ndim == 2:
             wet = np.repeat(wet[..., None], 3, axis=2)
-        return by_tiles(self._restore_and_correct, wet, *self.tiling(), progress)
+        restore_tile = self.for_photograph(wet)
 
-    def _restore_and_correct(self, tile: np.ndarray) -> np.ndarray:
-        dry = self.restore_tile(tile)
-        return dry if self.correction is None else self.correction.apply(dry, np.iinfo(tile.dtype).max)
+        def restore_and_correct(tile: np.ndarray) -> np.ndarray:
+            dry = restore_tile(tile)
+            return dry if self.correction is None else self.correction.apply(dry, np.iinfo(tile.dtype).max)
+
+        return by_tiles(restore_and_correct, wet, *self.tiling(), progress)
+
+    def for_photograph(self, wet: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """Returns the function that restores the tiles of a photograph, uint8 or uint16 (H, W, 3)."""
+        return self.restore_tile

@@ -47,12 +47,6 @@ class Restorer(AnySizeRestorer):
         known = self.about.get("familiar")
         self.familiar = Familiar.from_json(known) if known else None
 
-    def remark(self, photograph: np.ndarray) -> str:
-        """Returns a sentence on a photograph, uint8 or uint16 (H, W, 3), unlike those of the training; else ""."""
-        if self.familiar is None or self.familiar.share(photograph) == 1:
-            return ""
-        return f"unlike the photographs of the training, most in {self.familiar.oddest(photograph)}"
-
     @property
     def parameters(self) -> int:
         """Number of trained parameters of the generator."""
@@ -146,16 +140,20 @@ def load_restorer(
     device: torch.device | str = "cpu",
     engine: str = "torch",
     calibration: Path | None = None,
+    classical_share: float | None = None,
 ) -> AnySizeRestorer:
     """Loads the restorer in a ``generator.safetensors`` or in an ONNX file made of it, or the classical one.
 
     Parameters
     ----------
-    path : the model file; None: the restorer that comes with the kit; "classical": the one without training.
+    path : the model file; None: the restorer that comes with the kit, which restores the classical way what its network
+        does not know; "classical": the one without training.
     device : where the engine ``torch`` computes. The others compute on the processor.
     engine : one of :data:`~orelib.restore.engines.ENGINES`. An ONNX file is for any but ``torch``. The classical
         restorer needs none.
     calibration : a file of ``orelib calibrate``, made for this restorer, by which its output is corrected.
+    classical_share : how much of the classical restoration to mix in, 0-1, see
+        :class:`~orelib.restore.cautious.CautiousRestorer`; None: none.
 
     Raises
     ------
@@ -176,6 +174,10 @@ def load_restorer(
         restorer = ClassicalRestorer()
     else:
         restorer = _load_network(DEFAULT_RESTORER if path is None else Path(path), device, engine)
+        if path is None or classical_share is not None:
+            from orelib.restore.cautious import CautiousRestorer  # OpenCV, too
+
+            restorer = CautiousRestorer(restorer, classical_share or 0.0)
     if calibration is not None:
         restorer.correction = read_calibration(calibration, restorer.fingerprint)
     return restorer

@@ -80,6 +80,27 @@ def test_the_cards_scores_on_photographs_are_those_measured():
     assert dry["at_30_dB"] == 0
 
 
+def test_what_it_does_not_know_is_restored_the_classical_way(restorer, noise):
+    scene = render_pair(3_000_001, (160, 160), px_per_mm=4, wetness=0.8)
+    assert restorer.remark(scene.wet) == ""
+    assert np.array_equal(restorer.restore(scene.wet), restorer.network.restore(scene.wet))
+    strange = np.repeat(np.repeat(scene.wet[::8, ::8], 8, axis=0), 8, axis=1)
+    assert "unlike the photographs of the training" in restorer.remark(strange)
+    assert "the classical way" in restorer.remark(strange)
+    assert np.array_equal(restorer.restore(strange), load_restorer("classical").restore(strange))
+
+
+def test_half_and_half(restorer):
+    scene = render_pair(3_000_001, (96, 96), px_per_mm=4, wetness=0.8)
+    half = load_restorer(DEFAULT_RESTORER, classical_share=0.5)
+    parts = [part.restore(scene.wet).astype(float) for part in (restorer.network, load_restorer("classical"))]
+    assert np.abs(half.restore(scene.wet) - np.mean(parts, axis=0)).max() <= 1
+    assert "50%" in half.describe()
+    assert half.fingerprint != restorer.fingerprint
+    with pytest.raises(ValueError, match="classical_share=2 must be"):
+        load_restorer(DEFAULT_RESTORER, classical_share=2)
+
+
 def test_a_single_flipped_bit_is_noticed(tmp_path):
     whole = DEFAULT_RESTORER.read_bytes()
     damaged = tmp_path / "generator.safetensors"

@@ -1,0 +1,64 @@
+"""A network for the photographs that it knows, and the classical way for all others.
+
+Trained on rendered ore, a network restores such ore best, and does harm to rock unlike it. So each photograph is
+compared with those of the training first (:mod:`orelib.restore.familiar`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from orelib.restore.any_size import AnySizeRestorer
+from orelib.restore.classical import ClassicalRestorer
+from orelib.utils.allowed import parameter
+
+
+class CautiousRestorer(AnySizeRestorer):
+    """Restores a photograph by ``network`` as far as it is familiar, and by the classical way as far as it is not.
+
+    ``classical_share`` is the share of the classical way in familiar photographs, too, 0-1: their mean is better than
+    either where a network was trained on few pairs. On drill core, rows left out, a NAFNet trained on the other rows
+    scored 28.7 dB, the classical way 29.4 dB, and half of each 29.7 dB.
+
+    Raises SettingsError for another share.
+    """
+
+    def __init__(self, network: AnySizeRestorer, classical_share: float = 0.0):
+        self.network, self.classical = network, ClassicalRestorer()
+        self.classical_share = parameter("classical_share", classical_share)
+        self.about = network.about
+
+    @property
+    def origin(self) -> str:
+        """Where the restorer comes from, in a few sentences."""
+        mixed = f" Mixed with the classical restoration, {self.classical_share:.0%}." if self.classical_share else ""
+        return f"{self.network.origin}{mixed} Photographs unlike these are restored the classical way."
+
+    @property
+    def fingerprint(self) -> str:
+        """A short text that two restorers share only if they restore alike."""
+        return f"{self.network.fingerprint}, {self.classical_share:g} or all {self.classical.fingerprint}"
+
+    def remark(self, photograph: np.ndarray) -> str:
+        """Returns a sentence on a photograph that the network does not know; else an empty text."""
+        remark = self.network.remark(photograph)
+        return remark and f"{remark}: restored the classical way"
+
+    def tiling(self) -> tuple[int, int, int]:
+        """Returns the smallest side of a tile, the overlap of tiles, and their stride, in px."""
+        return self.network.tiling()
+
+    def for_photograph(self, wet: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """Compares a photograph with those of the training; returns the function that restores its tiles."""
+        familiar = 1.0 if self.network.familiar is None else self.network.familiar.share(wet)
+        share = (1 - self.classical_share) * familiar
+        if share in (0, 1):
+            return (self.network if share else self.classical).restore_tile
+        ways = (self.network, share), (self.classical, 1 - share)
+        return lambda tile: sum(weight * way.restore_tile(tile) for way, weight in ways)
+
+    def restore_tile(self, tile: np.ndarray) -> np.ndarray:
+        """Restores one tile, taken for a whole photograph, to floats in the range of its dtype."""
+        return self.for_photograph(tile)(tile)
