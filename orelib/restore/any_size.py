@@ -56,7 +56,7 @@ class AnySizeRestorer(ABC):
         """Returns a sentence on a photograph, uint8 or uint16 (H, W, 3), unlike those of the training; else ""."""
         if self.familiar is None or self.familiar.share(photograph) == 1:
             return ""
-        return f"unlike the photographs of the training, most in {self.familiar.oddest(photograph)}"
+        return f"unlike the training photographs, most in {self.familiar.oddest(photograph)}"
 
     def describe(self) -> str:
         """Describes the restorer, and the correction of its output, in a few sentences."""
