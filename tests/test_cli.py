@@ -18,6 +18,8 @@ from PIL import Image
 from orelib.cli import main
 from orelib.data.alignment import LARGEST_SHIFT
 from orelib.data.scenes import render_pair
+from orelib.data.wetted import VARIANTS, WINDOW
+from orelib.data.wetting import PX_PER_MM
 from orelib.methods import Pix2Pix
 from orelib.restore import restorer as module
 from orelib.restore.engines import ENGINES, is_installed
@@ -58,7 +60,7 @@ def one_line(text):
 # ---- usage -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [[], ["restore"], ["calibrate"], ["export"], ["check"]])
+@pytest.mark.parametrize("command", [[], ["restore"], ["calibrate"], ["export"], ["check"], ["wet"]])
 def test_help_shows_an_example_and_the_exit_codes(command, capsys):
     assert run(*command, "--help") == 0
     text = capsys.readouterr().out
@@ -342,6 +344,36 @@ def test_what_cannot_be_corrected_is_one_line(wet, model, good_folder, tmp_path,
         assert named in one_line(capsys.readouterr().err)
     assert not (tmp_path / "dry").exists()
     assert not (tmp_path / "new.json").exists()
+
+
+# ---- wet ---------------------------------------------------------------------------------------------------------
+
+
+def test_dry_photographs_become_pairs(tmp_path, capsys):
+    (tmp_path / "dry").mkdir()
+    for k in range(3):
+        Image.fromarray(render_pair(k, (40, 48)).dry).save(tmp_path / "dry" / f"belt_{k}.png")
+    assert run("wet", tmp_path / "dry", tmp_path / "pairs", "--variants", 3, "--scale", 2, "--seed", 1) == 0
+    out = capsys.readouterr().out
+    assert "train: 3 pairs of 1 photograph(s)\nval: 2 pairs" in out
+    assert names(tmp_path / "pairs" / "train" / "wet") == ["belt_0_0.png", "belt_0_1.png", "belt_0_2.png"]
+    assert run("check", tmp_path / "pairs") == 0
+    capsys.readouterr()
+    for arguments, named in [
+        ((tmp_path / "dry", tmp_path / "pairs"), "is not empty: name a new folder"),
+        ((tmp_path / "dry", tmp_path / "new", "--scale", 0), "px_per_mm=0.0"),
+        ((tmp_path / "none", tmp_path / "new"), "is not a folder"),
+    ]:
+        assert run("wet", *arguments) == 2
+        assert named in one_line(capsys.readouterr().err)
+
+
+def test_help_names_the_defaults_of_wetting(capsys):
+    run("wet", "--help")
+    text = " ".join(capsys.readouterr().out.split())
+    assert f"(default: {VARIANTS})" in text
+    assert f"(default: {PX_PER_MM:g})" in text
+    assert f"more than {WINDOW} px" in text
 
 
 # ---- export ------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 ``calibrate``  measures a correction of the results on a user's own photographs
 ``export``     writes a generator in another format
 ``check``      checks pairs before training
+``wet``        makes pairs to train on from dry photographs
 ``notebooks``  copies the notebooks
 ``common``     parts that several commands share
 ``__main__``   ``python -m orelib.cli``
@@ -19,7 +20,7 @@ import os
 import sys
 from typing import NoReturn
 
-from orelib.cli import calibrate, check, export, notebooks, restore
+from orelib.cli import calibrate, check, export, notebooks, restore, wet
 from orelib.cli.common import EXIT_CODES
 from orelib.utils.names import printable
 
@@ -78,6 +79,6 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (restore, calibrate, export, check, notebooks):
+    for command in (restore, calibrate, export, check, wet, notebooks):
         command.add(commands)
     return parser

@@ -9,6 +9,8 @@
 ``check``        all problems of pairs, found before training
 ``alignment``    the measured shift between wet and dry
 ``aligned``      folders of pairs, cut to the area that both photographs show
+``wetting``      a dry photograph, wetted by the water of the scenes
+``wetted``       folders of pairs that are made of dry photographs alone
 ``decoded``      photographs decoded once, so that single windows can be read
 ``highlights``   glare found by a rule in the wet photograph alone, and filled
 ``mosaic``       training samples, each from four pairs

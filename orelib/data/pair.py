@@ -121,12 +121,21 @@ def of_each(look: Callable[[Pair], object], pairs: Sequence[Pair]) -> list:
 def name_same_images(seen: Iterable[Inspected], within_splits: bool = False) -> None:
     """Adds a problem for each image whose pixels are in another split, too: the table would measure memorising.
 
-    With ``within_splits``, also for an image that is both wet and dry in one split; other copies there get a remark.
+    With ``within_splits``, also for an image that is both wet and dry in one split; other copies there get a remark. A
+    dry image that has several wet ones in one split gets a single remark: it may have been wetted several times.
     """
     places = defaultdict(list)
     for look, side in product(seen, SIDES):
         places[look.pixels[side]].append((look, side))
-    for (first, first_side), *others in places.values():
+    for copies in places.values():
+        (first, first_side), *others = copies
+        if within_splits and others and _wetted_anew(copies):
+            more = f", as in {len(others) - 1} more pair(s)" if others[1:] else ""
+            others[0][0].remarks.append(
+                f"dry is the same image as {first.file('dry')} ({first.pair.split}){more}: right only if one "
+                "photograph was wetted several times, as orelib wet does"
+            )
+            continue
         for look, side in others:
             same = f"the same image as {first.file(first_side)} ({first.pair.split})"
             across = look.pair.split != first.pair.split
@@ -136,6 +145,13 @@ def name_same_images(seen: Iterable[Inspected], within_splits: bool = False) -> 
                 look.blame(side, f"{same}: {look.cure}")
             elif within_splits:
                 look.remarks.append(f"{side} is {same}")
+
+
+def _wetted_anew(copies: Sequence[tuple[Inspected, str]]) -> bool:
+    """Returns whether copies of an image are all dry images of one split, each with a wet image of its own."""
+    is_one_split = len({look.pair.split for look, _ in copies}) == 1
+    wet = {look.pixels["wet"] for look, _ in copies}
+    return is_one_split and len(wet) == len(copies) and all(side == "dry" for _, side in copies)
 
 
 def refuse(problems: Sequence[str], folder: Path, outcome: str) -> None:

@@ -131,7 +131,7 @@ def match_pairs(folder: Path, split: str, problems: list[str]) -> list[Pair]:
 
     Adds files without partner to ``problems``, and folders that are missing.
     """
-    wet, dry = (_images(folder / side, problems) for side in SIDES)
+    wet, dry = (images_by_stem(folder / side, problems) for side in SIDES)
     for side, other, partner in ((wet, dry, "dry"), (dry, wet, "wet")):
         if other:  # a missing or empty folder was named already
             problems += [
@@ -141,7 +141,7 @@ def match_pairs(folder: Path, split: str, problems: list[str]) -> list[Pair]:
     return [Pair(split, stem, wet[stem], dry[stem]) for stem in sorted(set(wet) & set(dry))]
 
 
-def _images(folder: Path, problems: list[str]) -> dict[str, Path]:
+def images_by_stem(folder: Path, problems: list[str]) -> dict[str, Path]:
     """Returns the images of a folder by stem, accents composed; adds other files to ``problems``."""
     if file := in_the_way(folder):
         if (problem := f"{shown(file)}: is a file where a folder belongs; move it elsewhere") not in problems:
