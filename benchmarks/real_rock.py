@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -115,17 +115,12 @@ def calibrated(fold: Fold) -> list[dict]:
                 for side in ("wet", "dry"):
                     _copy([pair], side, one / side)
                 _copy(fold.restored, "wet", wet)
-                for has, calibrate in (
-                    ("one pair", lambda one=one: calibrate_on_pairs(restorer, one)),
-                    (
-                        "one dry photograph",
-                        lambda one=one, wet=wet: calibrate_on_photographs(restorer, wet, one / "dry"),
-                    ),
-                ):
-                    restorer.correction = None
-                    restorer.correction = calibrate()
-                    rows += scores(fold, has, f"{name}, calibrated", restorer.restore, f"{fold.name}/{pair.stem}")
-        restorer.correction = None
+                restorer.correction = None
+                found = {"one pair": calibrate_on_pairs(restorer, one)}
+                found["one dry photograph"] = calibrate_on_photographs(restorer, wet, one / "dry")
+            for has, restorer.correction in found.items():
+                turn = f"{fold.name}/{pair.stem}"
+                rows += scores(fold, has, f"{name}, calibrated", restorer.restore, turn)
     return rows
 
 
@@ -156,7 +151,7 @@ def _copy(pairs: Sequence[Pair], side: str, folder: Path) -> None:
     """Writes one side of pairs as PNG."""
     folder.mkdir(parents=True, exist_ok=True)
     for pair in pairs:
-        Image.fromarray(replace(pair).load()[side == "dry"]).save(folder / f"{pair.stem}.png")
+        Image.fromarray(pair.load()[side == "dry"]).save(folder / f"{pair.stem}.png")
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
