@@ -3,6 +3,8 @@
 ``any_size``          takes any photograph in tiles, for every restorer
 ``restorer``          a generator and how to use it
 ``classical``         a restorer without training: highlights filled, then one fixed law
+``cautious``          a network for what it knows, the classical way for the rest
+``familiar``          tells what a network knows
 ``correction``        a few numbers that correct a restorer's output, and their file
 ``calibration``       fits them on a user's own photographs
 ``model_file``        generator.safetensors, checked before it is read

@@ -22,14 +22,12 @@ from orelib.config import PROFILES, Experiment
 from orelib.losses import PerceptualLoss
 from orelib.methods import Improved
 from orelib.study.results_page import (
-    BOTH,
     PUBLISHED,
-    RENDERED,
     counted_claims,
     found_particles,
-    gained_on_rock,
     results_page,
 )
+from orelib.study.rock_page import BOTH, RENDERED, gained_on_rock
 from orelib.study.table3 import PAPER, to_markdown
 from orelib.study.wording import Compared, bullets, paragraph, short
 from orelib.utils.command import run_command

@@ -7,28 +7,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from orelib.runs import read_experiment
 from orelib.study.bootstrap import CONTRADICTED, NOISE, NOT_RUN, REPRODUCED, UNTESTED, Estimate
-from orelib.study.effects import ablation_effects, on_photographs, scores, share_gone, table3_of_seeds
+from orelib.study.effects import ablation_effects, scores, share_gone, table3_of_seeds
+from orelib.study.rock_page import wet_rock
 from orelib.study.table3 import CLAIM, COSTS, differences, readable, readable_costs, to_markdown
 from orelib.study.wording import Compared, Finding, bullets, paragraph, row_finding, share
 from orelib.utils.tables import read_table
 
 PUBLISHED, FIRST_LOOK = "cpu", "quick"  # the profiles whose results are kept
 FASTER = "improved+learning_rate=0.002"
-RENDERED, REAL, BOTH = "rendered scenes", "photographs", "rendered scenes, then photographs"
 VERDICTS = {REPRODUCED: "are reproduced", NOISE: "lie within noise", CONTRADICTED: "are contradicted",
             UNTESTED: "cannot be tested here", NOT_RUN: "are not run yet"}  # fmt: skip
 SHOWN = ["method", "paper PSNR, dB", "paper SSIM", "PSNR, dB", "SSIM", "PSNR in glare, dB", "glare removed",
          "colour error", "sharpness", "seeds"]  # fmt: skip
 ERRORS = {"p80": "P80", "p50": "P50", "count": "count"}
-TRANSFERS = {  # file with a restorer's scores on photographs: its name in tables
-    "quick/transfer-pix2pix-width64.csv": "Pix2Pix of width 64, `quick`",
-    "quick/transfer-improved.csv": "Improved, `quick`",
-    "quick/transfer-nafnet.csv": "NAFNet, `quick`",
-    "quick/transfer-slim.csv": "Slim, `quick`",
-    "restorer/transfer.csv": "the kit's restorer",
-}
 HEAD = """# Results
 
 <!-- Written by `make tables`, from the files beside it: change orelib/study/results_page.py instead. -->
@@ -53,7 +45,7 @@ def results_page(reference: Path) -> str:
         _published(study, reference / FIRST_LOOK),
         _parts(study),
         _particles(study),
-        _wet_rock(reference),
+        wet_rock(reference),
         _first_look(reference),
     )
     return "\n\n".join([HEAD, *parts, _claims(study)]) + "\n"
@@ -165,80 +157,6 @@ def _per_cent(found: Estimate) -> str:
     if found.low == found.high:  # the wet images, compared with themselves
         return "-"
     return f"{100 * found.mean:.0f} % [{100 * found.low:.0f}, {100 * found.high:.0f}]"
-
-
-def gained_on_rock(reference: Path, method: str, trained_on: str, metric: str) -> Finding:
-    """Gain of a method, on photographs of drill core, over a linear colour map that was fitted on that core."""
-    table = read_table(reference / PUBLISHED / "real_pairs.csv").set_index(["method", "trained on"])
-    what = f"{method} trained on {trained_on}, over the colour map"
-    return row_finding(what, table.loc[(method, trained_on)], metric, f"{metric}_gain")
-
-
-def _wet_rock(reference: Path) -> str:
-    table = on_photographs(reference / PUBLISHED).reset_index().replace("\N{NO-BREAK SPACE}", " ", regex=True)
-    means = read_table(reference / PUBLISHED / "real_pairs.csv").set_index(["method", "trained on"])
-    improved, tuned = (gained_on_rock(reference, "improved", on, "psnr") for on in (RENDERED, BOTH))
-    level = gained_on_rock(reference, "improved", BOTH, "ssim")
-    nafnet = {metric: gained_on_rock(reference, "nafnet", REAL, metric) for metric in ("psnr", "ssim")}
-    changes = [
-        f"{title} {means.loc[(name, BOTH), 'psnr'] - means.loc[(name, REAL), 'psnr']:+.1f} dB"
-        for name, title in (("pix2pix", "Pix2Pix"), ("improved", "Improved"), ("nafnet", "NAFNet"))
-    ]
-    seeds, photographs = means.loc[("improved", REAL), ["seeds", "photographs"]].astype(int)
-    intro = f"""
-        The only wet and dry photographs of rock that we have show drill core of one kind of rock: {photographs} tiles
-        to test on, which no training saw. Two of them show glare, too few to judge how it is removed. Each method was
-        trained {seeds} times; *gained* is the difference to a linear colour map that was fitted on the core."""
-    points = bullets(
-        f"""Trained on rendered scenes alone, Improved is {improved.below()} dB below the colour map. Trained on the
-        core after the scenes, it is {tuned.above()} dB above the map, and level with it in SSIM ({level.level()}).""",
-        f"""NAFNet, trained on the core alone, is level with the map in PSNR ({nafnet["psnr"].level()} dB) and
-        {nafnet["ssim"].above()} above it in SSIM.""",
-        f"""Training on the rendered scenes first, instead of from scratch, changes PSNR by: {", ".join(changes)}.
-        Of these, only the gain of Pix2Pix is more than noise.""",
-    )
-    core = {name: _transfer(reference, file) for file, name in TRANSFERS.items()}
-    longer, usual = (
-        read_table(reference / run / "metrics.csv")["psnr"] for run in ("restorer/nafnet-seed0", "quick/nafnet-seed0")
-    )
-    gained = (longer.head(len(usual)) - usual).mean()  # both have the same first test scenes
-    lost = core["NAFNet, `quick`"].loc["restorer", "psnr"] - core["the kit's restorer"].loc["restorer", "psnr"]
-    second = """
-        Scores of single restorers that were trained on rendered scenes alone: on the same tiles, and on photographs of
-        ore that is already dry, which a restorer should not change (*dry, before and after*: at 30 dB, a change would
-        be hard to see)."""
-    kit, first = (read_experiment(reference / run) for run in ("restorer/nafnet-seed0", "quick/nafnet-seed0"))
-    times, scenes = kit.steps / first.steps, kit.train_pairs / first.train_pairs
-    long = f"""**Longer training does not carry over:** the kit's restorer is the NAFNet of `quick`, trained {times:.0f}
-        times as long on {scenes:.0f} times as many scenes. It gains {gained:.1f} dB on the same test scenes and loses
-        {lost:.1f} dB on the core."""
-    return "\n\n".join([
-        "## Real wet rock", paragraph(intro), to_markdown(table), points,
-        "### Restorers that saw no photograph", paragraph(second), to_markdown(_transfers(core)), bullets(long),
-    ])  # fmt: skip
-
-
-def _transfer(reference: Path, file: str) -> pd.DataFrame:
-    """Reads what ``benchmarks/transfer.py`` wrote of a restorer; calls its own two rows ``restorer`` and ``dry``."""
-    table = read_table(reference / file)
-    *_, restorer, dry = table["restorer"]
-    return table.replace({"restorer": {restorer: "restorer", dry: "dry"}}).set_index("restorer")
-
-
-def _transfers(core: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    first = core["Slim, `quick`"]
-    rows = [("do nothing", first.loc["do nothing"], "-")]
-    rows.append(("linear colour map of rendered scenes", first.loc["linear_colour (fitted as the restorer)"], "-"))
-    rows.append(("linear colour map of other core", first.loc["linear_colour (fitted here)"], "-"))
-    rows += [(name, table.loc["restorer"], f"{table.loc['dry', 'psnr']:.1f} dB") for name, table in core.items()]
-    return pd.DataFrame(
-        {
-            "restorer": name, "PSNR, dB": f"{row['psnr']:.1f}", "SSIM": f"{row['ssim']:.2f}",
-            "glare removed": f"{row['glare_removed']:.2f}", "sharpness": f"{row['sharpness']:.2f}",
-            "dry, before and after": unharmed,
-        }
-        for name, row, unharmed in rows
-    )  # fmt: skip
 
 
 def _first_look(reference: Path) -> str:
