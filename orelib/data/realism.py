@@ -12,11 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import ndimage
 
 from orelib import metrics
 from orelib.data.pair import Pair
 from orelib.data.pairs import load_pairs
 from orelib.data.photographs import photographs_in, read_image
+from orelib.data.scenes import render_pair, water
 from orelib.runs import Folders
 
 # Third-party photographs, which this kit may not redistribute: name, content and source.
@@ -35,6 +37,13 @@ PHOTOGRAPHS = {
     ("ore_belt", "gradient_kurtosis"): 6.3713,
     ("gravel", "spectrum_slope"): -2.3677,
     ("gravel", "gradient_kurtosis"): 8.2590,
+}
+# What water does to a surface, in linear light: ratio of wet to dry, and slope of log wet on log dry in R, G and B.
+# Soils: medians of 100 spectra (GitHub: AlexandreWadoux/soilspec). Core: medians of the tiles of core_wetdry, by
+# law_of(). Ratios also at 5 and 95 %.
+MEASURED_LAWS = {
+    "100 soils, spectra": ((0.37, 0.53, 0.69), (0.73, 0.57, 0.41)),
+    "drill core, as photographed": ((0.36, 0.43, 0.51), (1.40, 1.37, 1.48)),
 }
 CLIPPED = 250  # grey from which a pixel counts as clipped; not 255, because JPEG rings around clipped areas
 
@@ -90,6 +99,48 @@ def gradient_kurtosis(image: np.ndarray) -> float:
     light = grey(image)
     steps = np.concatenate([np.diff(light, axis=0).ravel(), np.diff(light, axis=1).ravel()])
     return _ratio(np.mean(steps**4), np.mean(steps**2) ** 2)
+
+
+def wetting_laws(scenes: int = 24) -> pd.DataFrame:
+    """Table of laws of wetting: what was measured (:data:`MEASURED_LAWS`), and what rendered scenes show.
+
+    ``scenes`` are rendered of each kind, of one law as in Table 3 and wide; and 400 laws are drawn as wide scenes draw
+    them. Columns: ``ratio`` (median, 5-95 %), and the ``slope`` of log wet on log dry by channel, likewise.
+    """
+    rows = {name: (ratios, [f"{slope:.2f}" for slope in slopes]) for name, (ratios, slopes) in MEASURED_LAWS.items()}
+    laws = [water.draw_law(np.random.default_rng(seed)) for seed in range(400)]
+    found = {
+        "scenes of one law, as photographed": [law_of(*_photographed(seed, wide=False)) for seed in range(scenes)],
+        "wide scenes, as photographed": [law_of(*_photographed(seed, wide=True)) for seed in range(scenes)],
+        "wide scenes, laws of their rock": [(law.ratio.mean(), *law.slope) for law in laws],
+    }
+    for name, values in found.items():
+        low, middle, high = np.quantile(values, [0.05, 0.5, 0.95], axis=0)
+        slopes = [f"{middle[k]:.2f} ({low[k]:.2f}-{high[k]:.2f})" for k in (1, 2, 3)]
+        rows[name] = (low[0], middle[0], high[0]), slopes
+    table = [
+        {"surface": name, "ratio": f"{middle:.2f} ({low:.2f}-{high:.2f})"}
+        | {f"slope, {channel}": slope for channel, slope in zip("RGB", slopes, strict=True)}
+        for name, ((low, middle, high), slopes) in rows.items()
+    ]
+    return pd.DataFrame(table).set_index("surface")
+
+
+def _photographed(seed: int, wide: bool) -> tuple[np.ndarray, np.ndarray]:
+    scene = render_pair(seed, (96, 96), wide=wide)
+    return scene.wet, scene.dry
+
+
+def law_of(wet: np.ndarray, dry: np.ndarray) -> tuple[float, float, float, float]:
+    """Returns the law of wetting that a pair of photographs shows: ratio, and slope in R, G and B.
+
+    In linear light (gamma 2.2), outside :func:`~orelib.metrics.glare_of` and 5 px around it. The slope is that of log
+    wet on log dry, by least squares. Takes uint8 (H, W, 3).
+    """
+    rock = ~ndimage.binary_dilation(metrics.glare_of(wet, dry), iterations=5)
+    wet, dry = (np.maximum(image[rock] / 255, 0.02) ** 2.2 for image in (wet, dry))
+    slopes = [np.polyfit(np.log(dry[:, k]), np.log(wet[:, k]), 1)[0] for k in range(3)]
+    return _ratio(wet.mean(), dry.mean()), *map(float, slopes)
 
 
 def describe_pairs(pairs: Iterable[Pair]) -> pd.DataFrame:

@@ -9,6 +9,7 @@
 ``claims``        the paper's claims, each with evidence and verdict
 ``wording``       sentences that results must not contradict
 ``results_page``  results/reference/RESULTS.md
+``rock_page``     its part about real wet rock
 ``document``      all documents that quote numbers
 ``__main__``      steps that no notebook runs
 """

@@ -8,7 +8,9 @@ import pytest
 from conftest import REAL
 
 from orelib.data import realism
+from orelib.data.pairs import load_pairs
 from orelib.data.scenes import render_pair
+from orelib.runs import Folders
 
 
 def grey_image(values: np.ndarray) -> np.ndarray:
@@ -66,3 +68,37 @@ def test_stored_values_are_those_of_the_photographs():
         pytest.skip(f"no real photographs at {REAL}")
     measured = realism.measure_photographs(REAL)
     assert measured == pytest.approx(realism.PHOTOGRAPHS, abs=1e-3)
+
+
+def test_wide_scenes_hold_the_measured_laws_of_wetting():
+    table = realism.wetting_laws(scenes=4)
+
+    def limits(surface: str, column: str) -> list[float]:
+        return [float(end) for end in table.loc[surface, column].split("(")[1][:-1].split("-")]
+
+    for name, ((_, ratio, _), slopes) in realism.MEASURED_LAWS.items():
+        low, high = limits("wide scenes, laws of their rock", "ratio")
+        assert low < ratio < high, name
+        for channel, slope in zip("RGB", slopes, strict=True):
+            low, high = limits("wide scenes, laws of their rock", f"slope, {channel}")
+            assert low - 0.05 < slope < high + 0.15, (name, channel)
+
+
+def test_the_law_of_a_pair_is_found(noise):
+    dry = np.clip(np.exp(noise.normal(-0.8, 0.15, (60, 60, 3))), 0.1, 1)
+    light = 0.4 * np.mean(dry**2.2) * (dry**2.2 / np.mean(dry**2.2)) ** 1.3
+    wet = np.round(255 * light ** (1 / 2.2)).astype(np.uint8)
+    wet[20:24, 20:40] = 255  # glare
+    ratio, *slopes = realism.law_of(wet, np.round(255 * dry).astype(np.uint8))
+    assert ratio == pytest.approx(0.42, abs=0.03)
+    assert slopes == pytest.approx([1.3] * 3, abs=0.05)
+
+
+def test_the_core_follows_its_stored_law():
+    if not REAL.is_dir():
+        pytest.skip(f"no real photographs at {REAL}")
+    pairs = load_pairs(Folders("", str(REAL / "core_wetdry")))
+    found = np.array([realism.law_of(*pair.load()) for pair in (*pairs.train, *pairs.val)])
+    (low, middle, high), slopes = realism.MEASURED_LAWS["drill core, as photographed"]
+    assert np.quantile(found[:, 0], [0.05, 0.5, 0.95]) == pytest.approx([low, middle, high], abs=0.006)
+    assert np.median(found[:, 1:], axis=0) == pytest.approx(slopes, abs=0.006)

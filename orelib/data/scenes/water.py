@@ -44,7 +44,7 @@ def draw_law(rng: np.random.Generator) -> WettingLaw:
     """Draws a law whose range holds what was measured.
 
     Spectra of 100 soils, dry and wet (Wadoux, soilspec; as linear RGB): ratio 0.53 (5-95 %: 0.37-0.69), slope 0.73,
-    0.57 and 0.41 in R, G and B: pale soils lose more. Drill core as photographed: ratio 0.44, slope 1.6, because dry
+    0.57 and 0.41 in R, G and B: pale soils lose more. Drill core as photographed: ratio 0.43, slope 1.4, because dry
     rock has a pale veil that water takes away. :func:`wet_albedo` alone: ratio 0.40, slope 0.93.
     """
     ratio = np.exp(rng.uniform(np.log(0.25), np.log(0.7)) + rng.normal(0, 0.06, 3))
