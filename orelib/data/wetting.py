@@ -20,6 +20,11 @@ from orelib.utils.allowed import checked
 
 PX_PER_MM = 2.5  # as in the rendered scenes: 1,000 px show 40 cm
 SMALLEST_SIDE = 32
+WETNESS = (0.25, 1.0)  # from wet nearly everywhere to flooded: no restorer can tell a dry patch from pale wet rock
+# Share of its light that rock sends back when it is wet, and the share of the difference that automatic exposure takes
+# back: together 0.35 to 0.60, around the 0.45 that restorers assume. Wider ranges, as in the scenes, teach a restorer
+# to paint the mean colour of its dry photographs instead of looking.
+RATIO, COMPENSATION = (0.3, 0.55), (0.0, 0.3)
 # Albedo of the palest rock, which a photograph does not tell: the darker that is, the brighter are the lamps in water.
 PALEST = (0.15, 0.6)
 # Linear light of a grey value, as Camera.photograph makes it. Black is above 0, because laws divide by a mean.
@@ -55,11 +60,11 @@ def wet_photograph(
     inner = (..., *(slice(margin, margin + side) for side in dry.shape[:2]))
     light = FROM_8_BITS[np.pad(dry, [(margin, margin), (margin, margin), (0, 0)], mode="symmetric")].transpose(2, 0, 1)
     height, relief, openness = _shape_of(shaping, light.mean(axis=0), px_per_mm)
-    poured = water.pour(pouring, height, relief, pouring.uniform(0.1, 1.0), px_per_mm)
+    poured = water.pour(pouring, height, relief, pouring.uniform(*WETNESS), px_per_mm)
     mirrored = water.mirrored(poured, draw_surroundings(lighting), px_per_mm) * openness
     light, mirrored = light[inner], mirrored[inner]
 
-    law = water.draw_law(darkening)
+    law = water.draw_law(darkening, RATIO)
     # A law holds for albedo, and only a part of the contrast of a photograph is albedo. The rest is shading.
     law = replace(law, slope=1 + darkening.uniform(0.3, 1.0) * (law.slope - 1))
     # Laws of low slope would make deep shadows brighter.
@@ -71,7 +76,7 @@ def wet_photograph(
     mirrored = ndimage.gaussian_filter(np.minimum(mirrored, 4), shooting.uniform(0.4, 0.9), truncate=3)
     camera = Camera(
         defocus_px=0, vignetting=0, noise=shooting.uniform(0.001, 0.01), white_balance=(1, 1, 1), sharpening=0,
-        target=mean, compensation=shooting.uniform(0, 0.5),
+        target=mean, compensation=shooting.uniform(*COMPENSATION),
     )  # fmt: skip
     shot = rock + mirrored
     exposure = camera.exposure(shooting, float(shot[1].mean()), mean)
