@@ -27,7 +27,7 @@ from orelib.study.results_page import (
     found_particles,
     results_page,
 )
-from orelib.study.rock_page import BOTH, RENDERED, gained_on_rock
+from orelib.study.rock_page import BOTH, RENDERED, gained_on_rock, what_you_have
 from orelib.study.table3 import PAPER, to_markdown
 from orelib.study.wording import Compared, bullets, paragraph, short
 from orelib.utils.command import run_command
@@ -145,6 +145,7 @@ def paper_step_teraflop() -> float:
 BLOCKS: dict[str, tuple[str, Callable[[Path], str]]] = {
     "answer": ("README.md", answer),
     "profiles": ("docs/running.md", profiles),
+    "rock": ("orelib/restore/default_restorer/README.md", what_you_have),
 }
 
 

@@ -50,7 +50,7 @@ def test_the_cards_scores_on_scenes_are_those_measured():
     rows = {
         "do nothing": baselines[baselines["method"] == "do_nothing"],
         "linear colour map": baselines[baselines["method"] == "linear_colour"],
-        "this restorer": pd.read_csv(run / "metrics.csv"),
+        "its network": pd.read_csv(run / "metrics.csv"),
     }
     for name, scores in rows.items():
         decibels = "{:.2f} [{:.2f}, {:.2f}]".format(*mean_interval(scores["psnr"]))
@@ -63,7 +63,7 @@ def test_the_cards_scores_on_photographs_are_those_measured():
     scores = pd.read_csv(REFERENCE / "transfer.csv").set_index("restorer")
     for name, row in (
         ("do nothing", "do nothing"),
-        ("this restorer", "default restorer"),
+        ("its network", "default restorer"),
         ("linear colour map, fitted on the rendered scenes", "linear_colour (fitted as the restorer)"),
         ("linear colour map, fitted on other core", "linear_colour (fitted here)"),
     ):
