@@ -1,12 +1,13 @@
 """What each restorer is worth on real wet rock, by what its user has.
 
-    python benchmarks/real_rock.py <data folder> [--split test] [--rendered data/quick] [--seeds 3] [--csv <file>]
+    python benchmarks/real_rock.py <data folder> [--split test] [--rendered data/quick] [--seeds 3]
+        [--profile quick] [--csv <file>]
 
 The data folder holds wet/dry pairs as docs/running.md says. Its split ``test`` is restored; its training pairs are what
 a user has: nothing of them, one dry photograph, one pair, all dry photographs, or all pairs. With ``--split train``, to
 judge while developing, the training pairs of one group at a time (what stands before _ in their names) are left out and
-restored instead. The baselines are fitted on the rendered scenes in ``--rendered``. Networks are trained under
-``quick``; runs and wetted pairs are kept in ``results/real_rock``, and taken up again there.
+restored instead. The baselines are fitted on the rendered scenes in ``--rendered``. Runs and wetted pairs are kept in
+``results/real_rock``, and taken up again there.
 
 For one dry photograph and one pair, each training pair has its turn; the table holds the median and the worst of them.
 """
@@ -24,7 +25,7 @@ import pandas as pd
 from PIL import Image
 
 from orelib.baselines import BASELINES, fit_baselines
-from orelib.config import Experiment
+from orelib.config import PROFILES, Experiment
 from orelib.data.pair import Pair
 from orelib.data.pairs import load_pairs
 from orelib.data.wetted import wet_folder
@@ -59,7 +60,7 @@ def main() -> None:
     arguments.add_argument("--split", choices=("train", "test"), default="test")
     arguments.add_argument("--rendered", type=Path, default=Path("data/quick"), help="data folder of rendered scenes")
     arguments.add_argument("--seeds", type=int, default=3)
-    arguments.add_argument("--steps", type=int, help="of each training (default: those of quick)")
+    arguments.add_argument("--profile", choices=PROFILES, default="quick", help="of the trainings")
     arguments.add_argument("--csv", type=Path, help="file to write the table to")
     chosen = arguments.parse_args()
     pairs = load_pairs(Folders("", str(chosen.data)))
@@ -70,7 +71,7 @@ def main() -> None:
     for fold in folds:
         rows += nothing(fold, rendered)
         rows += calibrated(fold)
-        rows += trained(fold, chosen.seeds, {"steps": chosen.steps} if chosen.steps else {})
+        rows += trained(fold, chosen.profile, chosen.seeds)
     table = summary(pd.DataFrame(rows))
     print(table.to_string(index=False))
     if chosen.csv:
@@ -124,7 +125,7 @@ def calibrated(fold: Fold) -> list[dict]:
     return rows
 
 
-def trained(fold: Fold, seeds: int, changes: dict) -> list[dict]:
+def trained(fold: Fold, profile: str, seeds: int) -> list[dict]:
     """NAFNet trained on the pairs, or on the dry photographs wetted anew; alone, and half classical."""
     own, dry, wetted = (fold.folder / name for name in ("pairs", "dry", "wetted"))
     if not own.exists():
@@ -138,7 +139,7 @@ def trained(fold: Fold, seeds: int, changes: dict) -> list[dict]:
     for has, data in (("dry photographs", wetted), ("pairs", own)):
         pairs = load_pairs(Folders("", str(data)))
         for seed in range(seeds):
-            experiment = Experiment("quick", "nafnet", seed, **changes)
+            experiment = Experiment(profile, "nafnet", seed)
             run = train(experiment, pairs, fold.folder / f"on-{has.replace(' ', '-')}" / f"nafnet-seed{seed}")
             model = run / "generator.safetensors"
             for name, share in (("NAFNet", None), ("NAFNet, half classical", HALF)):

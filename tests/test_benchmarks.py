@@ -12,7 +12,9 @@ from PIL import Image
 
 from orelib.baselines import BASELINES
 from orelib.config import Experiment
+from orelib.data.pairs import load_pairs
 from orelib.data.scenes import render_pair
+from orelib.runs import Folders
 from orelib.training import train
 
 
@@ -184,3 +186,24 @@ def test_what_a_measured_program_prints_is_not_its_result(common, tmp_path, monk
     )
     monkeypatch.setattr(run, "ROOT", tmp_path)
     assert [row["ratio"] for row in run.measured("noisy")] == [1.5]
+
+
+def test_real_rock_is_measured_by_what_a_user_has(tmp_path, pair_folder, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import real_rock
+
+    for folder in ("notebooks", "orelib"):
+        (tmp_path / folder).mkdir()  # an empty kit, for results/real_rock
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["real_rock.py", str(pair_folder), "--rendered", str(pair_folder), "--seeds", "2",
+                                      "--profile", "smoke", "--csv", str(tmp_path / "out.csv")])  # fmt: skip
+    real_rock.main()
+    table = pd.read_csv(tmp_path / "out.csv")
+    assert table["has"].unique().tolist() == ["nothing", "one pair", "one dry photograph", "dry photographs", "pairs"]
+    assert table["psnr"].notna().all()
+    assert (table["images"] == 2).all()
+    turns = table[table["has"] == "one pair"]
+    assert (turns["turns"] == 6).all()
+    assert (turns["psnr_worst"] <= turns["psnr"]).all()
+    groups = list(real_rock.left_out(load_pairs(Folders("", str(pair_folder))).train))
+    assert [len(fold.restored) for fold in groups] == [5], "all names begin with belt_"

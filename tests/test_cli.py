@@ -23,6 +23,7 @@ from orelib.data.wetting import PX_PER_MM
 from orelib.methods import Pix2Pix
 from orelib.restore import restorer as module
 from orelib.restore.engines import ENGINES, is_installed
+from orelib.restore.familiar import Familiar
 from orelib.restore.restorer import save_generator
 
 
@@ -158,6 +159,26 @@ def test_without_a_model_the_default_restorer_is_used(wet, model, tmp_path, caps
     monkeypatch.setattr(module, "DEFAULT_RESTORER", tmp_path / "none.safetensors")
     assert run("restore", wet, tmp_path / "more") == 2
     assert "name a model file" in one_line(capsys.readouterr().err)
+
+
+def test_a_remark_counts_the_photographs_that_the_network_does_not_know(wet, model, tmp_path, experiment, capsys):
+    assert run("restore", wet, tmp_path / "silent", "--model", model) == 0  # a file without statistics
+    assert "\nremark: " not in capsys.readouterr().out
+    knowing = tmp_path / "knowing.safetensors"
+    familiar = Familiar.of(render_pair(seed, (64, 64)).wet for seed in range(12))
+    pix2pix = experiment.replace(method="pix2pix")
+    weights = Pix2Pix.build_generator(pix2pix).state_dict()
+    save_generator(knowing, weights, pix2pix, "0123456789abcdef", 8, familiar=familiar)
+    assert run("restore", wet, tmp_path / "network", "--model", knowing) == 0
+    assert "remark: 3 of 3 photographs are unlike the training photographs, most in " in capsys.readouterr().out
+    assert run("restore", wet, tmp_path / "dry", "--model", knowing, "--classical", "0.5", "--json") == 0
+    said = capsys.readouterr()
+    assert "Mixed with the classical restoration, 50%." in said.err
+    assert all("the classical way" in json.loads(line)["remark"] for line in said.out.splitlines())
+    assert run("restore", wet, tmp_path / "classical", "--model", "classical") == 0
+    for name in names(wet):
+        assert (tmp_path / "dry" / name).read_bytes() == (tmp_path / "classical" / name).read_bytes()
+        assert (tmp_path / "dry" / name).read_bytes() != (tmp_path / "network" / name).read_bytes()
 
 
 @pytest.mark.parametrize("engine", [name for name in ENGINES if is_installed(name)])

@@ -112,6 +112,24 @@ def test_scenes_are_seen_from_up_to_zoom_times_nearer(tmp_path, tiny):
     assert len(read_particles(tmp_path).groupby(["split", "stem"])) == len(scale)
 
 
+def test_a_share_of_the_scenes_is_wide_and_the_others_stay_what_they_are(tmp_path, tiny):
+    for name, share in (("none", 0.0), ("half", 0.5), ("all", 1.0)):
+        render_dataset(tmp_path / name, tiny.replace(wide=share, train_pairs=12), workers=1)
+    stems = [f"{number:04d}" for number in range(12)]
+    dry = {
+        name: [(tmp_path / name / "train" / "dry" / f"{stem}.png").read_bytes() for stem in stems]
+        for name in ("none", "half", "all")
+    }
+    alike = [half == none for half, none in zip(dry["half"], dry["none"], strict=True)]
+    assert 2 <= sum(alike) <= 10
+    assert [half != whole for half, whole in zip(dry["half"], dry["all"], strict=True)] == alike
+    assert not set(dry["none"]) & set(dry["all"])
+    assert "wide" not in (tmp_path / "none" / "settings.json").read_text()
+    read_particles(tmp_path / "all")
+    with pytest.raises(FileExistsError, match="other settings"):
+        render_dataset(tmp_path / "half", tiny.replace(train_pairs=12), workers=1)
+
+
 def test_misaligned_scenes_have_aligned_test_pairs(tmp_path, tiny):
     for name, shift in (("as", 0.0), ("shifted", 4.0)):
         render_dataset(tmp_path / name, tiny.replace(misalignment_px=shift, scene_size=(48, 48)), workers=1)
