@@ -177,11 +177,8 @@ def test_a_remark_counts_the_photographs_that_the_network_does_not_know(wet, mod
     assert all("the classical way" in json.loads(line)["remark"] for line in said.out.splitlines())
     assert run("restore", wet, tmp_path / "classical", "--model", "classical") == 0
     for name in names(wet):
-        dry, classical, network = (
-            np.asarray(Image.open(tmp_path / folder / name)).astype(float) for folder in ("dry", "classical", "network")
-        )
-        # Nearly alike: the network's tiles are filled up at their end, which changes what surrounds a highlight there.
-        assert np.abs(dry - classical).mean() < 0.2 * np.abs(dry - network).mean()
+        assert (tmp_path / "dry" / name).read_bytes() == (tmp_path / "classical" / name).read_bytes()
+        assert (tmp_path / "dry" / name).read_bytes() != (tmp_path / "network" / name).read_bytes()
 
 
 @pytest.mark.parametrize("engine", [name for name in ENGINES if is_installed(name)])

@@ -91,14 +91,14 @@ class AnySizeRestorer(ABC):
             )
         if wet.ndim == 2:
             wet = np.repeat(wet[..., None], 3, axis=2)
-        restore_tile = self.for_photograph(wet)
+        restore_tile, tiling = self.for_photograph(wet)
 
         def restore_and_correct(tile: np.ndarray) -> np.ndarray:
             dry = restore_tile(tile)
             return dry if self.correction is None else self.correction.apply(dry, np.iinfo(tile.dtype).max)
 
-        return by_tiles(restore_and_correct, wet, *self.tiling(), progress)
+        return by_tiles(restore_and_correct, wet, *tiling, progress)
 
-    def for_photograph(self, wet: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-        """Returns the function that restores the tiles of a photograph, uint8 or uint16 (H, W, 3)."""
-        return self.restore_tile
+    def for_photograph(self, wet: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], tuple[int, int, int]]:
+        """Returns how a photograph, uint8 or uint16 (H, W, 3), is restored: :meth:`restore_tile`, :meth:`tiling`."""
+        return self.restore_tile, self.tiling()

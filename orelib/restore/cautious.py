@@ -50,15 +50,16 @@ class CautiousRestorer(AnySizeRestorer):
         """Returns the smallest side of a tile, the overlap of tiles, and their stride, in px."""
         return self.network.tiling()
 
-    def for_photograph(self, wet: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-        """Compares a photograph with those of the training; returns the function that restores its tiles."""
+    def for_photograph(self, wet: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], tuple[int, int, int]]:
+        """Compares a photograph with those of the training; returns how its tiles are restored, and the tiling."""
         familiar = 1.0 if self.network.familiar is None else self.network.familiar.share(wet)
         share = (1 - self.classical_share) * familiar
         if share in (0, 1):
-            return (self.network if share else self.classical).restore_tile
+            way = self.network if share else self.classical
+            return way.restore_tile, way.tiling()
         ways = (self.network, share), (self.classical, 1 - share)
-        return lambda tile: sum(weight * way.restore_tile(tile) for way, weight in ways)
+        return lambda tile: sum(weight * way.restore_tile(tile) for way, weight in ways), self.tiling()
 
     def restore_tile(self, tile: np.ndarray) -> np.ndarray:
         """Restores one tile, taken for a whole photograph, to floats in the range of its dtype."""
-        return self.for_photograph(tile)(tile)
+        return self.for_photograph(tile)[0](tile)
