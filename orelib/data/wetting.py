@@ -22,8 +22,8 @@ PX_PER_MM = 2.5  # as in the rendered scenes: 1,000 px show 40 cm
 SMALLEST_SIDE = 32
 WETNESS = (0.25, 1.0)  # from wet nearly everywhere to flooded: no restorer can tell a dry patch from pale wet rock
 # Share of its light that rock sends back when it is wet, and the share of the difference that automatic exposure takes
-# back: together 0.35 to 0.60, around the 0.45 that restorers assume. Wider ranges, as in the scenes, teach a restorer
-# to paint the mean colour of its dry photographs instead of looking.
+# back: together 0.35 to 0.60, around the 0.45 that restorers assume. That is narrower than in the scenes, whose range
+# made wetted core brighter than wet core is; what a training learns was much the same.
 RATIO, COMPENSATION = (0.3, 0.55), (0.0, 0.3)
 # Albedo of the palest rock, which a photograph does not tell: the darker that is, the brighter are the lamps in water.
 PALEST = (0.15, 0.6)
