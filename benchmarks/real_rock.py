@@ -106,22 +106,19 @@ def nothing(fold: Fold, rendered: dict[str, Restore]) -> list[dict]:
 
 
 def calibrated(fold: Fold) -> list[dict]:
-    """Restorers calibrated on one pair, or on one dry photograph beside the photographs to be restored."""
-    rows = []
-    for name, model in (("classical", "classical"), ("the kit's restorer", None)):
-        restorer = load_restorer(model)
-        for pair in fold.has:
-            with tempfile.TemporaryDirectory() as folder:
-                one, wet = Path(folder, "pair"), Path(folder, "wet")
-                for side in ("wet", "dry"):
-                    _copy([pair], side, one / side)
-                _copy(fold.restored, "wet", wet)
-                restorer.correction = None
-                found = {"one pair": calibrate_on_pairs(restorer, one)}
-                found["one dry photograph"] = calibrate_on_photographs(restorer, wet, one / "dry")
-            for has, restorer.correction in found.items():
-                turn = f"{fold.name}/{pair.stem}"
-                rows += scores(fold, has, f"{name}, calibrated", restorer.restore, turn)
+    """The classical restorer, calibrated on one pair, or on one dry photograph beside those that are restored."""
+    rows, restorer = [], load_restorer("classical")  # which calibrating takes, too, where no model is named
+    for pair in fold.has:
+        with tempfile.TemporaryDirectory() as folder:
+            one, wet = Path(folder, "pair"), Path(folder, "wet")
+            for side in ("wet", "dry"):
+                _copy([pair], side, one / side)
+            _copy(fold.restored, "wet", wet)
+            restorer.correction = None
+            found = {"one pair": calibrate_on_pairs(restorer, one)}
+            found["one dry photograph"] = calibrate_on_photographs(restorer, wet, one / "dry")
+        for has, restorer.correction in found.items():
+            rows += scores(fold, has, "classical, calibrated", restorer.restore, f"{fold.name}/{pair.stem}")
     return rows
 
 

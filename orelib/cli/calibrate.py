@@ -52,7 +52,7 @@ def run(chosen: argparse.Namespace) -> int:
         raise ValueError(f"{shown(chosen.out)} must end in .json")
     if os.path.lexists(chosen.out) and not chosen.replace:  # before the work
         raise FileExistsError(f"{shown(chosen.out)} exists already: name another file, or add --replace")
-    restorer, engine = load_model(chosen, chosen.pairs or chosen.wet)
+    restorer, engine = load_model(chosen, chosen.pairs or chosen.wet, calibrated=True)
     say(f"{restorer.describe()} Engine: {engine}.")
     if paired:
         calibration = calibrate_on_pairs(restorer, chosen.pairs)

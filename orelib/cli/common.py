@@ -58,14 +58,17 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def load_model(chosen: argparse.Namespace, photographs: Path) -> tuple[AnySizeRestorer, str]:
+def load_model(chosen: argparse.Namespace, photographs: Path, calibrated: bool = False) -> tuple[AnySizeRestorer, str]:
     """Loads the restorer that the options of :func:`add_model` name; returns it, and the name of what computes.
 
-    ``photographs``, a folder or a file, decides on the engine where none is named.
+    ``photographs``, a folder or a file, decides on the engine where none is named. ``calibrated`` on a user's rock, the
+    default is the classical restorer: such rock is unlike the scenes that the kit's network knows.
     """
     from orelib.restore.any_size import CLASSICAL
 
     model, engine = chosen.model, chosen.engine
+    if calibrated and model is None and engine is None and chosen.classical is None:
+        model = CLASSICAL
     if str(model) == CLASSICAL:
         if chosen.classical is not None:
             raise ValueError("the classical restorer has nothing to be mixed with: leave --classical out")

@@ -53,11 +53,10 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("out", metavar="OUT", type=Path, help="where the restored photographs go")
     add_model(parser)
     parser.add_argument(
-        "--calibration",
-        metavar="FILE",
-        type=Path,
-        help="correct the results by this file, which orelib calibrate wrote",
-    )
+        "--calibration", metavar="FILE", type=Path,
+        help="correct the results by this file, which orelib calibrate wrote; without --model, all photographs are "
+        "then restored the classical way",
+    )  # fmt: skip
     parser.add_argument(
         "--darker", metavar="R", type=float,
         help="share of the dry rock's light that the wet rock sends back, in linear light, 0.1 to 1: a smaller share "
@@ -81,7 +80,7 @@ def run(chosen: argparse.Namespace) -> int:
     report = _reporter(results, counts, remarks, as_json=chosen.json, every=chosen.watch)
     # With --json, all other messages go to stderr.
     with redirect_stdout(sys.stderr) if chosen.json else nullcontext():
-        restorer, engine = load_model(chosen, chosen.photographs)
+        restorer, engine = load_model(chosen, chosen.photographs, calibrated=chosen.calibration is not None)
         _correct(restorer, chosen)
         say(f"{restorer.describe()}{_assumption(restorer)} Engine: {engine}.")
         if chosen.watch:

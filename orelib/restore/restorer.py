@@ -151,7 +151,8 @@ def load_restorer(
     device : where the engine ``torch`` computes. The others compute on the processor.
     engine : one of :data:`~orelib.restore.engines.ENGINES`. An ONNX file is for any but ``torch``. The classical
         restorer needs none.
-    calibration : a file of ``orelib calibrate``, made for this restorer, by which its output is corrected.
+    calibration : a file of ``orelib calibrate``, made for this restorer, by which its output is corrected. One that was
+        made without naming a model is for the classical restorer, which is loaded then if ``path`` is None.
     classical_share : how much of the classical restoration to mix in, 0-1, see
         :class:`~orelib.restore.cautious.CautiousRestorer`; None: none.
 
@@ -168,6 +169,8 @@ def load_restorer(
     ValueError
         When the calibration is damaged, or was made for another restorer.
     """
+    if path is None and calibration is not None:
+        path = CLASSICAL  # a user's own rock is unlike the scenes that the kit's network knows
     if path is not None and str(path) == CLASSICAL:
         from orelib.restore.classical import ClassicalRestorer  # OpenCV, which no network waits for
 

@@ -74,6 +74,8 @@ def answer(reference: Path) -> str:
     psnr, ssim = (short(c.above("improved", "pix2pix", metric)) for metric in ("psnr", "ssim"))
     alone, nafnet = (short(c.above(name, "improved", "psnr")) for name in (without, "nafnet"))
     unseen, tuned = (replace(gained_on_rock(reference, "improved", on, "psnr"), digits=1) for on in (RENDERED, BOTH))
+    rock = read_table(reference / "restorer" / "real_rock.csv").set_index(["has", "restorer"])["psnr"]
+    kit, alone_there = (rock["nothing", f"the kit's {part}"] for part in ("restorer", "network alone"))
     wet, improved, dry = (found_particles(study, name) for name in ("do_nothing", "improved", "dry"))
     return bullets(
         f"""**It works on rendered scenes:** the paper's method (*Improved*) is {psnr} dB above Pix2Pix in PSNR and
@@ -85,7 +87,9 @@ def answer(reference: Path) -> str:
         {improved} in restored ones, {dry} in dry ones.""",
         f"""**It does not carry over to real rock that it has not seen:** on wet drill core, Improved is
         {short(unseen.below())} dB below a straight line through the colours, fitted on other pieces of that core. Once
-        Improved is trained on these pieces as well, it is {short(tuned.above())} dB above the line.""",
+        Improved is trained on these pieces as well, it is {short(tuned.above())} dB above the line. The restorer that
+        comes with the kit uses its network only for what it knows: {kit:.1f} dB there, {alone_there:.1f} dB with the
+        network alone.""",
         f"""**{counted_claims(read_table(study / "claims.csv"))}:** see [10_claims](notebooks/10_claims.ipynb).""",
     )
 
