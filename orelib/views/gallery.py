@@ -37,7 +37,8 @@ def trained_runs(folders: Folders) -> dict[str, Path]:
 class Gallery:
     """Test images and restorers to choose from.
 
-    ``models`` holds the model files by name: the trained ones in the results folder, and the kit's default restorer.
+    ``models`` holds the model files by name: the trained ones in the results folder, and the kit's default restorer
+    (None, as :func:`~orelib.restore.restorer.load_restorer` takes it).
     ``scores`` has a row per test image: ``wetness`` (embedded scenes) and ``psnr_<run>`` of every run that was scored,
     NaN where the restored image equals the dry one.
     """
@@ -46,7 +47,7 @@ class Gallery:
         self.pairs = {pair.stem: pair for pair in pairs.test}
         self.models = trained_runs(folders)
         if DEFAULT_RESTORER.exists():
-            self.models[DEFAULT] = DEFAULT_RESTORER
+            self.models[DEFAULT] = None  # not its file: that would be its network alone
         if not self.models:
             raise FileNotFoundError("nothing is trained yet: run notebooks/03_training.ipynb first")
         self.scores = pd.DataFrame(index=pd.Index(self.pairs, name="image"))
@@ -54,7 +55,7 @@ class Gallery:
             scenes = read_scenes(folders.data).query("split == 'test'").set_index("stem")
             self.scores["wetness"] = scenes["wetness"]
         for name, model in self.models.items():
-            if (metrics := model.parent / "metrics.csv").exists():
+            if model and (metrics := model.parent / "metrics.csv").exists():
                 self.scores[f"psnr_{name}"] = read_table(metrics).set_index("image")["psnr"]
         self._restorer = lru_cache(lambda name: load_restorer(self.models[name]))
         self.restored = lru_cache(maxsize=32)(self._restored)  # images of 12 MB under the paper profile

@@ -9,7 +9,7 @@ import pytest
 
 from orelib.config import METHODS
 from orelib.methods import CLASSES
-from orelib.restore.restorer import save_generator
+from orelib.restore.restorer import load_restorer, save_generator
 from orelib.runs import Folders
 from orelib.views import compare, gallery
 from orelib.views.gallery import DEFAULT, Browser, Gallery, trained_runs
@@ -77,11 +77,12 @@ def test_an_example_holds_what_was_chosen(trained, pairs, no_default):
     assert not np.array_equal(both["improved-seed0"], both["improved-seed1"])
 
 
-def test_with_nothing_trained_the_default_restorer_stands_in(folders, pairs, trained, monkeypatch, tmp_path):
-    monkeypatch.setattr(gallery, "DEFAULT_RESTORER", trained.run("nafnet", 0) / "generator.safetensors")
+def test_with_nothing_trained_the_default_restorer_stands_in(folders, pairs, tmp_path):
     shown = Gallery(Folders("smoke", folders.data_dir, str(tmp_path / "empty")), pairs)
     assert shown.of_seed(0) == [DEFAULT]
-    assert list(shown.example("belt_6", [DEFAULT])) == ["wet", "dry", DEFAULT]
+    example = shown.example("belt_6", [DEFAULT])
+    assert list(example) == ["wet", "dry", DEFAULT]
+    assert np.array_equal(example[DEFAULT], load_restorer().restore(example["wet"])), "its network alone, perhaps"
 
 
 def test_with_nothing_at_all_the_cure_is_named(folders, pairs, no_default):
