@@ -161,6 +161,19 @@ def test_without_a_model_the_default_restorer_is_used(wet, model, tmp_path, caps
     assert "name a model file" in one_line(capsys.readouterr().err)
 
 
+def test_without_a_model_a_calibration_is_for_the_classical_restorer(tmp_path, capsys):
+    wet, dry, found = tmp_path / "wet", tmp_path / "dry", tmp_path / "belt.json"
+    for folder in (wet, dry):
+        folder.mkdir()
+        Image.fromarray(getattr(render_pair(3, (96, 96)), folder.name)).save(folder / "belt.png")
+    assert run("calibrate", found, "--wet", wet, "--dry", dry) == 0
+    assert "Classical, trained on nothing" in capsys.readouterr().out
+    assert run("restore", wet, tmp_path / "out", "--calibration", found) == 0
+    assert "Classical, trained on nothing" in capsys.readouterr().out
+    assert run("calibrate", found, "--wet", wet, "--dry", dry, "--replace", "--engine", "torch") == 2
+    assert "leave --engine out" in one_line(capsys.readouterr().err)
+
+
 def test_a_remark_counts_the_photographs_that_the_network_does_not_know(wet, model, tmp_path, experiment, capsys):
     assert run("restore", wet, tmp_path / "silent", "--model", model) == 0  # a file without statistics
     assert "\nremark: " not in capsys.readouterr().out

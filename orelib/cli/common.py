@@ -67,7 +67,7 @@ def load_model(chosen: argparse.Namespace, photographs: Path, calibrated: bool =
     from orelib.restore.any_size import CLASSICAL
 
     model, engine = chosen.model, chosen.engine
-    if calibrated and model is None and engine is None and chosen.classical is None:
+    if calibrated and model is None:
         model = CLASSICAL
     if str(model) == CLASSICAL:
         if chosen.classical is not None:
