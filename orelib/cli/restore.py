@@ -45,6 +45,8 @@ With --watch, photographs that arrive in IN are restored until you press Ctrl-C.
 again at any time: results that are in OUT already are not made again.
 """
 
+MOST_REMARKS = 3  # that are said; the others are counted
+
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Adds the command to the parser of ``orelib``."""
@@ -93,8 +95,10 @@ def run(chosen: argparse.Namespace) -> int:
                 pass  # the usual way to end it
         else:
             restore_folder(restorer, chosen.photographs, chosen.out, report, chosen.replace)
-        for remark, _ in remarks.most_common(1):
-            say(f"remark: {remarks.total()} of {counts['restored']} photographs are {remark}")
+        for remark, count in remarks.most_common(MOST_REMARKS):
+            say(f"remark: {count} of {counts['restored']} photographs are {remark}")
+        if (others := remarks.total() - sum(count for _, count in remarks.most_common(MOST_REMARKS))) > 0:
+            say(f"remark: {others} more are unlike the training photographs; --json names each")
         say(f"{counts['restored']} restored, {counts['failed']} failed; see {shown_as_given(chosen.out)}")
     return 1 if counts["unsaid"] or (counts["failed"] and not chosen.watch) else 0
 

@@ -11,7 +11,7 @@ TEXT = """\
 Make pairs to train on from photographs of dry rock alone: water is computed on them, with its darkening and glare.
 
 DRY is a folder of at least three photographs of your own rock, dry. OUT is a new folder, in the form that training
-takes: the photographs are split into train, val and test. The dry halves are your photographs, unchanged; the wet ones
+takes: the photographs are split into train, val and test. The dry halves are your photographs, in 8 bits; the wet ones
 are computed. So scores on OUT/test say how well a restorer takes away this water: measure it on real wet rock, too.
 """
 EXAMPLES = """\

@@ -10,6 +10,7 @@ import numpy as np
 
 SURROUNDINGS = 31  # px, side of the window; a highlight is brighter than its median
 MARGIN = 1  # px around a highlight that are filled, too, because the highlight lights them
+GROWTH = 30  # px; bounded, so that a highlight is the same in each tile of a photograph that shows it
 RADIUS = 5  # px around a pixel from which Telea's method fills it
 
 
@@ -17,14 +18,15 @@ def highlights(wet: np.ndarray, excess: float, around: int = SURROUNDINGS, grown
     """Returns a mask of the glare, bool (H, W), found in the wet photograph alone.
 
     A pixel belongs to it if its luma (BT.601) is more than ``excess`` grey levels above the median of the ``around`` x
-    ``around`` px around it; so does what hangs together with such a pixel and is above ``grown_to`` times the excess,
-    and what lies within 1 px. Takes uint8 (H, W, 3).
+    ``around`` px around it. So does what hangs together with such a pixel, is at most 30 px away and above ``grown_to``
+    times the excess; and so does what lies within 1 px. Takes uint8 (H, W, 3).
     """
     above = above_surroundings(wet, around)
     bright = (above > excess).astype(np.uint8)
     if grown_to < 1:
-        _, regions = cv2.connectedComponents((above > grown_to * excess).astype(np.uint8))
-        bright = np.isin(regions, np.unique(regions[bright > 0])).astype(np.uint8)
+        candidates, square = (above > grown_to * excess).astype(np.uint8), np.ones((3, 3), np.uint8)
+        for _ in range(GROWTH):
+            bright = cv2.dilate(bright, square) & candidates
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     return cv2.dilate(bright, cross, iterations=MARGIN).astype(bool)
 

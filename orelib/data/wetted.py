@@ -72,6 +72,8 @@ def wet_folder(
     if variants < 1 or seed < 0:
         raise ValueError(f"variants={variants} must be at least 1, and seed={seed} at least 0")
     demand_new_folder(out)
+    if photographs.is_dir() and photographs.resolve() in out.resolve().parents:
+        raise ValueError(f"{shown(out)} lies among the photographs, and would be one of them: name another folder")
     by_split = split_by_name(find_sources(photographs))
     tasks = [
         (source, split, variants if split == "train" else min(variants, HELD_OUT_VARIANTS))

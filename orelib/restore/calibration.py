@@ -11,7 +11,7 @@ full, and in part between them ("firm" shrinkage, Gao and Bruce 1997). Brightnes
 places differ less in colour.
 
 Without pairs, brightness is therefore corrected only where it is far off, by about 18 % of the display value: with a
-law of ``wet ** 0.6``, that is the effect of one stop of exposure. Colour is corrected from 3 %.
+law of ``sqrt(wet)``, that is more than the effect of half a stop of exposure. Colour is corrected from 3 %.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ UNPAIRED = {"brightness": (0.082, 0.03), "colour": (0.008, 0.01)}
 IGNORED, TRUSTED = 2.0, 2.6  # standard deviations
 DARKEST = 1 / 255  # display value, of which a logarithm is taken
 NOISE = 0.01  # display values; contrast between blocks that is as faint as this tells nothing
+STEEPEST = 5  # most slope of a correction
 CONTRAST = (0.6, 1.6)  # times the level; no pairs were seen to need more
 
 
@@ -187,7 +188,9 @@ def see_pair(wet: np.ndarray, restored: np.ndarray, dry: np.ndarray) -> Seen:
     dry one because of its exposure. Blocks that are white or black in an image are left out, too.
     """
     exposure = min(1.0, USUAL_WET * np.median(dry) / max(np.median(wet), 1.0))
-    hidden = glare_of((wet * exposure).astype(np.uint8), dry) | (wet >= WHITE).any(axis=2) | _cut_off(dry)
+    hidden = (
+        glare_of((np.arange(256) * exposure).astype(np.uint8)[wet], dry) | (wet >= WHITE).any(axis=2) | _cut_off(dry)
+    )
     restored, dry, usable = _blocks(restored, dry, hidden | _cut_off(restored))
     return Seen(restored[usable], dry[usable], 1 - float(usable.mean()))
 
@@ -233,6 +236,7 @@ def fit_pairs(seen: Sequence[Seen]) -> tuple[np.ndarray, np.ndarray, dict]:
     if trusts.any():  # relative to the level, which alone would stretch the contrast with the brightness
         relative = trusts * np.log(slopes / level.mean())
         contrast = float(np.clip(np.exp(np.average(relative, weights=trusts)), *CONTRAST))
+        contrast = min(contrast, STEEPEST / float(level.max()))
     slope = level * contrast
     offset = (level - slope) * np.median(restored, axis=0)
     measured = _rounded(wanted, level) | {

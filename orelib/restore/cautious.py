@@ -34,7 +34,10 @@ class CautiousRestorer(AnySizeRestorer):
     def origin(self) -> str:
         """Where the restorer comes from, in a few sentences."""
         mixed = f" Mixed with the classical restoration, {self.classical_share:.0%}." if self.classical_share else ""
-        return f"{self.network.origin}{mixed} Photographs unlike these are restored the classical way."
+        others = "Photographs unlike these are restored the classical way."
+        if self.network.familiar is None:
+            others = "It does not say which photographs it knows, so all are taken for known."
+        return f"{self.network.origin}{mixed} {others}"
 
     @property
     def fingerprint(self) -> str:
@@ -43,8 +46,8 @@ class CautiousRestorer(AnySizeRestorer):
 
     def remark(self, photograph: np.ndarray) -> str:
         """Returns a sentence on a photograph that the network does not know; else an empty text."""
-        remark = self.network.remark(photograph)
-        return remark and f"{remark}: restored the classical way"
+        remark, share = self.network.remark(photograph), self._network_share(photograph)
+        return remark and f"{remark}: restored the classical way{f', {1 - share:.0%}' if share else ''}"
 
     def tiling(self) -> tuple[int, int, int]:
         """Returns the smallest side of a tile, the overlap of tiles, and their stride, in px."""
@@ -52,13 +55,16 @@ class CautiousRestorer(AnySizeRestorer):
 
     def for_photograph(self, wet: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], tuple[int, int, int]]:
         """Compares a photograph with those of the training; returns how its tiles are restored, and the tiling."""
-        familiar = 1.0 if self.network.familiar is None else self.network.familiar.share(wet)
-        share = (1 - self.classical_share) * familiar
+        share = self._network_share(wet)
         if share in (0, 1):
             way = self.network if share else self.classical
             return way.restore_tile, way.tiling()
         ways = (self.network, share), (self.classical, 1 - share)
         return lambda tile: sum(weight * way.restore_tile(tile) for way, weight in ways), self.tiling()
+
+    def _network_share(self, wet: np.ndarray) -> float:
+        familiar = 1.0 if self.network.familiar is None else self.network.familiar.share(wet)
+        return (1 - self.classical_share) * familiar
 
     def restore_tile(self, tile: np.ndarray) -> np.ndarray:
         """Restores one tile, taken for a whole photograph, to floats in the range of its dtype."""

@@ -20,7 +20,7 @@ FACTOR, EXPONENT = 0.92, 0.5
 # inside the glare, as far as it costs less than 0.02 in SSIM. The overlap with the true glare is no guide: with the
 # highest, the rims of the highlights stay.
 EXCESS, AROUND, GROWN_TO = 60, 61, 0.5
-TILE, OVERLAP = 1024, 64  # px; the overlap is wider than the window around a pixel that decides on a highlight
+TILE, OVERLAP = 1024, 64  # px; a pixel decides on a highlight up to 60 px away, by growth and window
 
 
 class ClassicalRestorer(AnySizeRestorer):
@@ -49,4 +49,6 @@ class ClassicalRestorer(AnySizeRestorer):
         largest = np.iinfo(tile.dtype).max
         shallow = tile if tile.dtype == np.uint8 else (tile // 257).astype(np.uint8)
         filled = fill(tile, highlights(shallow, EXCESS, AROUND, GROWN_TO)).astype(np.float32)
-        return FACTOR * largest * (filled / largest) ** EXPONENT
+        return np.maximum(
+            FACTOR * largest * (filled / largest) ** EXPONENT, filled
+        )  # water darkens, it brightens nothing

@@ -129,4 +129,6 @@ class Familiar:
             or not np.isfinite([*mean, *precision.ravel()]).all()
         ):
             raise ValueError(f"statistics of training photographs must be {size} and {size} x {size} finite numbers")
+        if np.linalg.eigvalsh((precision + precision.T) / 2).min() <= 0:
+            raise ValueError("the inverse covariance of training photographs must be positive definite")
         return cls(mean, precision)

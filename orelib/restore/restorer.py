@@ -169,6 +169,8 @@ def load_restorer(
     ValueError
         When the calibration is damaged, or was made for another restorer.
     """
+    if classical_share is not None and (str(path) == CLASSICAL or (path is None and calibration is not None)):
+        raise ValueError("the classical restorer has nothing to be mixed with: leave the classical share out")
     if path is None and calibration is not None:
         path = CLASSICAL  # a user's own rock is unlike the scenes that the kit's network knows
     if path is not None and str(path) == CLASSICAL:

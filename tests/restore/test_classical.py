@@ -27,7 +27,7 @@ def test_it_is_loaded_by_its_name_and_says_what_it_does(tmp_path, monkeypatch):
 
 def test_rock_without_highlights_follows_the_law():
     wet = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 40, axis=1).repeat(3, axis=2)
-    law = np.round(FACTOR * 255 * (wet / 255.0) ** EXPONENT)
+    law = np.maximum(np.round(FACTOR * 255 * (wet / 255.0) ** EXPONENT), wet)
     assert np.abs(ClassicalRestorer().restore(wet).astype(int) - law).max() <= 1
 
 
@@ -85,3 +85,16 @@ def test_on_real_wet_core_it_beats_28_db(real_core):
         )
         scores.append(psnr(ClassicalRestorer().restore(wet), dry))
     assert np.mean(scores) > 28
+
+
+def test_nothing_becomes_darker():
+    wet = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], 40, axis=1).repeat(3, axis=2)
+    assert (ClassicalRestorer().restore(wet) >= wet).all()
+
+
+def test_a_long_highlight_is_the_same_in_every_tile():
+    wet = np.full((256, 2400, 3), 60, np.uint8)
+    wet[120:130, 100:2300] = 100  # faint, and bright at one end
+    wet[122:128, 100:160] = 255
+    restored = ClassicalRestorer().restore(wet)[125, :, 0].astype(int)
+    assert np.ptp(restored[300:2200]) <= 1

@@ -90,6 +90,17 @@ def test_what_it_does_not_know_is_restored_the_classical_way(restorer, noise):
     assert np.array_equal(restorer.restore(strange), load_restorer("classical").restore(strange))
 
 
+def test_what_it_knows_in_part_is_mixed_and_said(restorer):
+    scene = render_pair(3_000_001, (160, 160), px_per_mm=4, wetness=0.8)
+    for exposure in np.linspace(0.9, 0.2, 29):
+        wet = (scene.wet * exposure).astype(np.uint8)
+        if 0.2 < (share := restorer.network.familiar.share(wet)) < 0.8:
+            break
+    assert restorer.remark(wet).endswith(f"restored the classical way, {1 - share:.0%}")
+    parts = [part.restore(wet).astype(float) for part in (restorer.network, load_restorer("classical"))]
+    assert np.abs(restorer.restore(wet) - np.average(parts, axis=0, weights=[share, 1 - share])).mean() < 1
+
+
 def test_half_and_half(restorer):
     scene = render_pair(3_000_001, (96, 96), px_per_mm=4, wetness=0.8)
     half = load_restorer(DEFAULT_RESTORER, classical_share=0.5)
@@ -97,6 +108,8 @@ def test_half_and_half(restorer):
     assert np.abs(half.restore(scene.wet) - np.mean(parts, axis=0)).max() <= 1
     assert "50%" in half.describe()
     assert half.fingerprint != restorer.fingerprint
+    with pytest.raises(ValueError, match="nothing to be mixed with"):
+        load_restorer("classical", classical_share=0.5)
     with pytest.raises(ValueError, match="classical_share=2 must be"):
         load_restorer(DEFAULT_RESTORER, classical_share=2)
 

@@ -68,11 +68,21 @@ def test_it_survives_json(familiar, scenes):
         assert again.distance(scene.wet) == pytest.approx(familiar.distance(scene.wet), rel=0.01)
 
 
+NEGATIVE = {"mean": [0.0] * 9, "precision": (-np.eye(9)).tolist()}
 NAN = {"mean": [float("nan")] * 9, "precision": np.eye(9).tolist()}
 
 
 @pytest.mark.parametrize(
-    "broken", [{}, {"mean": [1] * 9}, {"mean": [1] * 9, "precision": [[1]]}, NAN, {"mean": "a", "precision": "b"}, None]
+    "broken",
+    [
+        {},
+        {"mean": [1] * 9},
+        {"mean": [1] * 9, "precision": [[1]]},
+        NAN,
+        NEGATIVE,
+        {"mean": "a", "precision": "b"},
+        None,
+    ],
 )
 def test_other_json_is_refused(broken):
     with pytest.raises((ValueError, KeyError, TypeError)):
