@@ -106,7 +106,7 @@ def nothing(fold: Fold, rendered: dict[str, Restore]) -> list[dict]:
 
 
 def calibrated(fold: Fold) -> list[dict]:
-    """The classical restorer, calibrated on one pair, or on one dry photograph beside those that are restored."""
+    """The classical restorer, calibrated on one pair, or on one dry photograph beside the wet ones."""
     rows, restorer = [], load_restorer("classical")  # which calibrating takes, too, where no model is named
     for pair in fold.has:
         with tempfile.TemporaryDirectory() as folder:

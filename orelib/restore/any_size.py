@@ -22,7 +22,7 @@ class AnySizeRestorer(ABC):
     """Restores wet photographs of any size; a derived class restores one tile.
 
     ``about`` describes where the restorer comes from; ``correction`` is applied to its output, before it is rounded;
-    ``familiar`` tells which photographs are like those of the training (None: unknown, or there was none).
+    ``familiar`` tells which photographs are like the training photographs (None: unknown, or there were none).
     """
 
     about: dict
@@ -53,7 +53,7 @@ class AnySizeRestorer(ABC):
         return ASSUMED_LIGHT
 
     def remark(self, photograph: np.ndarray) -> str:
-        """Returns a sentence on a photograph, uint8 or uint16 (H, W, 3), unlike those of the training; else ""."""
+        """Returns a sentence on a photograph, uint8 or uint16 (H, W, 3), unlike the training photographs; else ""."""
         if self.familiar is None or self.familiar.share(photograph) == 1:
             return ""
         return f"unlike the training photographs, most in {self.familiar.oddest(photograph)}"

@@ -11,7 +11,7 @@ full, and in part between them ("firm" shrinkage, Gao and Bruce 1997). Brightnes
 places differ less in colour.
 
 Without pairs, brightness is therefore corrected only where it is far off, by about 18 % of the display value: with a
-law of ``sqrt(wet)``, that is more than the effect of half a stop of exposure. Colour is corrected from 3 %.
+law of ``sqrt(wet)``, that is about the effect of one stop of exposure. Colour is corrected from 3 %.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A network for the photographs that it knows, and the classical way for all others.
 
 Trained on rendered ore, a network restores such ore best, and does harm to rock unlike it. So each photograph is
-compared with those of the training first (:mod:`orelib.restore.familiar`).
+compared with the training photographs first (:mod:`orelib.restore.familiar`).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class CautiousRestorer(AnySizeRestorer):
         return self.network.tiling()
 
     def for_photograph(self, wet: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], tuple[int, int, int]]:
-        """Compares a photograph with those of the training; returns how its tiles are restored, and the tiling."""
+        """Compares a photograph with the training photographs; returns how its tiles are restored, and the tiling."""
         share = self._network_share(wet)
         if share in (0, 1):
             way = self.network if share else self.classical

@@ -1,4 +1,4 @@
-"""Tells whether a photograph is like those that a restorer was trained on.
+"""Tells whether a photograph is like the photographs that a restorer was trained on.
 
 A network restores what it has seen, and does harm to what it has not: trained on rendered ore alone, it makes drill
 core worse than a dozen lines of classical code do. So a model file keeps statistics of the wet training photographs,

@@ -65,7 +65,7 @@ def restore_folder(
     Returns
     -------
     One row per photograph: file, status (``restored`` or ``failed``), seconds, width, height (missing where it failed),
-    remark (on a photograph unlike those of the training; else empty), error (empty where it did not fail).
+    remark (on a photograph unlike the training photographs; else empty), error (empty where it did not fail).
 
     Raises
     ------
