@@ -52,9 +52,9 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--classical", metavar="SHARE", type=float,
-        help="mix in the classical restoration, 0 to 1, and use it alone for photographs that the network does not know: "
-        "0.5 helps a network that was trained on few pairs (default: the latter, for the restorer that comes with "
-        "orelib)",
+        help="mix in the classical restoration, 0 to 1, and use it alone for photographs that the network does not "
+        "know: 0.5 helps a network that was trained on few pairs (default: the latter alone, for the restorer that "
+        "comes with orelib)",
     )  # fmt: skip
 
 
