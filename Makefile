@@ -106,8 +106,8 @@ study: env  ## the published experiment: all methods and the ablation with sever
 	python -m orelib.study keep "$$PROFILE" --results-dir="$$RESULTS_DIR"
 
 tables: env  ## rebuild all tables, figures and quoted numbers from results/reference/, a minute, nothing is trained
-	papermill --engine orelib notebooks/05_table3.ipynb - --no-progress-bar -r results_dir results/reference > /dev/null
-	$(EXECUTE) notebooks/08_ablation.ipynb notebooks/09_particle_sizing.ipynb notebooks/10_claims.ipynb
+	papermill --engine orelib notebooks/07_table3.ipynb - --no-progress-bar -r results_dir results/reference > /dev/null
+	$(EXECUTE) notebooks/11_ablation.ipynb notebooks/10_particle_sizing.ipynb notebooks/12_claims.ipynb
 	python -m ruff format notebooks
 	python -m orelib.study.document
 

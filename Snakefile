@@ -149,7 +149,7 @@ rule mosaic:
 
 rule train:
     input:
-        "notebooks/03_training.ipynb",
+        "notebooks/05_training.ipynb",
         rules.dataset.output,
         scenes_of,
     output:
@@ -158,8 +158,8 @@ rule train:
         seed=r"\d+",
     params:
         **{**PARAMS, "seed": "{seed}"},
-        executed=f"{OUT}/notebooks/03_training-{{variant}}-seed{{seed}}.ipynb",
-        title="03 training {variant}, seed {seed}",
+        executed=f"{OUT}/notebooks/05_training-{{variant}}-seed{{seed}}.ipynb",
+        title="05 training {variant}, seed {seed}",
         method=method_of,
         changed=changed,
     threads: TRAINING_THREADS
@@ -167,7 +167,7 @@ rule train:
         gpu=1 if PROFILE == "paper" else 0,
     shell:
         papermill(
-            "03_training.ipynb",
+            "05_training.ipynb",
             data=True,
             changed=True,
             method="{params.method}",
@@ -243,7 +243,7 @@ rule study:
 
 rule loss_curves:
     input:
-        "notebooks/04_loss_curves.ipynb",
+        "notebooks/06_loss_curves.ipynb",
         RUNS,
     output:
         f"{FIGURES}/figure6_generator_loss.png",
@@ -251,39 +251,39 @@ rule loss_curves:
         f"{FIGURES}/validation.png",
     params:
         **PARAMS,
-        executed=f"{OUT}/notebooks/04_loss_curves.ipynb",
-        title="04 loss curves",
+        executed=f"{OUT}/notebooks/06_loss_curves.ipynb",
+        title="06 loss curves",
     shell:
-        papermill("04_loss_curves.ipynb", seed=SEED)
+        papermill("06_loss_curves.ipynb", seed=SEED)
 
 
 rule table3:
     input:
-        "notebooks/05_table3.ipynb",
+        "notebooks/07_table3.ipynb",
         RUNS,
     output:
         f"{OUT}/table3.csv",
         f"{FIGURES}/table3.png",
     params:
         **PARAMS,
-        executed=f"{OUT}/notebooks/05_table3.ipynb",
-        title="05 Table 3",
+        executed=f"{OUT}/notebooks/07_table3.ipynb",
+        title="07 Table 3",
     shell:
-        papermill("05_table3.ipynb", seed=SEED)
+        papermill("07_table3.ipynb", seed=SEED)
 
 
 rule compare:
     input:
-        "notebooks/06_compare.ipynb",
+        "notebooks/08_compare.ipynb",
         RUNS,
     output:
         f"{FIGURES}/figure8_comparison.png",
     params:
         **PARAMS,
-        executed=f"{OUT}/notebooks/06_compare.ipynb",
-        title="06 comparison",
+        executed=f"{OUT}/notebooks/08_compare.ipynb",
+        title="08 comparison",
     shell:
-        papermill("06_compare.ipynb", data=True, seed=SEED)
+        papermill("08_compare.ipynb", data=True, seed=SEED)
 
 
 rule report:

@@ -42,7 +42,7 @@ class Folders:
         nearest = next(place for place in (self.results, *self.results.parents) if os.path.lexists(place))
         if not nearest.is_dir():
             raise SettingsError(f"results_dir={brief(self.results_dir)}: {shown(nearest)} is no folder")
-        aligned = results / "aligned"  # pairs that 07_your_photos cut to fit
+        aligned = results / "aligned"  # pairs that 09_your_photos cut to fit
         if self.profile and (results.is_relative_to(data) or (data.is_relative_to(results) and data != aligned)):
             raise SettingsError(
                 f"results_dir={brief(self.results_dir)}: results would go to {shown(self.results)}, and photographs "
@@ -139,7 +139,7 @@ def runs_of(folders: Folders, seed: int, file: str, methods: Iterable[str] = PUB
     """
     runs = {method: Run(folders.run(method, seed)) for method in methods}
     if missing := [shown(run / file) for run in runs.values() if not (run / file).exists()]:
-        cure = "run notebooks/03_training.ipynb for each of these runs first"
+        cure = "run notebooks/05_training.ipynb for each of these runs first"
         raise FileNotFoundError(f"not trained and scored yet: {', '.join(missing)}: {cure}")
     return runs | {run.variant: run for run in find_runs(folders.results, file, seed) if run.variant not in runs}
 
@@ -165,7 +165,7 @@ def read_settings(run: Path | Run) -> dict:
 @contextmanager
 def _reading(run: Path | Run) -> Iterator[str]:
     path = demand_whole(Path(run) / "config.json")
-    cure = "run notebooks/03_training.ipynb for it again, which repairs it"
+    cure = "run notebooks/05_training.ipynb for it again, which repairs it"
     if not path.exists():
         raise FileNotFoundError(f"{shown(path)} is missing: {cure}")
     try:

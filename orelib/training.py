@@ -66,7 +66,7 @@ def read_log(run: Path, name: str) -> pd.DataFrame:
             cure = "put back a copy of it, or delete the folder to train again"
         else:
             method, _, seed = path.parent.name.rpartition("-seed")
-            cure = f"run notebooks/03_training.ipynb with method={method!r} and seed={seed} first"
+            cure = f"run notebooks/05_training.ipynb with method={method!r} and seed={seed} first"
         raise FileNotFoundError(f"{shown(path)} is missing: {cure}")
     try:
         table = read_table(path)

@@ -27,18 +27,18 @@ from orelib.views.report import write_report
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PARAMETERS = {"profile", "method", "methods", "seed", "data_dir", "results_dir", "images", "photographs_dir", "model",
               "calibration", "start_from", "changes", "largest_shift", "align", "scene"}  # fmt: skip
-TRAININGS = [("03_training", {"method": method}) for method in METHODS]
+TRAININGS = [("05_training", {"method": method}) for method in METHODS]
 ORDER = [
     ("01_dataset", {}),
     ("02_mosaic", {}),
     *TRAININGS,
-    ("04_loss_curves", {}),
-    ("05_table3", {}),
-    ("06_compare", {}),
-    ("07_your_photos", {}),
+    ("06_loss_curves", {}),
+    ("07_table3", {}),
+    ("08_compare", {}),
+    ("09_your_photos", {}),
 ]
 SHOWN = ("text/plain", "text/markdown")
-STUDIES = ("08_ablation", "09_particle_sizing", "10_claims")  # read the published experiment, and train nothing
+STUDIES = ("11_ablation", "10_particle_sizing", "12_claims")  # read the published experiment, and train nothing
 
 
 def source(name):
@@ -113,13 +113,13 @@ def test_what_reads_the_published_experiment_runs_on_one(name, made_study, tmp_p
 
 def test_a_change_of_one_field_is_a_run_of_its_own(tmp_path, pair_folder):
     parameters = {"profile": "smoke", "data_dir": str(pair_folder), "results_dir": str(tmp_path)}
-    execute("03_training", tmp_path / "out.ipynb", changes="ssim_window=7 lambda_mse=0", **parameters)
+    execute("05_training", tmp_path / "out.ipynb", changes="ssim_window=7 lambda_mse=0", **parameters)
     run = tmp_path / "smoke" / "improved+lambda_mse=0+ssim_window=7-seed0"
     assert json.loads((run / "config.json").read_text())["ssim_window"] == 7
     assert (run / "metrics.csv").exists()
 
 
-def test_07_restores_every_photograph_and_scores_what_it_trained(executed):
+def test_09_restores_every_photograph_and_scores_what_it_trained(executed):
     results = executed / "smoke"
     assert {path.name for path in (results / "restored").iterdir()} == {"NA.png"}
     assert set(pd.read_csv(results / "restored.csv")["status"]) == {"restored"}
@@ -128,19 +128,19 @@ def test_07_restores_every_photograph_and_scores_what_it_trained(executed):
     assert (results / "restored.html").exists()
 
 
-def test_07_fails_in_the_end_over_a_bad_photograph_and_restores_the_others(tmp_path, pair_folder):
+def test_09_fails_in_the_end_over_a_bad_photograph_and_restores_the_others(tmp_path, pair_folder):
     photographs = tmp_path / "mine"
     shutil.copytree(pair_folder / "test" / "wet", photographs)
     (photographs / "broken.png").write_bytes(b"rubbish")
     parameters = {"profile": "smoke", "data_dir": str(pair_folder), "results_dir": str(tmp_path), "methods": ""}
     with pytest.raises(papermill.PapermillExecutionError, match=r"1 of 3 photographs were not.*\s.*broken\.png"):
-        execute("07_your_photos", tmp_path / "out.ipynb", photographs_dir=str(photographs), **parameters)
+        execute("09_your_photos", tmp_path / "out.ipynb", photographs_dir=str(photographs), **parameters)
     assert len(list((tmp_path / "smoke" / "restored").iterdir())) == 2
     cells = [cell for cell in nbformat.read(tmp_path / "out.ipynb", 4).cells if cell.cell_type == "code"]
     assert cells[-1].source.startswith("demand_all")
 
 
-def test_07_refuses_pairs_with_problems_or_aligns_them(tmp_path):
+def test_09_refuses_pairs_with_problems_or_aligns_them(tmp_path):
     for split, count in (("train", 3), ("test", 1)):
         for seed in range(count):
             scene = render_pair(seed + 10 * (split == "test"), (160, 160), px_per_mm=2.5, wetness=0.5)
@@ -150,8 +150,8 @@ def test_07_refuses_pairs_with_problems_or_aligns_them(tmp_path):
                 Image.fromarray(image).save(path)
     parameters = {"profile": "smoke", "data_dir": str(tmp_path / "mine"), "results_dir": str(tmp_path), "images": 1}
     with pytest.raises(papermill.PapermillExecutionError, match=r"4 problem\(s\).*(?s:.*)align"):
-        execute("07_your_photos", tmp_path / "out.ipynb", **parameters)
-    execute("07_your_photos", tmp_path / "out.ipynb", align="yes", **parameters)
+        execute("09_your_photos", tmp_path / "out.ipynb", **parameters)
+    execute("09_your_photos", tmp_path / "out.ipynb", align="yes", **parameters)
     aligned = np.asarray(Image.open(tmp_path / "smoke" / "aligned" / "test" / "wet" / "0.png"))
     assert aligned.shape == (160, 148, 3)
     assert (tmp_path / "smoke" / "nafnet-seed0" / "metrics.csv").exists()
@@ -193,7 +193,7 @@ def test_photographs_are_measured_anew_where_they_are(tmp_path, pair_folder):
     assert (tmp_path / "smoke" / "realism.csv").exists()
 
 
-@pytest.mark.parametrize(("name", "named"), [("03_training", "01_dataset"), ("05_table3", "03_training")])
+@pytest.mark.parametrize(("name", "named"), [("05_training", "01_dataset"), ("07_table3", "05_training")])
 def test_alone_a_notebook_says_what_to_run_first(tmp_path, name, named, monkeypatch):
     for folder in ("notebooks", "orelib"):
         (tmp_path / folder).mkdir()  # an empty kit
@@ -236,8 +236,8 @@ class TestCommitted:
         assert "papermill" not in json.loads(text)["metadata"]
 
 
-def test_03_shows_every_setting():
-    notebook = nbformat.read(source("03_training"), 4)
+def test_05_shows_every_setting():
+    notebook = nbformat.read(source("05_training"), 4)
     table = next(cell for cell in notebook.cells if cell.source.startswith("pd.Series(vars(experiment)"))
     shown = {line.split()[0] for line in table.outputs[0].data["text/plain"].splitlines()}
     assert shown >= set(vars(Experiment("quick")))

@@ -122,14 +122,14 @@ def test_a_notebook_that_fails_is_one_line(tmp_path):
         sys.executable,
         "-m",
         "orelib.utils.execute",
-        "notebooks/04_loss_curves.ipynb",
+        "notebooks/06_loss_curves.ipynb",
         str(tmp_path / "out.ipynb"),
     ]
     parameters = ["-r", "profile", "smoke", "-r", "results_dir", str(tmp_path / "none")]
     failed = subprocess.run([*command, *parameters], cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert failed.returncode
     assert "orelib: FileNotFoundError: " in failed.stderr
-    assert "03_training" in failed.stderr
+    assert "05_training" in failed.stderr
     assert "Traceback" not in failed.stderr
 
 

@@ -296,7 +296,7 @@ def _open(path: Path) -> ModelFile:
 
 
 def _demand(path: Path) -> None:
-    cure = "train it with notebooks/03_training.ipynb first"
+    cure = "train it with notebooks/05_training.ipynb first"
     if path == DEFAULT_RESTORER:
         cure = "this copy of the kit comes without a restorer; name a model file of your own"
     demand_file(path, cure)

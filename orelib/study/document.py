@@ -90,7 +90,7 @@ def answer(reference: Path) -> str:
         Improved is trained on these pieces as well, it is {short(tuned.above())} dB above the line. The restorer that
         comes with the kit uses its network only for what it knows: {kit:.1f} dB there, {alone_there:.1f} dB with the
         network alone.""",
-        f"""**{counted_claims(read_table(study / "claims.csv"))}:** see [10_claims](notebooks/10_claims.ipynb).""",
+        f"""**{counted_claims(read_table(study / "claims.csv"))}:** see [12_claims](notebooks/12_claims.ipynb).""",
     )
 
 

@@ -81,7 +81,7 @@ def _published(study: Path, quick: Path) -> str:
     )
     seconds = training_seconds(study)
     took = f"""All {len(seconds)} trainings, including the ablation, take {sum(seconds) / 3600:.1f} hours on one core
-        (`make reproduce PROFILE=cpu`). The time of each: [08_ablation](../../notebooks/08_ablation.ipynb)."""
+        (`make reproduce PROFILE=cpu`). The time of each: [11_ablation](../../notebooks/11_ablation.ipynb)."""
     return "\n\n".join([
         "## Table 3, paper beside measured", paragraph(intro), to_markdown(table[SHOWN]),
         bullets(improved, classical, rate, others), paragraph(took),
@@ -101,7 +101,7 @@ def _parts(study: Path) -> str:
         *Residual modules*: added to the plain U-Net of Pix2Pix. *SSIM loss* and *MSE loss*: each added to residual
         modules; *MSE loss beside SSIM*: added to both. *Adversarial loss* and *Mosaic*: Improved with it minus Improved
         without it. The others: changed Improved minus Improved as it is. Figures and all metrics:
-        [08_ablation](../../notebooks/08_ablation.ipynb)."""
+        [11_ablation](../../notebooks/11_ablation.ipynb)."""
     ssim_loss, discriminator, window = (
         f"""**The SSIM loss** adds {found["SSIM loss", "psnr"].above()} dB and {found["SSIM loss", "ssim"].above()} in
         SSIM to a U-Net with residual modules. These alone add {found["residual modules", "psnr"].above()} dB, hardly
@@ -138,7 +138,7 @@ def _particles(study: Path) -> str:
         A segmenter that was trained on dry rendered scenes alone looks for particles in wet, restored and dry images
         of the same scenes. *Found*: share of particles that overlap a found one by more than half of their union.
         *Error gone*: share of the wet images' error of that size, or of the count, that a restoration removes; 100 %
-        is all of it, below 0 it adds error. More: [09_particle_sizing](../../notebooks/09_particle_sizing.ipynb)."""
+        is all of it, below 0 it adds error. More: [10_particle_sizing](../../notebooks/10_particle_sizing.ipynb)."""
     points = bullets(
         f"{scenes} scenes are too few to distinguish the shares of error gone.",
         f"""On photographs of dry stones that were outlined by hand, enlarged twice, the same segmenter finds {on_belt}
@@ -190,7 +190,7 @@ def _first_look(reference: Path) -> str:
 def _claims(study: Path) -> str:
     claims = read_table(study / "claims.csv")
     intro = f"""{counted_claims(claims)}. The evidence for each is in
-        [10_claims](../../notebooks/10_claims.ipynb), the rule in `orelib/study/claims.py`."""
+        [12_claims](../../notebooks/12_claims.ipynb), the rule in `orelib/study/claims.py`."""
     shown = claims[["number", "where", "claim", "verdict"]].astype(str)
     return "\n\n".join(["## The paper's claims", paragraph(intro), to_markdown(shown)])
 

@@ -73,7 +73,7 @@ def build_table3(
     runs = runs_of(folders, seed, "metrics.csv", methods)
     unscored = {name: lacking for name, run in runs.items() if (lacking := _lacking(run))}
     if missing := [shown(unscored[name]) for name in methods if name in unscored]:
-        cure = "run notebooks/03_training.ipynb for each of these runs first"
+        cure = "run notebooks/05_training.ipynb for each of these runs first"
         raise FileNotFoundError(f"not trained and scored yet: {', '.join(missing)}: {cure}")
     provenance = {name: read_provenance(run) for name, run in runs.items() if name not in unscored}
     checksum = provenance[methods[0]]["data_checksum"]
@@ -84,7 +84,7 @@ def build_table3(
 
     older = [shown(run.path) for run in runs.values() if "seams" not in read_table(run / "metrics.csv")]
     if older:
-        cure = "delete their metrics.csv and baselines.csv and run notebooks/03_training.ipynb for each again"
+        cure = "delete their metrics.csv and baselines.csv and run notebooks/05_training.ipynb for each again"
         raise ValueError(f"scored by an earlier version of the kit: {', '.join(older)}: {cure}")
 
     baselines = read_table(runs[methods[0]] / "baselines.csv")
@@ -115,7 +115,7 @@ def _demand_all(runs: dict[str, Run], provenance: dict[str, dict]) -> None:
             table = read_table(run / name)
             found = len(table.drop_duplicates([column for column in ("method", "image") if column in table]))
             if images is not None and not found == len(table) == images * rows:
-                cure = "run notebooks/03_training.ipynb for it again, which scores it again"
+                cure = "run notebooks/05_training.ipynb for it again, which scores it again"
                 raise DamagedFileError(f"{shown(run / name)} does not hold {images} images: {cure}")
 
 

@@ -49,7 +49,7 @@ class Gallery:
         if DEFAULT_RESTORER.exists():
             self.models[DEFAULT] = None  # not its file: that would be its network alone
         if not self.models:
-            raise FileNotFoundError("nothing is trained yet: run notebooks/03_training.ipynb first")
+            raise FileNotFoundError("nothing is trained yet: run notebooks/05_training.ipynb first")
         self.scores = pd.DataFrame(index=pd.Index(self.pairs, name="image"))
         if folders.embedded:
             scenes = read_scenes(folders.data).query("split == 'test'").set_index("stem")

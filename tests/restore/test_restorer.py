@@ -173,7 +173,7 @@ def test_training_passes_on_what_the_pairs_are(saved, experiment, pairs, tmp_pat
 
 
 def test_a_missing_file_says_what_to_do(tmp_path, monkeypatch):
-    with pytest.raises(FileNotFoundError, match="03_training"):
+    with pytest.raises(FileNotFoundError, match="05_training"):
         load_restorer(tmp_path / "none.safetensors")
     assert DEFAULT_RESTORER.parent.parent == Path(module.__file__).parent
     monkeypatch.setattr(module, "DEFAULT_RESTORER", tmp_path / "default.safetensors")

@@ -215,18 +215,18 @@ def test_damaged_scores_are_one_error(folders, monkeypatch, capsys, content):
 
 
 def test_printing_before_anything_is_trained_says_what_to_run(tmp_path, monkeypatch, capsys):
-    assert "03_training" in printed_error(tmp_path / "smoke", monkeypatch, capsys)
+    assert "05_training" in printed_error(tmp_path / "smoke", monkeypatch, capsys)
 
 
 @pytest.mark.parametrize("name", ["metrics.csv", "baselines.csv"])
 def test_scores_that_are_missing_are_named(folders, name):
     (folders.run("slim", 0) / name).unlink()
-    with pytest.raises(FileNotFoundError, match=rf"slim-seed0.{name}.*03_training"):
+    with pytest.raises(FileNotFoundError, match=rf"slim-seed0.{name}.*05_training"):
         build_table3(folders)
 
 
 def test_a_run_whose_scoring_was_interrupted_is_named(folders):
     path = folders.run("slim", 0) / "provenance.json"
     path.write_text(path.read_text().replace('"parameters"', '"others"'))
-    with pytest.raises(FileNotFoundError, match=r"slim-seed0.*03_training"):
+    with pytest.raises(FileNotFoundError, match=r"slim-seed0.*05_training"):
         build_table3(folders)

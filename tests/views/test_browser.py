@@ -391,17 +391,17 @@ def test_the_divider_follows_the_mouse_over_a_large_photograph(page, tmp_path, r
 
 @pytest.fixture(scope="module")
 def notebook(tmp_path_factory, pair_folder, pairs):
-    """06_compare as committed, with parameters that point to tiny pairs and to untrained generators of every method."""
+    """08_compare as committed, with parameters that point to tiny pairs and to untrained generators of every method."""
     folder = tmp_path_factory.mktemp("lab")
     folders = Folders("smoke", data_dir=str(pair_folder), results_dir=str(folder / "results"))
     for method in METHODS:
         experiment = Experiment("smoke", method)
         weights = CLASSES[method].build_generator(experiment).state_dict()
         save_generator(folders.run(method, 0) / "generator.safetensors", weights, experiment, pairs.checksum, 1)
-    committed = load_notebook_node(str(ROOT / "notebooks" / "06_compare.ipynb"))
+    committed = load_notebook_node(str(ROOT / "notebooks" / "08_compare.ipynb"))
     parameters = {"profile": "smoke", "data_dir": folders.data_dir, "results_dir": folders.results_dir, "images": 2}
-    nbformat.write(parameterize_notebook(committed, parameters), folder / "06_compare.ipynb")
-    return folder / "06_compare.ipynb"
+    nbformat.write(parameterize_notebook(committed, parameters), folder / "08_compare.ipynb")
+    return folder / "08_compare.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -454,7 +454,7 @@ def canvas_of(tab):
     return np.asarray(Image.open(BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGB"))
 
 
-def test_06_compare_slides_in_jupyterlab(browser, lab, notebook, pairs):
+def test_08_compare_slides_in_jupyterlab(browser, lab, notebook, pairs):
     with lab_tab(browser, lab, notebook.name) as tab:
         tab.locator(".jp-Notebook").wait_for(timeout=60_000)
         tab.get_by_text("| Idle").wait_for(timeout=60_000)  # before the kernel is there, cells are not run
@@ -517,7 +517,7 @@ def mean_of_stage(image):
     return filled.mean(axis=0)
 
 
-def test_06_compare_executed_headless_and_exported_still_slides(browser, notebook, tmp_path):
+def test_08_compare_executed_headless_and_exported_still_slides(browser, notebook, tmp_path):
     executed, exported = tmp_path / "executed.ipynb", tmp_path / "exported.html"
     run = [sys.executable, "-m", "papermill", str(notebook), str(executed), "--cwd", str(ROOT / "notebooks")]
     subprocess.run(run, check=True, capture_output=True, timeout=600)

@@ -86,7 +86,7 @@ def test_with_nothing_trained_the_default_restorer_stands_in(folders, pairs, tmp
 
 
 def test_with_nothing_at_all_the_cure_is_named(folders, pairs, no_default):
-    with pytest.raises(FileNotFoundError, match="03_training"):
+    with pytest.raises(FileNotFoundError, match="05_training"):
         Gallery(folders, pairs)
 
 
