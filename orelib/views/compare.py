@@ -18,7 +18,6 @@ from pathlib import Path
 import anywidget
 import numpy as np
 import traitlets
-from IPython import get_ipython
 from PIL import Image
 
 from orelib.config import entry_of
@@ -26,11 +25,12 @@ from orelib.losses import WINDOW_SIZE
 from orelib.metrics import psnr, ssim
 from orelib.utils.files import write_text
 from orelib.utils.names import printable
+from orelib.views.watched import is_watched
 
-_SLIDER = files("orelib.views") / "slider"
-_PARTS = ("pixels", "layers", "gestures", "slider", "widget")  # joined into one module
-_SCRIPT = "\n".join((_SLIDER / f"{part}.js").read_text("utf-8") for part in _PARTS)
-_STYLE = (_SLIDER / "slider.css").read_text("utf-8")
+_VIEWS = files("orelib.views")
+_PARTS = ("controls/element", "slider/pixels", "slider/layers", "slider/gestures", "slider/slider", "slider/widget")
+_SCRIPT = "\n".join((_VIEWS / f"{part}.js").read_text("utf-8") for part in _PARTS)  # joined into one module
+_STYLE = (_VIEWS / "slider" / "slider.css").read_text("utf-8")
 
 # A scrollbar that appears and disappears would change the width, and with it the height of the stage, again and again.
 _PAGE_STYLE = ":root { color-scheme: light dark; scrollbar-gutter: stable; font: 14px/1.4 system-ui, sans-serif; }\n"
@@ -310,11 +310,3 @@ def _section(name: str, photographs: list[dict], state: dict) -> str:
         f'const {{ photographs, state }} = JSON.parse(document.getElementById("{name}-data").textContent);\n'
         f'mount(document.getElementById("{name}"), photographs, state);\n</script>\n'
     )
-
-
-def is_watched() -> bool:
-    """True if a person may be watching: under papermill and nbconvert, nobody can answer a question."""
-    shell = get_ipython()
-    if shell is None or not hasattr(shell, "get_parent"):
-        return False
-    return bool(shell.get_parent().get("content", {}).get("allow_stdin"))

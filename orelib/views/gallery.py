@@ -16,7 +16,8 @@ from orelib.restore.restorer import DEFAULT_RESTORER, load_restorer
 from orelib.runs import Folders, find_runs
 from orelib.utils.paths import shown
 from orelib.utils.tables import read_table
-from orelib.views.compare import Compare, compare, described, is_watched
+from orelib.views.compare import Compare, compare, described
+from orelib.views.watched import is_watched
 
 MODEL, DEFAULT = "generator.safetensors", "default restorer"
 
