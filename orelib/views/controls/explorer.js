@@ -7,7 +7,7 @@ export default {
     const root = element("div", { class: "orelib-explorer" });
     const picture = element("img", { draggable: "false" });
     const line = element("div", { class: "orelib-line", role: "status" });
-    const kernel = new Kernel(model, el, line);
+    const kernel = new Kernel(model, line);
     const change = (name, value) => kernel.ask({ values: { ...model.get("values"), ...kernel.next?.values, [name]: value } });
     const rows = Object.entries(model.get("controls")).map(([name, control]) => row(name, control, model, change, picture));
     root.append(element("div", { class: "orelib-controls" }, ...rows), picture, line);

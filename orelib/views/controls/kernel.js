@@ -5,24 +5,20 @@ const SLOW_MS = 1500; // after this long, a line says that the answer is awaited
 // Questions to the kernel, one at a time, so that a dragged slider does not queue a hundred: while one is open, only the
 // newest of the others is kept. The model has the counters `asked` and `answered`.
 class Kernel {
-  constructor(model, el, line) {
+  constructor(model, line) {
     this.model = model;
-    this.el = el;
     this.line = line;
     this.next = null;
     this.timer = null;
-    model.on("change:answered", () => this.answered());
-    // Jupyter marks a widget whose kernel was restarted or has ended by a class on the element around it.
-    this.observer = new MutationObserver(() => this.isGone() && this.say());
-    requestAnimationFrame(() => {
-      for (let at = el; at && at !== document.body; at = at.parentElement) {
-        this.observer.observe(at, { attributes: true, attributeFilter: ["class"] });
-      }
-    });
-  }
-
-  isGone() {
-    return this.el.closest(".jupyter-widgets-disconnected") !== null;
+    this.isGone = false;
+    this.whenAnswered = () => this.answered();
+    // Jupyter's event for a connection that was lost: the kernel was restarted or has ended.
+    this.whenLost = () => {
+      this.isGone = true;
+      this.say();
+    };
+    model.on("change:answered", this.whenAnswered);
+    model.on("comm_live_update", this.whenLost);
   }
 
   isOpen() {
@@ -32,8 +28,7 @@ class Kernel {
   // Sets some traits and asks for an answer to them.
   ask(changes) {
     this.next = { ...this.next, ...changes };
-    if (this.isGone()) this.say();
-    else if (!this.isOpen()) this.send();
+    if (this.isGone || !this.isOpen()) this.send(); // the connection may be back
   }
 
   send() {
@@ -47,19 +42,21 @@ class Kernel {
 
   answered() {
     if (this.isOpen()) return;
+    this.isGone = false;
     clearTimeout(this.timer);
     this.line.textContent = "";
     if (this.next) this.send();
   }
 
   say() {
-    this.line.textContent = this.isGone()
+    this.line.textContent = this.isGone
       ? "The kernel was restarted or has ended: run this cell again to go on."
       : "Waiting for the kernel, which may be busy with another cell …";
   }
 
   destroy() {
     clearTimeout(this.timer);
-    this.observer.disconnect();
+    this.model.off("change:answered", this.whenAnswered);
+    this.model.off("comm_live_update", this.whenLost);
   }
 }
