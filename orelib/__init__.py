@@ -10,7 +10,7 @@ The modules at the top hold the paper, listed from the ground up:
 ``runs``        folders of pairs and results; the folder of a training
 ``networks``    U-Net with and without residual modules (Fig. 3, eq. 4), PatchGAN, CycleGAN's ResNet
 ``nafnet``      NAFNet, which is not in the paper
-``vgg19``       VGG19 for the perceptual loss
+``vgg``         VGG19, or VGG16, for the perceptual loss
 ``losses``      eq. 1-10, and the losses of CycleGAN
 ``metrics``     PSNR and SSIM (eq. 6-12), sharpness, colour, glare
 ``methods``     a training step of each method

@@ -123,6 +123,7 @@ class Experiment:
     lambda_ssim: float = 100.0
     ssim_window: int = 11  # px, of the loss; sigma in proportion, 1.5 px for 11 (Wang et al. 2004). Tables keep 11
     lambda_perceptual: float = 10.0
+    perceptual_network: str = "vgg19"  # the paper's; or "vgg16", whose weights come with the extra "perceptual"
     vgg_weights: str | None = None  # path of a VGG19 weight file; None: torchvision's own cache
     lambda_cycle: float = 10.0  # CycleGAN (Zhu et al. 2017)
     # Half of lambda_cycle, as in CycleGAN. 0 saves a third of a step; but under quick, on validation images, 350 steps

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from orelib.vgg19 import vgg19_features
+from orelib.vgg import vgg16_features, vgg19_features
 
 # Wang et al. 2004: an 11 x 11 Gaussian of sigma 1.5; c1 = (0.01 L)^2, c2 = (0.03 L)^2, L the range of the values.
 WINDOW_SIZE, WINDOW_SIGMA = 11, 1.5
@@ -170,16 +170,21 @@ class SSIMLoss(nn.Module):
 # ---- perceptual loss -------------------------------------------------------------------------------------------------
 
 
-class PerceptualLoss(nn.Module):
-    """Mean absolute difference of VGG19 features (Johnson et al. 2016; section 2.3 of the paper names VGG19).
+# The layers of relu1_2, relu2_2, relu3_4 (of VGG16: relu3_3), relu4_4 (relu4_3) and relu5_4 (relu5_3).
+TAPS = {"vgg19": (3, 8, 17, 26, 35), "vgg16": (3, 9, 17, 25, 33)}
 
-    The paper names no layers; these are the last activations of VGG19's five blocks, weighted alike. Takes images in
+
+class PerceptualLoss(nn.Module):
+    """Mean absolute difference of VGG features (Johnson et al. 2016; section 2.3 of the paper names VGG19).
+
+    The paper names no layers; these are the last activations of the five blocks, weighted alike. Takes images in
     [0, 1], (N, 3, H, W), at least 32 x 32.
 
     Parameters
     ----------
     weights : path of a VGG19 weight file as torchvision publishes it, a relative one counts from the kit's root; None
         takes torchvision's own file, from its cache or by download (548 MB).
+    network : ``"vgg19"``, or ``"vgg16"``, which is not the paper's but needs no download (:mod:`orelib.vgg`).
 
     Raises
     ------
@@ -189,31 +194,33 @@ class PerceptualLoss(nn.Module):
         When the file is damaged, or holds the weights of another network.
     MemoryError
         When the weights need more memory than there is.
+    ModuleNotFoundError
+        When the package that holds VGG16's weights is not installed.
     """
 
-    TAPS = (3, 8, 17, 26, 35)  # relu1_2, relu2_2, relu3_4, relu4_4, relu5_4 in torchvision's numbering
-
-    def __init__(self, weights: str | Path | None = None):
+    def __init__(self, weights: str | Path | None = None, network: str = "vgg19"):
         super().__init__()
-        self.features = vgg19_features(self.TAPS[-1] + 1, weights)
+        self.taps = TAPS[network]
+        layers = self.taps[-1] + 1
+        self.features = vgg16_features(layers) if network == "vgg16" else vgg19_features(layers, weights)
         for layer in self.features:
             if isinstance(layer, nn.ReLU):
                 layer.inplace = False  # the taps are read after later layers ran
         self.requires_grad_(False).eval()
-        # The mean and spread of the photographs that VGG19 was trained on.
+        # The mean and spread of the photographs that VGG was trained on.
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), persistent=False)
         self.register_buffer("spread", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1), persistent=False)
 
     def forward(self, restored: Tensor, dry: Tensor) -> Tensor:
         with torch.no_grad():
             targets = self._taps(dry)
-        return sum(map(l1_loss, self._taps(restored), targets)) / len(self.TAPS)
+        return sum(map(l1_loss, self._taps(restored), targets)) / len(self.taps)
 
     def _taps(self, image: Tensor) -> list[Tensor]:
         features, taps = (image - self.mean) / self.spread, []
         with torch.autocast(image.device.type, torch.bfloat16, enabled=image.is_cuda):
             for number, layer in enumerate(self.features):
                 features = layer(features)
-                if number in self.TAPS:
+                if number in self.taps:
                     taps.append(features.float())
         return taps

@@ -60,7 +60,7 @@ NUMBERS = [name for name, allowed in FIELDS.items() if allowed.says.startswith("
 
 def test_every_field_has_its_range():
     assert {"profile", "method", *FIELDS} == {field.name for field in fields(Experiment)}
-    others = ["scene_size", "mosaic", "vgg_weights", "start_from", "device", "precision"]
+    others = ["scene_size", "mosaic", "vgg_weights", "start_from", "device", "precision", "perceptual_network"]
     assert len(WHOLE) + len(NUMBERS) + len(others) == len(FIELDS)
 
 

@@ -145,7 +145,7 @@ def test_no_core_module_imports_an_extra(core):
     [
         ("import orelib.views.figures", "matplotlib"),
         ("import orelib.views.compare", "anywidget"),
-        ("from orelib.vgg19 import vgg19_features as features; features(5)", "torchvision"),
+        ("from orelib.vgg import vgg19_features as features; features(5)", "torchvision"),
     ],
 )
 def test_a_view_says_which_extra_it_needs(core, code, package):

@@ -2,6 +2,7 @@
 
 import math
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from skimage.metrics import structural_similarity
 from torch import nn
 from torchvision.models.vgg import cfgs, make_layers
 
-from orelib import losses, vgg19
+from orelib import losses, vgg
 from orelib.utils.weights import ModelFileError
 
 
@@ -148,7 +149,7 @@ def vgg_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("hub") / "checkpoints" / "vgg19.pth"
     path.parent.mkdir()
     torch.save(state | {"classifier.6.bias": torch.zeros(1000)}, path)
-    return path.rename(path.with_name(f"vgg19-{vgg19.file_checksum(path)[:8]}.pth"))
+    return path.rename(path.with_name(f"vgg19-{vgg.file_checksum(path)[:8]}.pth"))
 
 
 def test_perceptual_loss_from_a_path(vgg_file):
@@ -166,22 +167,76 @@ def test_perceptual_loss_from_a_path(vgg_file):
 
 def test_perceptual_loss_taps_the_last_activation_of_each_block(vgg_file):
     layers = losses.PerceptualLoss(vgg_file).features
-    assert [type(layers[k]).__name__ for k in losses.PerceptualLoss.TAPS] == ["ReLU"] * 5
-    assert [type(layers[k + 1]).__name__ for k in losses.PerceptualLoss.TAPS[:-1]] == ["MaxPool2d"] * 4
-    assert len(layers) == losses.PerceptualLoss.TAPS[-1] + 1
+    assert [type(layers[k]).__name__ for k in losses.TAPS["vgg19"]] == ["ReLU"] * 5
+    assert [type(layers[k + 1]).__name__ for k in losses.TAPS["vgg19"][:-1]] == ["MaxPool2d"] * 4
+    assert len(layers) == losses.TAPS["vgg19"][-1] + 1
 
 
 def test_perceptual_loss_from_torchvisions_cache(vgg_file, monkeypatch):
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(vgg_file.parent.parent))
-    monkeypatch.setattr(vgg19, "_url", lambda: f"https://nowhere/{vgg_file.name}")
+    monkeypatch.setattr(vgg, "_url", lambda: f"https://nowhere/{vgg_file.name}")
     cached, given = losses.PerceptualLoss(), losses.PerceptualLoss(vgg_file)
     assert torch.equal(cached.features[0].weight, given.features[0].weight)
 
 
 @pytest.fixture
+def vgg16_file(tmp_path, monkeypatch):
+    """The package's weight file, with random weights and layers numbered as there."""
+    torch.manual_seed(0)
+    numbers = [0, 2, 6, 8, 12, 14, 16, 20, 22, 24, 28, 30, 32]
+    convolutions = [layer for layer in make_layers(cfgs["D"]) if isinstance(layer, nn.Conv2d)]
+    state = {"lin0.model.1.weight": torch.zeros(1, 64, 1, 1), "net.slice2.5.filt": torch.ones(64, 1, 3, 3) / 9}
+    for number, layer in zip(numbers, convolutions, strict=True):
+        block = 1 + sum(number >= first for first in (4, 10, 18, 26))
+        state |= {f"net.slice{block}.{number}.{name}": value for name, value in layer.state_dict().items()}
+    path = tmp_path / "stlpips_pytorch" / vgg.VGG16_FILE
+    path.parent.mkdir(parents=True)
+    torch.save(state, path)
+    (tmp_path / "stlpips_pytorch" / "__init__.py").write_text("raise ImportError('it imports much else')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(vgg, "VGG16_SHA256", vgg.file_checksum(path))
+    return path
+
+
+def test_vgg16_is_an_alternative_that_needs_no_download(vgg16_file):
+    loss = losses.PerceptualLoss(network="vgg16")
+    assert [type(loss.features[k]).__name__ for k in losses.TAPS["vgg16"]] == ["ReLU"] * 5
+    assert [type(loss.features[k + 2]).__name__ for k in losses.TAPS["vgg16"][:-1]] == ["Halving"] * 4
+    dry, restored = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32, requires_grad=True)
+    assert loss(dry, dry) == 0
+    loss(restored, dry).backward()
+    assert restored.grad.isfinite().all()
+    assert not any(parameter.requires_grad for parameter in loss.parameters())
+
+
+def test_a_damaged_vgg16_is_named(vgg16_file):
+    content = bytearray(vgg16_file.read_bytes())
+    content[len(content) // 2] ^= 1
+    vgg16_file.write_bytes(content)
+    with pytest.raises(ModelFileError, match=r"vgg_shift_tolerant\.pth is damaged.*stlpips-pytorch"):
+        losses.PerceptualLoss(network="vgg16")
+
+
+def test_halving_keeps_an_even_image_and_shifts_with_it():
+    image = torch.rand(1, 2, 33, 33)
+    assert torch.allclose(vgg.Halving()(torch.full_like(image, 0.3)), torch.tensor(0.3))
+    shifted = vgg.Halving()(image.roll((2, 2), (2, 3)))
+    assert torch.allclose(shifted[..., 4:-3, 4:-3], vgg.Halving()(image)[..., 3:-4, 3:-4], atol=1e-6)
+
+
+def test_the_published_vgg16_is_read():
+    if find_spec("stlpips_pytorch") is None:
+        pytest.skip("stlpips-pytorch is not installed: pip install orelib[perceptual]")
+    loss = losses.PerceptualLoss(network="vgg16")
+    rock, rng = torch.rand(1, 3, 64, 64), torch.Generator().manual_seed(0)
+    noisy = (rock + 0.1 * torch.randn(rock.shape, generator=rng)).clamp(0, 1)
+    assert 0 < loss(noisy, rock) < loss(1 - rock, rock)
+
+
+@pytest.fixture
 def few_layers(monkeypatch):
     """VGG19 of one narrow layer, so that files are small."""
-    monkeypatch.setattr(vgg19, "_layers", lambda count: nn.Sequential(nn.Conv2d(3, 2, 3)))
+    monkeypatch.setattr(vgg, "_layers", lambda count: nn.Sequential(nn.Conv2d(3, 2, 3)))
     layer = nn.Conv2d(3, 2, 3)
     return {f"features.0.{name}": value for name, value in layer.state_dict().items()}
 
@@ -191,17 +246,17 @@ def test_damaged_weights_are_named(few_layers, tmp_path, legacy):
     """The published file is of PyTorch's older format; its name tells damage that no reader would see."""
     torch.save(few_layers, tmp_path / "whole", _use_new_zipfile_serialization=not legacy)
     whole = (tmp_path / "whole").read_bytes()
-    cut, flipped = tmp_path / "cut.pth", tmp_path / f"vgg19-{vgg19.file_checksum(tmp_path / 'whole')[:8]}.pth"
+    cut, flipped = tmp_path / "cut.pth", tmp_path / f"vgg19-{vgg.file_checksum(tmp_path / 'whole')[:8]}.pth"
     flipped.write_bytes(whole)
-    vgg19.vgg19_features(1, flipped)
+    vgg.vgg19_features(1, flipped)
     for end in range(0, len(whole) - 40, 61):
         cut.write_bytes(whole[:end])
         with pytest.raises(ModelFileError, match=r"cut\.pth is damaged.*lambda_perceptual=0"):
-            vgg19.vgg19_features(1, cut)
+            vgg.vgg19_features(1, cut)
     for place in range(0, len(whole), 61):
         flipped.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         with pytest.raises(ModelFileError, match=f"{flipped.name} is damaged: its checksum"):
-            vgg19.vgg19_features(1, flipped)
+            vgg.vgg19_features(1, flipped)
 
 
 def test_weights_of_another_network_are_named(few_layers, tmp_path):
@@ -213,7 +268,7 @@ def test_weights_of_another_network_are_named(few_layers, tmp_path):
     for state in others:
         torch.save(state, tmp_path / "other.pth")
         with pytest.raises(ModelFileError, match=r"other\.pth does not hold the weights of VGG19"):
-            vgg19.vgg19_features(1, tmp_path / "other.pth")
+            vgg.vgg19_features(1, tmp_path / "other.pth")
 
 
 def test_code_in_a_weight_file_is_not_run(few_layers, tmp_path):
@@ -223,7 +278,7 @@ def test_code_in_a_weight_file_is_not_run(few_layers, tmp_path):
 
     torch.save(few_layers | {"code": Code()}, tmp_path / "code.pth")
     with pytest.raises(ModelFileError, match=r"code\.pth is damaged or no file of weights \(UnpicklingError"):
-        vgg19.vgg19_features(1, tmp_path / "code.pth")
+        vgg.vgg19_features(1, tmp_path / "code.pth")
     assert not (tmp_path / "ran").exists()
 
 

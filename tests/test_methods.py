@@ -108,7 +108,7 @@ def test_the_perceptual_term_is_never_dropped_for_want_of_weights(tmp_path):
 
 
 def test_the_perceptual_term_counts(monkeypatch):
-    monkeypatch.setattr(losses, "PerceptualLoss", lambda path: torch.nn.MSELoss())
+    monkeypatch.setattr(losses, "PerceptualLoss", lambda weights, network: torch.nn.MSELoss())
     recorded = build("improved", lambda_perceptual=4.0, lambda_ssim=0.0, lambda_mse=0.0).step(BATCH, -BATCH)
     total = recorded["adversarial"] + 100 * recorded["l1"] + 4 * recorded["perceptual"]
     assert torch.isclose(recorded["generator"], total)

@@ -12,7 +12,7 @@ LAYERS = (
     ("utils",),
     ("config",),
     ("runs",),
-    ("networks", "nafnet", "vgg19", "losses", "metrics"),
+    ("networks", "nafnet", "vgg", "losses", "metrics"),
     ("data",),
     ("methods", "baselines"),
     ("restore",),

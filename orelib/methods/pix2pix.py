@@ -63,7 +63,8 @@ class Improved(Pix2Pix):
         self.ssim_loss = losses.SSIMLoss(1.0, experiment.ssim_window).to(device)
         self.perceptual_loss = None
         if experiment.lambda_perceptual:
-            self.perceptual_loss = losses.PerceptualLoss(experiment.vgg_weights).to(device)
+            loss = losses.PerceptualLoss(experiment.vgg_weights, experiment.perceptual_network)
+            self.perceptual_loss = loss.to(device)
 
     @staticmethod
     def build_generator(experiment: Experiment) -> nn.Module:
@@ -72,7 +73,7 @@ class Improved(Pix2Pix):
     def reconstruction(self, restored: Tensor, y: Tensor) -> dict[str, tuple[float, Tensor]]:
         e = self.experiment
         terms = super().reconstruction(restored, y) | {"mse": (e.lambda_mse, losses.mse_loss(restored, y))}
-        # SSIM and VGG19 are defined on values that start at 0.
+        # SSIM and VGG are defined on values that start at 0.
         restored, y = (restored + 1) / 2, (y + 1) / 2
         if e.lambda_ssim:
             terms["ssim"] = (e.lambda_ssim, self.ssim_loss(restored, y))

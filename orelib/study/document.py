@@ -19,7 +19,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from orelib.config import PROFILES, Experiment
-from orelib.losses import PerceptualLoss
+from orelib.losses import TAPS
 from orelib.methods import Improved
 from orelib.study.results_page import (
     PUBLISHED,
@@ -137,7 +137,7 @@ def paper_step_teraflop() -> float:
     with torch.device("meta"):
         method = _Counted(experiment, torch.device("meta"))
         image = torch.empty(1, 3, experiment.mosaic_size, experiment.mosaic_size)
-        vgg = make_layers(cfgs["E"])[: PerceptualLoss.TAPS[-1] + 1]
+        vgg = make_layers(cfgs["E"])[: TAPS["vgg19"][-1] + 1]
     with FlopCounterMode(display=False) as step:
         method.step(image, image)
     with FlopCounterMode(display=False) as features:

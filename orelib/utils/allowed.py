@@ -134,6 +134,7 @@ FIELDS: dict[str, Allowed] = {
     "lambda_ssim": _WEIGHT,
     "ssim_window": whole(3, 8191),
     "lambda_perceptual": _WEIGHT,
+    "perceptual_network": one_of("vgg19", "vgg16"),
     "vgg_weights": _FILE,
     "lambda_cycle": _WEIGHT,
     "lambda_identity": _WEIGHT,
