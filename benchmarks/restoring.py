@@ -6,7 +6,7 @@ with the settings and images of ``quick`` (ten minutes), once, into ``results/be
 A way is a process of its own, because the threads of ONNX Runtime go on waiting for work, and slow down whoever
 computes after them: ``restoring.py WAY MODEL HEIGHT WIDTH`` prints the fewest seconds, and the peak memory in MiB above
 that of the loaded packages. The way is an engine, ``whole``, the engine torch on the whole image, or ``plain``:
-PyTorch as it comes, its own layers on the whole image. The model is a file, or ``default``, the kit's restorer.
+PyTorch as it comes, its own layers on the whole image. The model is a file.
 """
 
 from __future__ import annotations
@@ -106,12 +106,13 @@ def finding_of_wide(model: Path) -> str:
 
 def large_rows(wide: Path) -> list[Row]:
     from orelib.restore.engines import fastest_engine
-    from orelib.restore.restorer import load_restorer
+    from orelib.restore.restorer import DEFAULT_RESTORER, load_restorer
     from orelib.restore.tiles import OVERLAP, TILE, tile_shape, tile_starts
 
     rows, fastest = [], fastest_engine()
-    for model, title in (("default", "NAFNet, the kit's restorer"), (wide, "U-Net of width 64")):
-        stride = load_restorer(None if model == "default" else model).stride
+    # The network of the kit's restorer, by its file: beside it, the restorer would choose the classical way for noise.
+    for model, title in ((DEFAULT_RESTORER, "NAFNet, the kit's network"), (wide, "U-Net of width 64")):
+        stride = load_restorer(model).stride
         padded = [-(-length // stride) * stride for length in LARGE]
         shape = tile_shape(*padded, TILE, OVERLAP, stride)
         down, right = (len(tile_starts(*sides, OVERLAP, stride)) for sides in zip(padded, shape, strict=True))
@@ -143,8 +144,7 @@ def main(way: str, model: str, height: int, width: int) -> None:
         as_pytorch_comes()
     if way in ("plain", "whole"):
         module.TILE = 1 << 20  # larger than any photograph: one tile
-    path = None if model == "default" else Path(model)
-    restorer = module.load_restorer(path, engine=way if way in ENGINES else "torch")
+    restorer = module.load_restorer(Path(model), engine=way if way in ENGINES else "torch")
     wet = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     before, seconds = peak_mebibytes(), []
     for _ in range(10 if height * width < 1_000_000 else 2):

@@ -14,6 +14,7 @@ from orelib.baselines import BASELINES
 from orelib.config import Experiment
 from orelib.data.pairs import load_pairs
 from orelib.data.scenes import render_pair
+from orelib.restore.restorer import DEFAULT_RESTORER
 from orelib.runs import Folders
 from orelib.training import train
 
@@ -113,9 +114,18 @@ def test_growth_is_measured():
 
 @pytest.mark.parametrize("way", ["plain", "torch"])
 def test_restoring_is_measured(way):
-    seconds, mebibytes = map(float, run("restoring.py", way, "default", 64, 96).split())
+    seconds, mebibytes = map(float, run("restoring.py", way, DEFAULT_RESTORER, 64, 96).split())
     assert seconds > 0
     assert mebibytes >= 0
+
+
+def test_rows_of_a_large_photograph_compare_time_and_memory(common, monkeypatch):
+    import restoring
+
+    monkeypatch.setattr(restoring, "processes_in_turn", lambda script, ways: dict.fromkeys(ways, (2.0, 100.0)))
+    rows = restoring.large_rows(DEFAULT_RESTORER)
+    assert [(row.ours, row.theirs) for row in rows] == [(2.0, 2.0), (100.0, 100.0)] * 4
+    assert "1.00 times as long with 1.0 times less memory" in rows[0].finding
 
 
 def test_processes_take_turns(common, monkeypatch):
