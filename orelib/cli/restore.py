@@ -25,8 +25,9 @@ one photograph, a file. Every result has the name, size, format and depth of its
 changed, and files that exist in OUT are not overwritten without --replace. A photograph that cannot be read does not
 stop the others.
 
-Use it for wet ore only: ore that is dry already comes out changed, too. Photographs unlike the rendered scenes that
-the restorer was trained on are restored the classical way, and a remark says so. One photograph cannot tell how much
+Use it for wet ore only: ore that is dry already comes out changed, too; a remark counts photographs that show no sign
+of water. Photographs unlike the rendered scenes that the restorer was trained on are restored the classical way, and a
+remark says so. One photograph cannot tell how much
 darker the water has made the rock: the line that names the restorer says what is assumed. Where that is wrong, all
 results are too dark or too bright: say --darker, or let orelib calibrate measure it.
 """
@@ -45,7 +46,7 @@ With --watch, photographs that arrive in IN are restored until you press Ctrl-C.
 again at any time: results that are in OUT already are not made again.
 """
 
-MOST_REMARKS = 3  # that are said; the others are counted
+MOST_REMARKS = 4  # that are said; the others are counted
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -98,7 +99,7 @@ def run(chosen: argparse.Namespace) -> int:
         for remark, count in remarks.most_common(MOST_REMARKS):
             say(f"remark: {count} of {counts['restored']} photographs are {remark}")
         if (others := remarks.total() - sum(count for _, count in remarks.most_common(MOST_REMARKS))) > 0:
-            say(f"remark: {others} more are unlike the training photographs; --json names each")
+            say(f"remark: {others} more remarks; --json names each")
         say(f"{counts['restored']} restored, {counts['failed']} failed; see {shown_as_given(chosen.out)}")
     return 1 if counts["unsaid"] or (counts["failed"] and not chosen.watch) else 0
 
@@ -122,11 +123,12 @@ def _assumption(restorer: AnySizeRestorer) -> str:
 
 def _reporter(results: TextIO, counts: Counter, remarks: Counter, as_json: bool, every: bool) -> Callable[[dict], None]:
     """Returns a function that reports a photograph: in JSON all, else failures, and with ``every`` also results."""
+    from orelib.restore.any_size import REMARKS
     from orelib.utils.progress import say
 
     def report(row: dict) -> None:
         counts[row["status"]] += 1
-        remarks.update([row["remark"]] if row["remark"] else [])
+        remarks.update(row["remark"].split(REMARKS) if row["remark"] else [])
         if as_json:
             text = json.dumps(row, allow_nan=False)
         elif row["status"] == "failed":

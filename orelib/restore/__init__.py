@@ -4,6 +4,7 @@
 ``restorer``          a generator and how to use it
 ``classical``         a restorer without training: highlights filled, then one fixed law
 ``cautious``          a network for what it knows, the classical way for the rest
+``dryness``           photographs without a sign of water
 ``familiar``          tells what a network knows
 ``correction``        a few numbers that correct a restorer's output, and their file
 ``calibration``       fits them on a user's own photographs

@@ -15,6 +15,7 @@ from orelib.restore.familiar import Familiar
 from orelib.restore.tiles import by_tiles
 
 CLASSICAL = "classical"  # the name of the restorer that is no file, where a model file could be named
+REMARKS = "; "  # stands between two remarks on one photograph
 ASSUMED_LIGHT = 0.45  # share of the dry rock's light, linear, that the wet rock sends back; see docs/limits.md
 
 
@@ -53,7 +54,13 @@ class AnySizeRestorer(ABC):
         return ASSUMED_LIGHT
 
     def remark(self, photograph: np.ndarray) -> str:
-        """Returns a sentence on a photograph, uint8 or uint16 (H, W, 3), unlike the training photographs; else ""."""
+        """Returns what is odd about a photograph, uint8 or uint16 (H, W, 3): unlike the training, or dry; else ""."""
+        from orelib.restore.dryness import remark_on_dryness  # only here, because it needs OpenCV
+
+        return REMARKS.join(filter(None, (self.unlike(photograph), remark_on_dryness(photograph))))
+
+    def unlike(self, photograph: np.ndarray) -> str:
+        """Returns a sentence on a photograph that is unlike the training photographs; else ""."""
         if self.familiar is None or self.familiar.share(photograph) == 1:
             return ""
         return f"unlike the training photographs, most in {self.familiar.oddest(photograph)}"

@@ -44,10 +44,10 @@ class CautiousRestorer(AnySizeRestorer):
         """A short text that two restorers share only if they restore alike."""
         return f"{self.network.fingerprint}, {self.classical_share:g} or all {self.classical.fingerprint}"
 
-    def remark(self, photograph: np.ndarray) -> str:
+    def unlike(self, photograph: np.ndarray) -> str:
         """Returns a sentence on a photograph that the network does not know; else an empty text."""
-        remark, share = self.network.remark(photograph), self._network_share(photograph)
-        return remark and f"{remark}: restored the classical way{f', {1 - share:.0%}' if share else ''}"
+        unlike, share = self.network.unlike(photograph), self._network_share(photograph)
+        return unlike and f"{unlike}: restored the classical way{f', {1 - share:.0%}' if share else ''}"
 
     def tiling(self) -> tuple[int, int, int]:
         """Returns the smallest side of a tile, the overlap of tiles, and their stride, in px."""

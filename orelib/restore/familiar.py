@@ -30,11 +30,12 @@ def statistics_of(photograph: np.ndarray) -> np.ndarray:
     All but the saturation are logarithms or their differences, so that exposure changes the first alone.
     """
     largest = np.iinfo(photograph.dtype).max
-    windows = [window.astype(np.float32) / largest for window in _windows(photograph)]
+    windows = [window.astype(np.float32) / largest for window in windows_of(photograph)]
     return np.mean([_statistics(window) for window in windows], axis=0)
 
 
-def _windows(photograph: np.ndarray) -> list[np.ndarray]:
+def windows_of(photograph: np.ndarray) -> list[np.ndarray]:
+    """Returns up to 4 x 4 windows of 256 px, spread over a photograph (H, W, 3); a smaller one is one window."""
     height, width = photograph.shape[:2]
     tops, lefts = (_starts(side) for side in (height, width))
     return [photograph[top : top + WINDOW, left : left + WINDOW] for top in tops for left in lefts]

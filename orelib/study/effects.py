@@ -134,7 +134,6 @@ def ablation_effects(results: Path, profile: str, metrics: tuple[str, ...] = ("p
         "all of Improved": (WHOLE, PLAIN),
         "adversarial loss": (WHOLE, names["no_adversarial"]),
         "Mosaic": (WHOLE, names["no_mosaic"]),
-        "perceptual loss (VGG16)": (names["vgg16"], WHOLE),
         "batch 4 instead of 1": (names["batch_4"], WHOLE),
         "learning rate 0.002": (names["rate_0.002"], WHOLE),
         "SSIM window 7, not 11": (names["window_7"], WHOLE),

@@ -63,7 +63,6 @@ def ablation(profile: str) -> list[Variant]:
         ("batch_4", "batch 4", f"batch_size=4 {quarter}"),
         ("rate_0.002", "learning rate 0.002", "learning_rate=0.002"),
         ("no_adversarial", "without adversarial loss", "lambda_adversarial=0"),
-        ("vgg16", "with a perceptual loss (VGG16)", "lambda_perceptual=10.0 perceptual_network=vgg16"),
         ("window_7", "SSIM window of 7 px", "ssim_window=7"),
         ("shifted_1", "misaligned by 1 px", "misalignment_px=1"),
         ("shifted_3", "misaligned by 3 px", "misalignment_px=3"),
