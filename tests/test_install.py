@@ -213,7 +213,11 @@ def test_the_wheel_holds_the_package_and_the_notebooks(archives):
     with zipfile.ZipFile(archives[0]) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert DEFAULT_RESTORER.relative_to(ROOT).as_posix() in held
-    assert held == files_of_the_package() | {f"orelib/notebooks/{name}" for name in NOTEBOOKS}
+    placed = {name.partition(".data/data/")[2] for name in held if ".data/" in name}  # below the environment's prefix
+    assert placed == {"etc/jupyter/jupyter_server_config.d/orelib.json"}
+    assert {name for name in held if ".data/" not in name} == files_of_the_package() | {
+        f"orelib/notebooks/{name}" for name in NOTEBOOKS
+    }
 
 
 def test_the_source_archive_holds_what_a_wheel_is_built_from_and_no_part_of_the_tests(archives):

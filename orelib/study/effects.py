@@ -18,7 +18,8 @@ from orelib.runs import find_runs
 from orelib.study.bootstrap import ANY, UNTRAINED, Estimate, contrast, difference, estimate, paired, wins
 from orelib.study.kept import baselines
 from orelib.study.table3 import PAPER, plain_title, title_of
-from orelib.study.variants import all_variants, table3_variants, variant_names
+from orelib.study.variants import ABLATION_SEEDS, all_variants, table3_variants, variant_names
+from orelib.utils.allowed import SettingsError
 from orelib.utils.paths import shown
 from orelib.utils.tables import read_table, with_interval
 
@@ -73,6 +74,29 @@ def missing(results: Path, profile: str) -> list[str]:
         )
     files = ("metrics.csv", "sizing.csv")
     return [run for run in runs if not all((Path(results) / run / file).exists() for file in files)]
+
+
+def demand_study(results: Path, profile: str, ablation: bool = False) -> list[str]:
+    """Checks that a profile's experiment can be shown, if not all of it; returns what is :func:`missing` of it.
+
+    ``ablation`` asks for the variants of Improved, too, which only some profiles have.
+
+    Raises FileNotFoundError, which names the command that makes the experiment, when no run has begun, or when files or
+    methods are missing without which there is nothing to compare; and SettingsError for a profile without an ablation.
+    """
+    if ablation and profile not in ABLATION_SEEDS:
+        raise SettingsError(
+            f"profile={profile!r} has no ablation: choose one of {', '.join(ABLATION_SEEDS)}; the published experiment is "
+            'profile "cpu" in results/reference, and make study PROFILE=cpu makes it anew'
+        )
+    unfinished = missing(results, profile)
+    paths = [baselines(results), *(Path(results) / name for name in ("sizing.csv", "sizes.csv", "scenes.csv"))]
+    paths += [Path(results) / f"{name}-seed0" / "metrics.csv" for name in (PLAIN, WHOLE) if not is_there(results, name)]
+    if lacking := [path.relative_to(results).as_posix() for path in paths if not path.exists()]:
+        raise FileNotFoundError(
+            f"{shown(results)} lacks {', '.join(lacking)} of the experiment: run make study PROFILE={profile} first"
+        )
+    return unfinished
 
 
 def is_there(results: Path, *names: str) -> bool:
