@@ -86,7 +86,7 @@ def demand_study(results: Path, profile: str, ablation: bool = False) -> list[st
     """
     if ablation and profile not in ABLATION_SEEDS:
         raise SettingsError(
-            f"profile={profile!r} has no ablation: choose one of {', '.join(ABLATION_SEEDS)}; the published experiment is "
+            f"profile={profile!r} has no ablation: choose one of {', '.join(ABLATION_SEEDS)}; the published one is "
             'profile "cpu" in results/reference, and make study PROFILE=cpu makes it anew'
         )
     unfinished = missing(results, profile)

@@ -79,16 +79,14 @@ def test_every_letter_can_be_read(drawn):
         assert not small, name
 
 
-def functions_that_return_a_figure(path):
-    for node in ast.parse(path.read_text("utf-8")).body:
-        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and node.returns is not None:
-            if ast.unparse(node.returns) == "Figure":
-                yield node
+def returns_a_figure(node):
+    return isinstance(node, ast.FunctionDef) and node.returns is not None and ast.unparse(node.returns) == "Figure"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "orelib" / "views").glob("*.py")), ids=lambda path: path.stem)
 def test_no_function_returns_a_figure_without_words(path, drawn):
-    for function in functions_that_return_a_figure(path):
+    functions = [node for node in ast.parse(path.read_text("utf-8")).body if returns_a_figure(node)]
+    for function in (node for node in functions if not node.name.startswith("_")):
         said = "set_label" in ast.unparse(function)
         assert said, f"{path.name}: {function.name} must call figure.set_label with what is seen"
         if path.stem in ("figures", "checked", "study_figures"):
@@ -125,7 +123,7 @@ CELLS = (
     "figure, _ = plt.subplots(figsize=(2, 1))\nplt.close(figure)\nfigure.set_label('two words')\nfigure",
     "display(figure)",
     "plt.plot([1, 2]);",
-    "%config InlineBackend.figure_formats = ['svg']\ndisplay(figure, plt.figure(figsize=(2, 1)).add_subplot().figure)\nplt.close()",
+    "%config InlineBackend.figure_formats = ['svg']\nother, _ = plt.subplots()\nplt.close()\ndisplay(figure, other)",
     "display(figure, display_id='here')",
 )
 
