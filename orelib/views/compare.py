@@ -42,7 +42,10 @@ _SCRIPT = script(*SLIDER)
 STYLE = (_VIEWS / "slider" / "slider.css").read_text("utf-8")
 
 # A scrollbar that appears and disappears would change the width, and with it the height of the stage, again and again.
-_PAGE_STYLE = ":root { color-scheme: light dark; scrollbar-gutter: stable; font: 14px/1.4 system-ui, sans-serif; }\n"
+_PAGE_STYLE = (
+    ":root { color-scheme: light dark; color: CanvasText; background: Canvas; scrollbar-gutter: stable; "
+    "font: 14px/1.4 system-ui, sans-serif; }\n"
+)
 
 MODES = ("divider", "two", "three")  # two images under one divider, or two or three side by side
 NOTEBOOK_BYTES = 300_000  # of the images in a notebook's page: notebooks that hold more are slow to open and to share
@@ -160,7 +163,8 @@ class Compare(anywidget.AnyWidget):
 
     def frame(self) -> str:
         """Returns the page in a frame, for a notebook; images are compressed or reduced to fit NOTEBOOK_BYTES."""
-        text = page(self.section("comparison", NOTEBOOK_BYTES), "Wet, dry and restored")
+        theme = f"<script>{script('slider/theme')}</script>\n"
+        text = page(theme + self.section("comparison", NOTEBOOK_BYTES), "Wet, dry and restored")
         return (
             f'<div class="{PAGE_CLASS}"><style>{_STILL_STYLE}</style>'
             f'<iframe srcdoc="{html.escape(text)}" title="slider: wet, dry and restored" allowfullscreen '
