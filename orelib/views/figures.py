@@ -229,7 +229,7 @@ def validation_figure(validations: Mapping[str, pd.DataFrame]) -> Figure:
     axes[1].legend(frameon=False, fontsize=9)
     best = {method: scores.loc[scores["psnr"].idxmax()] for method, scores in validations.items()}
     said = (
-        f"{entry_of(method).short} {row['psnr']:.2f} dB and {row['ssim']:.3f} at step {row['step']:,.0f}"
+        f"{entry_of(method).short} {row['psnr']:.2f} dB / {row['ssim']:.3f} at step {row['step']:,.0f}"
         for method, row in best.items()
     )
     figure.set_label(f"PSNR and SSIM of the validation images over the steps. The best: {listed(said)}.")
@@ -296,7 +296,7 @@ def table3_figure(table: pd.DataFrame) -> Figure:
     axes[0].invert_yaxis()
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False, fontsize=9)
     said = (
-        f"{title_of(name)} {row['psnr']:.2f} dB and {row['ssim']:.3f}"
+        f"{title_of(name)} {row['psnr']:.2f} dB / {row['ssim']:.3f}"
         for name, row in rows.dropna(subset=["psnr", "ssim"]).iterrows()
     )
     figure.set_label(f"Measured PSNR and SSIM with 95 % intervals, beside the paper's values: {listed(said, most=20)}.")
