@@ -87,9 +87,10 @@ def effects_figure(effects: pd.DataFrame) -> Figure:
     first = effects[effects["metric"] == metrics[0]]
     clear = first[(first["low"] > 0) | (first["high"] < 0)]
     said = listed((f"{row.effect} {row.mean:+.2f}" for row in clear.itertuples()), most=20)
+    titles = [METRICS[metric].replace(", ", " in ") for metric in metrics]
     figure.set_label(
-        f"Effects of each part and setting, with 95 % intervals, on {listed(METRICS[metric] for metric in metrics)}. "
-        f"Clear of 0 in {METRICS[metrics[0]]}: {said or 'none'}."
+        f"Effects of each part and setting, with 95 % intervals, on {listed(titles)}. Clear of 0 in {titles[0]}: "
+        f"{said or 'none'}."
     )
     return figure
 

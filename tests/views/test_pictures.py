@@ -67,7 +67,7 @@ def test_it_says_numbers_and_names_that_the_figure_knows(drawn):
     assert "generator from 0.75 to 0.01" in drawn["loss_terms_figure"].get_label()
     assert "half of the 3 particles seen are smaller than 8.0 mm" in drawn["sizes_figure"].get_label()
     assert "20.00 dB / 0.500" in drawn["table3_figure"].get_label()
-    assert "all of Improved +2.0" in drawn["effects_figure"].get_label()
+    assert "misaligned by 3 px +1" in drawn["effects_figure"].get_label()
 
 
 def test_every_letter_can_be_read(drawn):
