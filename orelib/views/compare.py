@@ -163,8 +163,8 @@ class Compare(anywidget.AnyWidget):
 
     def frame(self) -> str:
         """Returns the page in a frame, for a notebook; images are compressed or reduced to fit NOTEBOOK_BYTES."""
-        theme = f"<script>{script('slider/theme')}</script>\n"
-        text = page(theme + self.section("comparison", NOTEBOOK_BYTES), "Wet, dry and restored")
+        body = self.section("comparison", NOTEBOOK_BYTES) + f"<script>{script('slider/frame')}</script>\n"
+        text = page(body, "Wet, dry and restored")
         return (
             f'<div class="{PAGE_CLASS}"><style>{_STILL_STYLE}</style>'
             f'<iframe srcdoc="{html.escape(text)}" title="slider: wet, dry and restored" allowfullscreen '

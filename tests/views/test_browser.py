@@ -504,8 +504,8 @@ def test_after_a_restart_sliders_slide_and_choices_say_that_nobody_answers(brows
         image = tab.get_by_label("test image")
         image.select_option("b")
         tab.locator(".orelib-browser [data-shown^='b|']").wait_for()
-        tab.get_by_label("sorted by").select_option("worst")
-        tab.get_by_label("sorted by").select_option("name")
+        tab.locator("select[name=by]").select_option("worst")
+        tab.locator("select[name=by]").select_option("name")
         tab.locator(".orelib-browser [data-shown^='a|']").wait_for()
         tab.get_by_label("restored by").select_option(["other", "mine"])
         tab.locator(".orelib-browser select[name=right] option[value=other]").wait_for(state="attached")
@@ -516,9 +516,7 @@ def test_after_a_restart_sliders_slide_and_choices_say_that_nobody_answers(brows
         tab.locator(".jp-Dialog .jp-mod-accept").click()
         tab.locator(".orelib-browser").get_by_text(gone).wait_for()
         tab.locator(".orelib-explorer").get_by_text(gone).wait_for()
-        icons = """() => [...document.querySelectorAll(".jupyter-widgets-disconnected")].map(
-            (node) => getComputedStyle(node, "::before").content)"""
-        assert tab.evaluate(icons) == ["none"] * 3
+        assert tab.locator(".jupyter-widgets-disconnected").count() == 0  # JupyterLab's broken chain
         image.select_option("b")
         tab.locator(".orelib-browser").get_by_text(gone).wait_for()
         tab.locator(".orelib-browser [data-shown^='a|']").wait_for()
@@ -536,7 +534,7 @@ def test_a_saved_notebook_opened_again_slides_without_its_kernel(browser, lab, w
         for _ in range(100):
             if "orelib-page" in widgets.read_text("utf-8"):
                 break
-            time.sleep(0.1)
+            tab.wait_for_timeout(100)
         tab.evaluate(
             """async () => {
                 const headers = { "X-XSRFToken": document.cookie.match(/_xsrf=([^;]*)/)[1] };
@@ -545,14 +543,15 @@ def test_a_saved_notebook_opened_again_slides_without_its_kernel(browser, lab, w
                 }
             }"""
         )
-    outputs = [output for cell in nbformat.read(widgets, 4).cells for output in cell.outputs]
-    assert [set(output.data) for output in outputs] == [{"text/html", "text/plain"}] * 3
-    with lab_tab(browser, lab, widgets.name) as tab:
+        outputs = [output for cell in nbformat.read(widgets, 4).cells for output in cell.outputs]
+        assert [set(output.data) for output in outputs] == [{"text/html", "text/plain"}] * 3
+        tab.goto(f"{lab}/lab/tree/{widgets.name}?reset")
         frame = tab.frame_locator("iframe").first
         frame.locator(".orelib-compare[data-shown]").wait_for(timeout=30_000)
         frame.locator(".orelib-divider").focus()
         tab.keyboard.press("Shift+ArrowRight")
         frame.locator("[aria-valuenow='60']").wait_for()
+        assert tab.locator("iframe").first.bounding_box()["height"] < 400  # as high as its page
         assert tab.get_by_alt_text("grey 100").is_visible()
         assert not tab.locator(".orelib-page iframe ~ figure").first.is_visible()
         assert tab.get_by_text("model not found").count() == 0
