@@ -8,6 +8,7 @@ experiment is still running: tables hold the finished runs, and :func:`missing` 
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 import pandas as pd
@@ -47,18 +48,26 @@ def scores(results: Path, name: str, metric: str, file: str = "metrics.csv") -> 
     """
     if name in BASELINES or name == "dry":
         path = baselines(results) if file == "metrics.csv" else Path(results) / file
-        _demand(path, Path(results).name)
+        _demand(path, results)
         table = read_table(path)
         return table[table["method"] == name].set_index("image")[[metric]].T.set_axis([UNTRAINED])
     runs = find_runs(results, file, variant=name)
     if not runs:
-        _demand(Path(results) / f"{name}-seed0" / file, Path(results).name)
+        _demand(Path(results) / f"{name}-seed0" / file, results)
     return pd.DataFrame({run.seed: read_table(run / file).set_index("image")[metric] for run in runs}).T
 
 
-def _demand(path: Path, profile: str) -> None:
+def _demand(path: Path, results: Path) -> None:
     if not path.exists():
-        raise FileNotFoundError(f"{shown(path)} is missing: run make study PROFILE={profile} first")
+        raise FileNotFoundError(f"{shown(path)} is missing: run {_command(results)} first")
+
+
+def _command(results: Path) -> str:
+    """The command that makes the experiment whose results are in a folder."""
+    results = Path(results)
+    folder = shown(results.parent)
+    elsewhere = "" if folder in ("results", "results/reference") else f" RESULTS_DIR={quote(folder)}"
+    return f"make study PROFILE={results.name}{elsewhere}"
 
 
 def missing(results: Path, profile: str) -> list[str]:
@@ -70,7 +79,7 @@ def missing(results: Path, profile: str) -> list[str]:
     if not any((Path(results) / run).is_dir() for run in runs):
         raise FileNotFoundError(
             f"{shown(results)} holds no run of the experiment: the published runs come with a copy of the kit, in "
-            f"results/reference; to make your own there, run make study PROFILE={profile}"
+            f"results/reference; to make your own there, run {_command(results)}"
         )
     files = ("metrics.csv", "sizing.csv")
     return [run for run in runs if not all((Path(results) / run / file).exists() for file in files)]
@@ -94,7 +103,7 @@ def demand_study(results: Path, profile: str, ablation: bool = False) -> list[st
     paths += [Path(results) / f"{name}-seed0" / "metrics.csv" for name in (PLAIN, WHOLE) if not is_there(results, name)]
     if lacking := [path.relative_to(results).as_posix() for path in paths if not path.exists()]:
         raise FileNotFoundError(
-            f"{shown(results)} lacks {', '.join(lacking)} of the experiment: run make study PROFILE={profile} first"
+            f"{shown(results)} lacks {', '.join(lacking)} of the experiment: run {_command(results)} first"
         )
     return unfinished
 
