@@ -48,12 +48,12 @@ _PAGE_STYLE = (
 )
 
 MODES = ("divider", "two", "three")  # two images under one divider, or two or three side by side
-NOTEBOOK_BYTES = 300_000  # of the images in a notebook's page: notebooks that hold more are slow to open and to share
+NOTEBOOK_BYTES = 400_000  # of the images in a notebook's page: notebooks that hold more are slow to open and to share
 REPORT_BYTES = 8_000_000  # the same in a page that holds more than the slider
 LARGEST_SIDE = 16383  # px: the limit of a WebP file, and about the limit of a browser's canvas
 _LOSSLESS = {"lossless": True, "quality": 0, "method": 0}  # as fast as PNG, and a fifth smaller
-_LOSSY = {"quality": 90, "method": 4}
-STILL_SIDE = 300  # px of an image in the picture that stands for the slider
+_QUALITIES = (90, 75)  # tried in this order, before an image is reduced
+STILL_SIDE = 256  # px of an image in the picture that stands for the slider
 # Where a page may not run, in a notebook that is not trusted, frames and styles are removed, and the picture is seen.
 _STILL_STYLE = f".{PAGE_CLASS} iframe ~ figure {{ display: none; }}"
 SIDES = ("left", "right", "third")  # the third is shown only in mode "three"
@@ -183,7 +183,7 @@ class Compare(anywidget.AnyWidget):
         beside = np.hstack([part for image in images for part in (image, gap)][:-1])
         alt = f"{photograph['name']}: {listed(layer['title'] for layer in chosen)}, side by side."
         caption = f"{alt} To compare them with the slider, trust this notebook or run this cell."
-        return picture_of(encoded(beside), alt, caption)
+        return picture_of(encoded(beside, quality=75), alt, caption)
 
 
 def compare(
@@ -293,23 +293,22 @@ def _bytes(photographs: list[dict]) -> int:
 
 def _smaller(photographs: list[dict], largest: int) -> tuple[list[dict], str]:
     """Compresses photographs with losses, halves them until they fit if that is not enough, and returns a remark."""
-    factor = 1
-    while True:
-        smaller = [_reduced(photograph, factor) for photograph in photographs]
-        if _bytes(smaller) <= largest or factor == 64:
+    steps = [(quality, 1) for quality in _QUALITIES] + [(_QUALITIES[-1], 2**k) for k in range(1, 7)]
+    for quality, factor in steps:
+        smaller = [_reduced(photograph, factor, quality) for photograph in photographs]
+        if _bytes(smaller) <= largest:
             break
-        factor *= 2
     how = "compressed" if factor == 1 else f"compressed and reduced to 1/{factor}"
     exact = "scores of the visible part are near the truth, not exact"
     return smaller, f"<p>To keep this page small, the images are {how}: {exact}.</p>"
 
 
-def _reduced(photograph: dict, factor: int) -> dict:
+def _reduced(photograph: dict, factor: int, quality: int) -> dict:
     width, height = (max(1, photograph[side] // factor) for side in ("width", "height"))
     layers = []
     for layer in photograph["layers"]:
         image = Image.open(BytesIO(layer["image"])).convert("RGB").resize((width, height), Image.Resampling.BOX)
-        layers.append(layer | {"image": _webp(image, _LOSSY)})
+        layers.append(layer | {"image": _webp(image, {"quality": quality, "method": 4})})
     return photograph | {"width": width, "height": height, "layers": layers}
 
 

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 USUAL = ("image/png", "image/jpeg", "image/svg+xml", "application/pdf")  # what a notebook may make of a figure
 
 
-def encoded(drawn: Figure | np.ndarray, dpi: int = 100) -> bytes:
+def encoded(drawn: Figure | np.ndarray, dpi: int = 100, quality: int = 85) -> bytes:
     """Returns a figure or an image, uint8 (H, W, 3), as a WebP file. The figure's own margins are kept."""
     if not isinstance(drawn, np.ndarray):
-        return _saved(drawn, dpi=dpi, pil_kwargs={"quality": 85})
+        return _saved(drawn, dpi=dpi, pil_kwargs={"quality": quality})
     buffer = BytesIO()
-    Image.fromarray(drawn).save(buffer, format="webp", quality=90)
+    Image.fromarray(drawn).save(buffer, format="webp", quality=quality)
     return buffer.getvalue()
 
 

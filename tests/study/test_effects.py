@@ -192,7 +192,9 @@ def test_an_experiment_to_be_shown_is_demanded_in_one_sentence(made_study, tmp_p
     for seed in (0, 1):
         (results / f"pix2pix-seed{seed}" / "metrics.csv").unlink()
     (results / "scenes.csv").unlink()
-    lacks = r"smoke lacks scenes\.csv, pix2pix-seed0/metrics\.csv of the experiment: run make study PROFILE=smoke RESULTS_DIR=.* first"
+    lacks = (
+        r"smoke lacks scenes\.csv, pix2pix-seed0/metrics\.csv of the experiment: run make study PROFILE=smoke RESULTS"
+    )
     with pytest.raises(FileNotFoundError, match=lacks):
         effects.demand_study(results, "smoke")
     with pytest.raises(FileNotFoundError, match="holds no run of the experiment"):
