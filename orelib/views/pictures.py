@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 USUAL = ("image/png", "image/jpeg", "image/svg+xml", "application/pdf")  # what a notebook may make of a figure
+WIDEST = 1200  # px: a notebook shows no more of a photograph
 
 
 def encoded(drawn: Figure | np.ndarray, dpi: int = 100, quality: int = 85) -> bytes:
@@ -42,11 +43,12 @@ def picture_of(picture: bytes, alt: str, caption: str = "") -> str:
 def figure_of(figure: Figure, caption: str = "") -> str:
     """Returns a matplotlib figure as an HTML figure, with its label as alternative text.
 
-    Lines keep every pixel; a figure that holds photographs is compressed.
+    Lines keep every pixel; a figure that holds photographs is compressed, and at most :data:`WIDEST` px wide.
     """
-    holds_photographs = any(axis.images for axis in figure.axes)
-    how = {"quality": 80} if holds_photographs else {"lossless": True}
-    return picture_of(_saved(figure, dpi=100, bbox_inches="tight", pil_kwargs=how), figure.get_label(), caption)
+    dpi, how = 100.0, {"lossless": True}
+    if any(axis.images for axis in figure.axes):
+        dpi, how = min(dpi, WIDEST / figure.get_figwidth()), {"quality": 80}
+    return picture_of(_saved(figure, dpi=dpi, bbox_inches="tight", pil_kwargs=how), figure.get_label(), caption)
 
 
 def _saved(figure: Figure, **settings) -> bytes:
