@@ -64,9 +64,7 @@ def _said(check: Check) -> str:
     """The figure in words."""
     shift, exposure = check.pairs["shift"].dropna(), check.pairs["exposure"].dropna()
     largest = f"the largest shift is {shift.max():.1f} px" if len(shift) else "no shift could be measured"
-    median = (
-        f"; wet images have {exposure.median():.0%} of the dry ones' brightness in the median" if len(exposure) else ""
-    )
+    median = f"; wet images have {100 * exposure.median():.0f} % of the dry ones' brightness" if len(exposure) else ""
     problems = int(check.pairs["problem"].ne("").sum())
     return (
         f"Two panels over {len(check.pairs)} pairs of photographs, shift and brightness of wet against dry: "

@@ -101,7 +101,7 @@ def layers_figure(scene: Scene, px_per_mm: float) -> Figure:
         axis.imshow(image, cmap="gray")
         axis.set_title(title, fontsize=9)
     figure.set_label(
-        f"Six layers of a rendered scene: {listed(layers)}. Glare covers {scene.glare.mean():.0%} of it; "
+        f"Six layers of a rendered scene: {listed(layers)}. Glare covers {100 * scene.glare.mean():.0f} % of it; "
         f"{len(np.unique(scene.labels[scene.labels > 0]))} particles are seen, each in a colour of its own."
     )
     return figure
@@ -135,8 +135,8 @@ def brightness_figure(wet: np.ndarray, dry: np.ndarray) -> Figure:
     axis.legend(frameon=False)
     wet_mean, dry_mean = (np.average(np.arange(256), weights=counts) for counts in (wet, dry))
     figure.set_label(
-        f"Histograms of pixel values. Wet images have a mean of {wet_mean:.0f} and {wet[255] / wet.sum():.2%} white "
-        f"pixels, dry ones a mean of {dry_mean:.0f} and {dry[255] / dry.sum():.2%}."
+        f"Histograms of pixel values. Wet images have a mean of {wet_mean:.0f} and {100 * wet[255] / wet.sum():.2f} % white "
+        f"pixels, dry ones a mean of {dry_mean:.0f} and {100 * dry[255] / dry.sum():.2f} %."
     )
     return figure
 

@@ -57,7 +57,7 @@ def answer_figure(results: Path) -> Figure:
         axis.grid(axis="x", alpha=0.3)
     axes[0].set_yticks(range(len(names)), [SIZED[name] for name in names])
     decibels = listed(f"{SIZED[name]} {mean:.2f}" for name, mean in reversed(means["psnr"].items()))
-    particles = listed(f"{SIZED[name]} {mean:.0%}" for name, mean in reversed(means["matched"].items()))
+    particles = listed(f"{SIZED[name]} {100 * mean:.0f} %" for name, mean in reversed(means["matched"].items()))
     figure.set_label(
         f"PSNR, SSIM, particles found and error of P80 of all methods, with 95 % intervals. PSNR in dB: {decibels}. "
         f"Particles found: {particles}."

@@ -37,8 +37,8 @@ export default {
     });
     const label = (text, select) => element("label", {}, element("span", {}, text), select);
     root.append(
-      element("div", { class: "orelib-controls" }, label("sorted by", by), label("test image", image), label("restored by", models)),
-      line, comparison,
+      element("div", { class: "orelib-controls" }, label("sorted by", by), label("test image", image), label("restored by", models), line),
+      comparison,
     );
     root.addEventListener("keydown", (event) => event.stopPropagation()); // JupyterLab has other uses for keys
     el.append(root);
