@@ -133,10 +133,11 @@ def brightness_figure(wet: np.ndarray, dry: np.ndarray) -> Figure:
         )
     axis.set(xlabel="pixel value", ylabel="share of pixels", yscale="log", xlim=(0, 256))
     axis.legend(frameon=False)
-    wet_mean, dry_mean = (np.average(np.arange(256), weights=counts) for counts in (wet, dry))
+    means = [np.average(np.arange(256), weights=counts) for counts in (wet, dry)]
+    white = [100 * counts[255] / counts.sum() for counts in (wet, dry)]
     figure.set_label(
-        f"Histograms of pixel values. Wet images have a mean of {wet_mean:.0f} and {100 * wet[255] / wet.sum():.2f} % white "
-        f"pixels, dry ones a mean of {dry_mean:.0f} and {100 * dry[255] / dry.sum():.2f} %."
+        f"Histograms of pixel values. Wet images have a mean of {means[0]:.0f} and {white[0]:.2f} % white pixels, dry "
+        f"ones a mean of {means[1]:.0f} and {white[1]:.2f} %."
     )
     return figure
 
