@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 from matplotlib.text import Text
+from nbconvert import HTMLExporter
 from PIL import Image
 
 from orelib.data.check import check_folder
@@ -133,11 +134,14 @@ def test_a_notebook_shows_the_words_and_leaves_other_figures_as_they_are(tmp_pat
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, CELLS)), metadata=kernel), path)
     execute_in_place(path)
-    outputs = [cell.outputs for cell in nbformat.read(path, 4).cells]
+    notebook = nbformat.read(path, 4)
+    outputs = [cell.outputs for cell in notebook.cells]
     labelled = [outputs[1][0], outputs[2][0], outputs[4][0], outputs[5][0]]
     assert [set(output.data) for output in labelled] == [{"text/html", "text/plain"}] * 4
     assert all('alt="two words"' in output.data["text/html"] for output in labelled)
     assert [output.output_type for output in labelled] == ["execute_result"] + ["display_data"] * 3
     assert labelled[0].data["text/plain"] == "<Figure: two words>"
+    page, _ = HTMLExporter().from_notebook_node(nbformat.v4.new_notebook(cells=notebook.cells[:3]))
+    assert "No description has been provided for this image" not in page
     assert set(outputs[3][0].data) == {"image/png", "text/plain"}
     assert set(outputs[4][1].data) == {"image/svg+xml", "text/plain"}
