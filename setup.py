@@ -1,12 +1,24 @@
-"""Puts the notebooks into the wheel, as ``orelib/notebooks/``; everything else stands in pyproject.toml."""
+"""Puts the notebooks into the wheel, as ``orelib/notebooks/``, and Jupyter's settings into any environment.
+
+Everything else stands in pyproject.toml.
+"""
 
 import shutil
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import Distribution, setup
 from setuptools.command.build_py import build_py
 
 NOTEBOOKS = sorted(Path("notebooks").glob("*.ipynb"))
+
+
+class WithData(Distribution):
+    """Places the data files of pyproject.toml in an editable installation, too.
+
+    setuptools would do so, but asks for them by a name that its own class does not have.
+    """
+
+    has_data = Distribution.has_data_files
 
 
 class WithNotebooks(build_py):
@@ -25,4 +37,4 @@ class WithNotebooks(build_py):
 
 if not NOTEBOOKS:
     raise SystemExit("notebooks/ is missing beside setup.py: take the whole source of orelib")
-setup(cmdclass={"build_py": WithNotebooks})
+setup(cmdclass={"build_py": WithNotebooks}, distclass=WithData)

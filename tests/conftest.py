@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from browsing import browser, lab, lab_folder  # noqa: F401, fixtures
 from PIL import Image
 
 from orelib.baselines import BASELINES

@@ -188,7 +188,7 @@ def test_of_notebooks_that_do_not_fit_nothing_is_left(tmp_path, capsys, monkeypa
 
 @pytest.fixture(scope="module")
 def archives(tmp_path_factory):
-    """The wheel and the source archive of this checkout, built in a copy."""
+    """The wheel and the source archive of this checkout, built in a copy, and the wheel of an editable installation."""
     pytest.importorskip("setuptools", minversion="77")
     copy, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("archives")
     for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"):
@@ -198,10 +198,11 @@ def archives(tmp_path_factory):
     gone = copy / "build" / "lib" / "orelib" / "gone.py"  # of an earlier build
     gone.parent.mkdir(parents=True)
     gone.touch()
-    code = "import sys, setuptools.build_meta as b; _, out = sys.argv; b.build_sdist(out); b.build_wheel(out)"
+    code = """import sys, setuptools.build_meta as b; _, out = sys.argv
+b.build_sdist(out); b.build_wheel(out); b.build_editable(out + "/editable")"""
     done = subprocess.run([sys.executable, "-c", code, str(out)], cwd=copy, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return next(out.glob("*.whl")), next(out.glob("*.tar.gz"))
+    return next(out.glob("*.whl")), next(out.glob("*.tar.gz")), next(out.glob("editable/*.whl"))
 
 
 def files_of_the_package() -> set[str]:
@@ -213,7 +214,15 @@ def test_the_wheel_holds_the_package_and_the_notebooks(archives):
     with zipfile.ZipFile(archives[0]) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert DEFAULT_RESTORER.relative_to(ROOT).as_posix() in held
+    held = {name for name in held if ".data/" not in name}
     assert held == files_of_the_package() | {f"orelib/notebooks/{name}" for name in NOTEBOOKS}
+
+
+@pytest.mark.parametrize("kind", [0, 2], ids=["wheel", "editable"])
+def test_jupyters_settings_are_placed_below_the_environments_prefix(archives, kind):
+    with zipfile.ZipFile(archives[kind]) as archive:
+        placed = {name.partition(".data/data/")[2] for name in archive.namelist() if ".data/data/" in name}
+    assert placed == {"etc/jupyter/jupyter_server_config.d/orelib.json"}
 
 
 def test_the_source_archive_holds_what_a_wheel_is_built_from_and_no_part_of_the_tests(archives):

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 
 import nbformat
 import numpy as np
@@ -164,7 +165,8 @@ def test_the_report_holds_it_all_on_one_page(executed, few_pairs):
     for cell in (*readable(table).to_numpy().ravel(), *readable_costs(table).to_numpy().ravel()):
         assert html.escape(cell, quote=False) in text
     assert html.escape(remarks(table)) in text
-    assert text.count('<img src="data:image/png;base64,') == 5  # Table 3, Fig. 6, 7 and 8, validation
+    assert text.count('<img src="data:image/webp;base64,') == 5  # Table 3, Fig. 6, 7 and 8, validation
+    assert 'alt="Measured PSNR and SSIM with 95 % intervals' in text
     slider = json.loads(re.search(r'<script type="application/json"[^>]*>(.*?)</script>', text, re.DOTALL).group(1))
     assert [photograph["name"] for photograph in slider["photographs"]] == ["NA"]
     assert set(METHODS) <= {layer["name"] for layer in slider["photographs"][0]["layers"]}
@@ -188,7 +190,7 @@ def test_photographs_are_measured_anew_where_they_are(tmp_path, pair_folder):
         pytest.skip(f"no real photographs at {REAL}")
     folders = {"data_dir": str(pair_folder), "results_dir": str(tmp_path), "photographs_dir": str(REAL)}
     notebook = execute("01_dataset", tmp_path / "out.ipynb", profile="smoke", **folders)
-    beside = [output for output in notebook.cells[-2].outputs if "image/jpeg" in output.get("data", {})]
+    beside = [output for output in notebook.cells[-2].outputs if "<img " in output.get("data", {}).get("text/html", "")]
     assert len(beside) == 1
     assert (tmp_path / "smoke" / "realism.csv").exists()
 
@@ -234,6 +236,18 @@ class TestCommitted:
         assert not re.search(r"(?<![\w.:/])/(home|root|tmp|work|Users|mnt)/", text)
         assert path.stat().st_size < 2_000_000
         assert "papermill" not in json.loads(text)["metadata"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_links_between_notebooks_lead_somewhere(path):
+    text = "\n".join(cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "markdown")
+    assert set(re.findall(r"\]\((\w+\.ipynb)\)", text)) <= {other.name for other in NOTEBOOKS}
+
+
+@pytest.mark.parametrize(("path", "following"), [*pairwise(NOTEBOOKS[NOTEBOOKS.index(source("07_table3")) :])])
+def test_a_notebook_links_to_the_next_one(path, following):
+    last = nbformat.read(path, 4).cells[-1].source
+    assert f"[{following.stem}]({following.name})" in last.partition("**Next:**")[2]
 
 
 def test_05_shows_every_setting():

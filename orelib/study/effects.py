@@ -8,6 +8,7 @@ experiment is still running: tables hold the finished runs, and :func:`missing` 
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,8 @@ from orelib.runs import find_runs
 from orelib.study.bootstrap import ANY, UNTRAINED, Estimate, contrast, difference, estimate, paired, wins
 from orelib.study.kept import baselines
 from orelib.study.table3 import PAPER, plain_title, title_of
-from orelib.study.variants import all_variants, table3_variants, variant_names
+from orelib.study.variants import ABLATION_SEEDS, all_variants, table3_variants, variant_names
+from orelib.utils.allowed import SettingsError
 from orelib.utils.paths import shown
 from orelib.utils.tables import read_table, with_interval
 
@@ -46,18 +48,26 @@ def scores(results: Path, name: str, metric: str, file: str = "metrics.csv") -> 
     """
     if name in BASELINES or name == "dry":
         path = baselines(results) if file == "metrics.csv" else Path(results) / file
-        _demand(path, Path(results).name)
+        _demand(path, results)
         table = read_table(path)
         return table[table["method"] == name].set_index("image")[[metric]].T.set_axis([UNTRAINED])
     runs = find_runs(results, file, variant=name)
     if not runs:
-        _demand(Path(results) / f"{name}-seed0" / file, Path(results).name)
+        _demand(Path(results) / f"{name}-seed0" / file, results)
     return pd.DataFrame({run.seed: read_table(run / file).set_index("image")[metric] for run in runs}).T
 
 
-def _demand(path: Path, profile: str) -> None:
+def _demand(path: Path, results: Path) -> None:
     if not path.exists():
-        raise FileNotFoundError(f"{shown(path)} is missing: run make study PROFILE={profile} first")
+        raise FileNotFoundError(f"{shown(path)} is missing: run {_command(results)} first")
+
+
+def _command(results: Path) -> str:
+    """The command that makes the experiment whose results are in a folder."""
+    results = Path(results)
+    folder = shown(results.parent)
+    elsewhere = "" if folder in ("results", "results/reference") else f" RESULTS_DIR={quote(folder)}"
+    return f"make study PROFILE={results.name}{elsewhere}"
 
 
 def missing(results: Path, profile: str) -> list[str]:
@@ -69,10 +79,33 @@ def missing(results: Path, profile: str) -> list[str]:
     if not any((Path(results) / run).is_dir() for run in runs):
         raise FileNotFoundError(
             f"{shown(results)} holds no run of the experiment: the published runs come with a copy of the kit, in "
-            f"results/reference; to make your own there, run make study PROFILE={profile}"
+            f"results/reference; to make your own there, run {_command(results)}"
         )
     files = ("metrics.csv", "sizing.csv")
     return [run for run in runs if not all((Path(results) / run / file).exists() for file in files)]
+
+
+def demand_study(results: Path, profile: str, ablation: bool = False) -> list[str]:
+    """Checks that a profile's experiment can be shown, if not all of it; returns what is :func:`missing` of it.
+
+    ``ablation`` asks for the variants of Improved, too, which only some profiles have.
+
+    Raises FileNotFoundError, which names the command that makes the experiment, when no run has begun, or when files or
+    methods are missing without which there is nothing to compare; and SettingsError for a profile without an ablation.
+    """
+    if ablation and profile not in ABLATION_SEEDS:
+        raise SettingsError(
+            f"profile={profile!r} has no ablation: choose one of {', '.join(ABLATION_SEEDS)}; the published one is "
+            'profile "cpu" in results/reference, and make study PROFILE=cpu makes it anew'
+        )
+    unfinished = missing(results, profile)
+    paths = [baselines(results), *(Path(results) / name for name in ("sizing.csv", "sizes.csv", "scenes.csv"))]
+    paths += [Path(results) / f"{name}-seed0" / "metrics.csv" for name in (PLAIN, WHOLE) if not is_there(results, name)]
+    if lacking := [path.relative_to(results).as_posix() for path in paths if not path.exists()]:
+        raise FileNotFoundError(
+            f"{shown(results)} lacks {', '.join(lacking)} of the experiment: run {_command(results)} first"
+        )
+    return unfinished
 
 
 def is_there(results: Path, *names: str) -> bool:

@@ -15,6 +15,7 @@
 ``process``     settings of a whole process, for programs
 ``progress``    what long work says
 ``provenance``  where a result comes from
+``saving``      what a Jupyter server leaves out of a saved notebook (jupyter/: what switches it on)
 ``tables``      CSV files
 ``weights``     files of weights
 """

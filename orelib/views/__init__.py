@@ -1,7 +1,9 @@
 """Figures, sliders and pages. They need the extra ``reproduce``; nothing outside this folder needs them.
 
 ``figures``        every figure of a run
+``checked``        the figure of a checked folder of pairs
 ``study_figures``  the figures of the published experiment
+``pictures``       pictures with alternative text; how a notebook shows a figure
 ``explorer``       pictures with controls that the kernel draws anew (controls/: the part that runs in the browser)
 ``compare``        the slider over wet, dry and restored images (slider/: the part that runs in the browser)
 ``gallery``        test images, restored by every generator
@@ -11,4 +13,8 @@
 
 from orelib.utils.extras import demand_packages
 
-demand_packages("A figure, slider or page", "reproduce", "matplotlib", "IPython", "ipywidgets", "anywidget")
+demand_packages("A figure, slider or page", "reproduce", "matplotlib", "IPython", "anywidget")
+
+from orelib.views.pictures import show_figures_with_words  # noqa: E402 - needs these packages
+
+show_figures_with_words()

@@ -25,22 +25,37 @@ from orelib.losses import WINDOW_SIZE
 from orelib.metrics import psnr, ssim
 from orelib.utils.files import write_text
 from orelib.utils.names import printable
+from orelib.utils.saving import PAGE_CLASS
+from orelib.views.pictures import encoded, listed, picture_of
 from orelib.views.watched import is_watched
 
 _VIEWS = files("orelib.views")
-_PARTS = ("controls/element", "slider/pixels", "slider/layers", "slider/gestures", "slider/slider", "slider/widget")
-_SCRIPT = "\n".join((_VIEWS / f"{part}.js").read_text("utf-8") for part in _PARTS)  # joined into one module
-_STYLE = (_VIEWS / "slider" / "slider.css").read_text("utf-8")
+SLIDER = ("controls/element", "slider/pixels", "slider/layers", "slider/gestures", "slider/slider", "slider/bound")
+
+
+def script(*parts: str) -> str:
+    """Joins parts of the browser's side, files below ``orelib/views/``, into one module."""
+    return "\n".join((_VIEWS / f"{part}.js").read_text("utf-8") for part in parts)
+
+
+_SCRIPT = script(*SLIDER)
+STYLE = (_VIEWS / "slider" / "slider.css").read_text("utf-8")
 
 # A scrollbar that appears and disappears would change the width, and with it the height of the stage, again and again.
-_PAGE_STYLE = ":root { color-scheme: light dark; scrollbar-gutter: stable; font: 14px/1.4 system-ui, sans-serif; }\n"
+_PAGE_STYLE = (
+    ":root { color-scheme: light dark; color: CanvasText; background: Canvas; scrollbar-gutter: stable; "
+    "font: 14px/1.4 system-ui, sans-serif; }\n"
+)
 
 MODES = ("divider", "two", "three")  # two images under one divider, or two or three side by side
-NOTEBOOK_BYTES = 900_000  # of the images in a notebook's page: notebooks that hold more are slow to open and to share
+NOTEBOOK_BYTES = 400_000  # of the images in a notebook's page: notebooks that hold more are slow to open and to share
 REPORT_BYTES = 8_000_000  # the same in a page that holds more than the slider
 LARGEST_SIDE = 16383  # px: the limit of a WebP file, and about the limit of a browser's canvas
 _LOSSLESS = {"lossless": True, "quality": 0, "method": 0}  # as fast as PNG, and a fifth smaller
-_LOSSY = {"quality": 90, "method": 4}
+_QUALITIES = (90, 75)  # tried in this order, before an image is reduced
+STILL_SIDE = 256  # px of an image in the picture that stands for the slider
+# Where a page may not run, in a notebook that is not trusted, frames and styles are removed, and the picture is seen.
+_STILL_STYLE = f".{PAGE_CLASS} iframe ~ figure {{ display: none; }}"
 SIDES = ("left", "right", "third")  # the third is shown only in mode "three"
 
 
@@ -52,8 +67,8 @@ class Compare(anywidget.AnyWidget):
     photograph moves it. Below stand PSNR and SSIM (protocol ``rgb``) of the whole photograph and of the visible part.
 
     Without a connected browser, as under papermill and ``nbconvert --execute``, it shows itself as a page
-    (:meth:`to_html`), so that the slider works in an exported notebook, too. JupyterLab keeps widgets only while their
-    kernel runs: when you open a notebook again there, run its cell again.
+    (:meth:`to_html`), so that the slider works in an exported notebook, too. In a notebook that was saved and is opened
+    again, the page takes its place; in one that is not trusted, a picture does.
 
     Parameters
     ----------
@@ -71,8 +86,8 @@ class Compare(anywidget.AnyWidget):
         For an image of a wrong type or shape, or of another size than the wet one, and for an unknown name.
     """
 
-    _esm = _SCRIPT
-    _css = _STYLE
+    _esm = script(*SLIDER, "slider/widget")
+    _css = STYLE
 
     photographs = traitlets.List().tag(sync=True)  # see slider.js
     photograph = traitlets.Unicode("").tag(sync=True)
@@ -148,11 +163,27 @@ class Compare(anywidget.AnyWidget):
 
     def frame(self) -> str:
         """Returns the page in a frame, for a notebook; images are compressed or reduced to fit NOTEBOOK_BYTES."""
-        text = page(self.section("comparison", NOTEBOOK_BYTES), "Wet, dry and restored")
+        body = self.section("comparison", NOTEBOOK_BYTES) + f"<script>{script('slider/frame')}</script>\n"
+        text = page(body, "Wet, dry and restored")
         return (
+            f'<div class="{PAGE_CLASS}"><style>{_STILL_STYLE}</style>'
             f'<iframe srcdoc="{html.escape(text)}" title="slider: wet, dry and restored" allowfullscreen '
-            'style="width:100%;height:870px;border:0">Run this cell, or trust the notebook, to see the slider.</iframe>'
+            f'style="width:100%;height:870px;border:0"></iframe>{self.still()}</div>'
         )
+
+    def still(self) -> str:
+        """Returns the chosen images beside each other as HTML, for where the slider may not run."""
+        photograph = next(each for each in self.photographs if each["name"] == self.photograph)
+        layers = {layer["name"]: layer for layer in photograph["layers"]}
+        chosen = [layers[name] for name in dict.fromkeys(getattr(self, side) for side in SIDES)]
+        images = [Image.open(BytesIO(layer["image"])).convert("RGB") for layer in chosen]
+        for image in images:
+            image.thumbnail((STILL_SIDE, STILL_SIDE))
+        gap = np.full((images[0].height, 6, 3), 255, np.uint8)
+        beside = np.hstack([part for image in images for part in (image, gap)][:-1])
+        alt = f"{photograph['name']}: {listed(layer['title'] for layer in chosen)}, side by side."
+        caption = f"{alt} To compare them with the slider, trust this notebook or run this cell."
+        return picture_of(encoded(beside, quality=75), alt, caption)
 
 
 def compare(
@@ -262,23 +293,22 @@ def _bytes(photographs: list[dict]) -> int:
 
 def _smaller(photographs: list[dict], largest: int) -> tuple[list[dict], str]:
     """Compresses photographs with losses, halves them until they fit if that is not enough, and returns a remark."""
-    factor = 1
-    while True:
-        smaller = [_reduced(photograph, factor) for photograph in photographs]
-        if _bytes(smaller) <= largest or factor == 64:
+    steps = [(quality, 1) for quality in _QUALITIES] + [(_QUALITIES[-1], 2**k) for k in range(1, 7)]
+    for quality, factor in steps:
+        smaller = [_reduced(photograph, factor, quality) for photograph in photographs]
+        if _bytes(smaller) <= largest:
             break
-        factor *= 2
     how = "compressed" if factor == 1 else f"compressed and reduced to 1/{factor}"
     exact = "scores of the visible part are near the truth, not exact"
     return smaller, f"<p>To keep this page small, the images are {how}: {exact}.</p>"
 
 
-def _reduced(photograph: dict, factor: int) -> dict:
+def _reduced(photograph: dict, factor: int, quality: int) -> dict:
     width, height = (max(1, photograph[side] // factor) for side in ("width", "height"))
     layers = []
     for layer in photograph["layers"]:
         image = Image.open(BytesIO(layer["image"])).convert("RGB").resize((width, height), Image.Resampling.BOX)
-        layers.append(layer | {"image": _webp(image, _LOSSY)})
+        layers.append(layer | {"image": _webp(image, {"quality": quality, "method": 4})})
     return photograph | {"width": width, "height": height, "layers": layers}
 
 
@@ -289,7 +319,7 @@ def page(body: str, title: str, style: str = "") -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data: blob:; '
         "script-src 'unsafe-inline'; style-src 'unsafe-inline'\">\n"
-        f"<title>{html.escape(title)}</title>\n<style>{_PAGE_STYLE}{_STYLE}{style}</style>\n"
+        f"<title>{html.escape(title)}</title>\n<style>{_PAGE_STYLE}{STYLE}{style}</style>\n"
         f"</head>\n<body>\n{body}</body>\n</html>\n"
     )
 

@@ -6,23 +6,20 @@ an exported notebook shows what there is to see without a kernel and without a n
 
 from __future__ import annotations
 
-import base64
-import html
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
-from io import BytesIO
 
 import anywidget
 import numpy as np
 import traitlets
 from matplotlib.figure import Figure
-from PIL import Image
 
+from orelib.utils.saving import PAGE_CLASS
+from orelib.views.pictures import encoded, picture_of
 from orelib.views.watched import is_watched
 
 CONTROLS = files("orelib.views") / "controls"
-PAGE_CLASS = "orelib-page"  # by which the pages in a saved notebook are known
 
 
 @dataclass(frozen=True)
@@ -173,24 +170,6 @@ class Explorer(anywidget.AnyWidget):
         widget = super()._repr_mimebundle_(**kwargs)
         data, metadata = widget if isinstance(widget, tuple) else (widget, {})
         return without_kernel | data, metadata
-
-
-def encoded(drawn: Figure | np.ndarray, dpi: int = 100) -> bytes:
-    """Returns a figure or an image, uint8 (H, W, 3), as a WebP file. The figure's own margins are kept."""
-    buffer = BytesIO()
-    if isinstance(drawn, Figure):
-        drawn.savefig(buffer, format="webp", dpi=dpi, pil_kwargs={"quality": 85})
-    else:
-        Image.fromarray(drawn).save(buffer, format="webp", quality=90)
-    return buffer.getvalue()
-
-
-def picture_of(picture: bytes, alt: str, caption: str = "") -> str:
-    """Returns a WebP file as an HTML figure that needs no other file."""
-    data = base64.b64encode(picture).decode()
-    image = f'<img src="data:image/webp;base64,{data}" alt="{html.escape(alt)}" style="max-width:100%">'
-    caption = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
-    return f'<figure style="margin:0">{image}{caption}</figure>'
 
 
 def _said(value) -> str:

@@ -17,15 +17,13 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from orelib.config import entry_of
-from orelib.data.check import HALF_A_STOP, Check
 from orelib.data.scenes import Scene, SizeDistribution
 from orelib.data.scenes.fields import normals
 from orelib.study.table3 import title_of
 from orelib.utils.files import appearing
 from orelib.utils.names import printable
-from orelib.utils.paths import shown
+from orelib.views.pictures import listed
 
-SPLIT_COLOURS = {"train": "#0072B2", "val": "#E69F00", "test": "#009E73"}
 LONGEST = 8  # a figure shows a photograph up to so many times its shorter side; more would be too small to see
 LARGEST_SIDE = 4096  # px; matplotlib copies what it draws several times
 INSET = 0.22  # side of the enlarged window of Fig. 8, as a share of the image's shorter side
@@ -63,7 +61,7 @@ def _show(axis: Axes, image: np.ndarray, centre: tuple[int, int] | None = None) 
     axis.imshow(part, extent=(left - 0.5, left + sides[1] - 0.5, top + sides[0] - 0.5, top - 0.5))
     if sides != list(shape) or factor > 1:
         how = "reduced from" if sides == list(shape) else "part of"
-        axis.set_xlabel(f"{how} {shape[1]} x {shape[0]} px", fontsize=7)
+        axis.set_xlabel(f"{how} {shape[1]} x {shape[0]} px", fontsize=8)
 
 
 def _title(axis: Axes, name: str, **settings) -> None:
@@ -80,6 +78,8 @@ def pairs_figure(pairs: Sequence[tuple[str, np.ndarray, np.ndarray]], rows: tupl
         _title(axes[0, column], title, fontsize=9)
     for axis, name in zip(axes[::-1, 0], rows, strict=True):
         axis.set_ylabel(name)
+    names = [printable(title) for title, _, _ in pairs if title]
+    figure.set_label(f"Pairs of images, {rows[1]} above {rows[0]}{': ' * bool(names)}{listed(names)}.")
     return figure
 
 
@@ -100,6 +100,10 @@ def layers_figure(scene: Scene, px_per_mm: float) -> Figure:
     for axis, (title, image) in zip(axes.flat, layers.items(), strict=True):
         axis.imshow(image, cmap="gray")
         axis.set_title(title, fontsize=9)
+    figure.set_label(
+        f"Six layers of a rendered scene: {listed(layers)}. Glare covers {100 * scene.glare.mean():.0f} % of it; "
+        f"{len(np.unique(scene.labels[scene.labels > 0]))} particles are seen, each in a colour of its own."
+    )
     return figure
 
 
@@ -112,6 +116,10 @@ def sizes_figure(asked: SizeDistribution, seen_mm: np.ndarray) -> Figure:
     axis.ecdf(seen_mm, color="#D55E00", lw=1.6, label=f"seen whole ({len(seen_mm):,} particles)")
     axis.set(xlabel="particle size, mm", ylabel="share of particles smaller", xlim=(size[0], size[-1]), ylim=(0, 1))
     axis.legend(frameon=False)
+    figure.set_label(
+        f"The share of particles smaller than a size, as a curve that was asked for and as seen in images: half of the "
+        f"{len(seen_mm):,} particles seen are smaller than {np.median(seen_mm):.1f} mm."
+    )
     return figure
 
 
@@ -125,6 +133,12 @@ def brightness_figure(wet: np.ndarray, dry: np.ndarray) -> Figure:
         )
     axis.set(xlabel="pixel value", ylabel="share of pixels", yscale="log", xlim=(0, 256))
     axis.legend(frameon=False)
+    means = [np.average(np.arange(256), weights=counts) for counts in (wet, dry)]
+    white = [100 * counts[255] / counts.sum() for counts in (wet, dry)]
+    figure.set_label(
+        f"Histograms of pixel values. Wet images have a mean of {means[0]:.0f} and {white[0]:.2f} % white pixels, dry "
+        f"ones a mean of {means[1]:.0f} and {white[1]:.2f} %."
+    )
     return figure
 
 
@@ -136,6 +150,10 @@ def mosaic_figure(samples: Sequence[tuple[np.ndarray, np.ndarray]]) -> Figure:
         axes[1, column].imshow(wet)
     axes[0, 0].set_ylabel("dry")
     axes[1, 0].set_ylabel("wet")
+    figure.set_label(
+        f"Mosaic samples, {len(samples)} in all, dry above wet: windows of four photographs meet at a random centre, "
+        "the same in both rows."
+    )
     return figure
 
 
@@ -144,6 +162,12 @@ def _curve(axis: Axes, steps: pd.Series, values: pd.Series, colour: str, label: 
     axis.plot(steps, values, color=colour, alpha=0.22, linewidth=0.6)
     smooth = values.rolling(max(1, len(values) // 50), center=True, min_periods=1).mean()
     axis.plot(steps, smooth, color=colour, linewidth=1.6, label=label)
+
+
+def _ends(values: pd.Series) -> str:
+    """The mean of the first fiftieth of a curve and that of the last one, in words."""
+    part = max(1, len(values) // 50)
+    return f"from {values.iloc[:part].mean():.3g} to {values.iloc[-part:].mean():.3g}"
 
 
 def loss_curves_figure(histories: Mapping[str, pd.DataFrame], term: str, title: str) -> Figure:
@@ -168,6 +192,8 @@ def loss_curves_figure(histories: Mapping[str, pd.DataFrame], term: str, title: 
         axis.set_ylim(0, float(history[term].quantile(0.995)) * 1.15)
     for axis in axes[:, 0]:
         axis.set_ylabel(title)
+    said = (f"{entry_of(method).short} {_ends(history[term])}" for method, history in histories.items())
+    figure.set_label(f"{title} over the steps, a panel for each method: {listed(said)}.")
     return figure
 
 
@@ -180,11 +206,13 @@ def loss_terms_figure(history: pd.DataFrame, method: str) -> Figure:
     plt.close(figure)
     for axis, name in zip(axes.flat, terms, strict=False):
         _curve(axis, history["step"], history[name], entry_of(method).colour)
-        axis.set_title(name.replace("_", " "), fontsize=9)
-        axis.tick_params(labelsize=7)
+        axis.set_title(name.replace("_", " "), fontsize=10)
+        axis.tick_params(labelsize=9)
     for axis in axes.flat[len(terms) :]:
         axis.set_axis_off()
-    figure.suptitle(f"{entry_of(method).short}: every loss term over the steps", fontsize=10)
+    figure.suptitle(f"{entry_of(method).short}: every loss term over the steps", fontsize=11)
+    said = (f"{name.replace('_', ' ')} {_ends(history[name])}" for name in terms)
+    figure.set_label(f"Loss terms of {entry_of(method).short} over the steps, a panel each: {listed(said, most=20)}.")
     return figure
 
 
@@ -199,7 +227,13 @@ def validation_figure(validations: Mapping[str, pd.DataFrame]) -> Figure:
             axis.plot(scores["step"][kept], scores[metric][kept], "o", ms=10, mfc="none", color=entry_of(method).colour)
     axes[0].set(xlabel="step", ylabel="PSNR, dB")
     axes[1].set(xlabel="step", ylabel="SSIM")
-    axes[1].legend(frameon=False, fontsize=8)
+    axes[1].legend(frameon=False, fontsize=9)
+    best = {method: scores.loc[scores["psnr"].idxmax()] for method, scores in validations.items()}
+    said = (
+        f"{entry_of(method).short} {row['psnr']:.2f} dB / {row['ssim']:.3f} at step {row['step']:,.0f}"
+        for method, row in best.items()
+    )
+    figure.set_label(f"PSNR and SSIM of the validation images over the steps. The best: {listed(said)}.")
     return figure
 
 
@@ -234,6 +268,10 @@ def comparison_figure(examples: Sequence[Mapping[str, np.ndarray]]) -> Figure:
                 spine.set(edgecolor="#F0E442", linewidth=2)
             if number == 0:
                 _title(whole[column], entry_of(title).short, fontsize=15)
+    figure.set_label(
+        f"The same images in columns: {listed(entry_of(title).short for title in titles)}. Below each, its window with "
+        "the most glare is enlarged."
+    )
     return figure
 
 
@@ -257,7 +295,12 @@ def table3_figure(table: pd.DataFrame) -> Figure:
         axis.grid(axis="x", alpha=0.3)
         axis.set_yticks(range(len(names)), [title_of(name) for name in names])
     axes[0].invert_yaxis()
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False, fontsize=8)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False, fontsize=9)
+    said = (
+        f"{title_of(name)} {row['psnr']:.2f} dB / {row['ssim']:.3f}"
+        for name, row in rows.dropna(subset=["psnr", "ssim"]).iterrows()
+    )
+    figure.set_label(f"Measured PSNR and SSIM with 95 % intervals, beside the paper's values: {listed(said, most=20)}.")
     return figure
 
 
@@ -274,55 +317,10 @@ def contact_sheet_figure(photographs: Sequence[tuple[str, np.ndarray, np.ndarray
         upper, lower = axes[2 * row, column], axes[2 * row + 1, column]
         _show(upper, wet)
         _show(lower, restored)
-        _title(upper, title, fontsize=7)
+        _title(upper, title, fontsize=8)
         if column == 0:
             upper.set_ylabel("wet")
             lower.set_ylabel("restored")
-    return figure
-
-
-def check_figure(check: Check) -> Figure:
-    """A checked folder: the shift and the brightness of each wet photograph, relative to its dry one.
-
-    Pairs stand in order of their names within their split; a ring marks a pair with a problem.
-    """
-    figure, (shifts, exposures) = plt.subplots(1, 2, figsize=(9, 4.4), layout="constrained", width_ratios=(4, 5))
-    plt.close(figure)
-    pairs = check.pairs
-    limit, turn, usual = check.largest_shift, np.linspace(0, 2 * np.pi, 181), pairs["exposure"].median()
-    legend = {
-        f"largest shift, {limit:g} px": shifts.plot(limit * np.cos(turn), limit * np.sin(turn), "--", color="#777777")[
-            0
-        ],
-        "half a stop around the median": exposures.axhspan(
-            usual / HALF_A_STOP, usual * HALF_A_STOP, color="#777777", alpha=0.15, linewidth=0
-        ),
-        "wet as bright as dry": exposures.axhline(1, color="#777777", linewidth=1),
-    }
-    splits = list(pairs["split"].unique())
-    for place, split in enumerate(splits):
-        of_split = pairs[pairs["split"] == split]
-        order = place - 0.4 + 0.8 * (np.arange(len(of_split)) + 0.5) / len(of_split)
-        bad = of_split["problem"].ne("").to_numpy()
-        for axis, x, y in (
-            (shifts, of_split["shift_right"].to_numpy(), of_split["shift_down"].to_numpy()),
-            (exposures, order, of_split["exposure"].to_numpy()),
-        ):
-            dots = axis.scatter(x, y, s=16, color=SPLIT_COLOURS[split], alpha=0.7, linewidths=0)
-            rings = axis.scatter(x[bad], y[bad], s=70, facecolors="none", edgecolors="#D55E00", linewidths=1.2)
-        legend[f"{split} ({len(of_split)})"] = dots
-    if pairs["problem"].ne("").any():
-        legend["with a problem"] = rings
-    reach = 1.15 * max(limit, *pairs["shift_down"].abs().dropna(), *pairs["shift_right"].abs().dropna(), 0)
-    shifts.set(
-        title=f"shift of wet against dry\n({pairs['shift'].count()} of {len(pairs)} measurable)", aspect="equal",
-        xlabel="to the right, px", ylabel="down, px", xlim=(-reach, reach), ylim=(reach, -reach),
-    )  # fmt: skip
-    exposures.set(title="brightness of wet against dry", ylabel="mean grey of wet / mean grey of dry")
-    exposures.set_xticks(range(len(splits)), splits)
-    for axis in (shifts, exposures):
-        axis.grid(alpha=0.3)
-    text = f"{shown(check.folder)}: {len(pairs)} pairs, {len(check.problems)} problems"
-    figure.suptitle(text, fontsize=11, parse_math=False)  # a name may hold dollars
-    figure.legend(legend.values(), legend.keys(), loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    names = listed((printable(title) for title, _, _ in photographs), most=8)
+    figure.set_label(f"Photographs, restored below wet: {names}.")
     return figure

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from importlib.resources import files
 from pathlib import Path
 
-import ipywidgets as widgets
 import numpy as np
 import pandas as pd
+import traitlets
 
 from orelib.config import METHODS
 from orelib.data.dataset import read_scenes
@@ -16,7 +17,7 @@ from orelib.restore.restorer import DEFAULT_RESTORER, load_restorer
 from orelib.runs import Folders, find_runs
 from orelib.utils.paths import shown
 from orelib.utils.tables import read_table
-from orelib.views.compare import Compare, compare, described
+from orelib.views.compare import SLIDER, STYLE, Compare, compare, described, script
 from orelib.views.watched import is_watched
 
 MODEL, DEFAULT = "generator.safetensors", "default restorer"
@@ -104,7 +105,7 @@ class Gallery:
             return {}
         return {image: f"wetness {wetness:.2f}" for image, wetness in self.scores["wetness"].items()}
 
-    def browse(self, images: int = 4, seed: int = 0) -> widgets.Widget:
+    def browse(self, images: int = 4, seed: int = 0) -> Compare:
         """The slider with controls that choose among all test images and models.
 
         Where nobody can choose, as under papermill, it is the slider alone, over the ``images`` worst test images and
@@ -116,32 +117,50 @@ class Gallery:
         return Browser(self, by, self.of_seed(seed))
 
 
-class Browser(widgets.VBox):
-    """Controls above the slider; they need the kernel, because they restore an image when it is chosen."""
+class Browser(Compare):
+    """The slider below drop-downs that choose among all test images and models: the kernel restores what is chosen.
+
+    In the browser, a choice that the kernel does not answer says so. ``by``, ``image`` and ``models`` are traits: read
+    them, observe them, and set them with :meth:`show`.
+    """
+
+    _esm = script("controls/kernel", *SLIDER, "controls/browser")
+    _css = STYLE + (files("orelib.views") / "controls" / "explorer.css").read_text("utf-8")
+
+    orders = traitlets.Dict().tag(sync=True)  # names of the test images, by what they are sorted by
+    restorers = traitlets.List().tag(sync=True)  # names of all models
+    by = traitlets.Unicode("").tag(sync=True)  # what the test images are sorted by
+    image = traitlets.Unicode("").tag(sync=True)
+    models = traitlets.List().tag(sync=True)
+    problem = traitlets.Unicode("").tag(sync=True)  # why an image could not be restored
+    asked = traitlets.Int(0).tag(sync=True)  # counts questions of the browser, and
+    answered = traitlets.Int(0).tag(sync=True)  # the last of them that was answered
 
     def __init__(self, gallery: Gallery, by: str, models: list[str]):
-        self.gallery = gallery
-        self.by = widgets.Dropdown(options=["name", *gallery.orders], value=by, description="sorted by")
-        self.image = widgets.Dropdown(options=gallery.sorted(by), description="test image")
-        self.models = widgets.SelectMultiple(
-            options=list(gallery.models), value=models, description="restored by", rows=min(8, len(gallery.models) + 1)
-        )
-        self.slider = gallery.compare([self.image.value], models)
-        self.by.observe(self._sort, names="value")
-        self.image.observe(self._show, names="value")
-        self.models.observe(self._show, names="value")
-        super().__init__([widgets.HBox([self.by, self.image, self.models]), self.slider])
+        self._gallery = gallery
+        orders = {order: gallery.sorted(order) for order in ("name", *gallery.orders)}
+        super().__init__(
+            photographs=self._restored(orders[by][0], models), orders=orders, restorers=list(gallery.models),
+            by=by, image=orders[by][0], models=models,
+        )  # fmt: skip
 
-    def _sort(self, _) -> None:
-        self.image.options = self.gallery.sorted(self.by.value)  # chooses the first, and so shows it
+    def _restored(self, image: str, models: list[str]) -> list[dict]:
+        return described({image: self._gallery.example(image, models)}, self._gallery.notes)
 
-    def _show(self, _) -> None:
-        if self.image.value is not None:
-            example = self.gallery.example(self.image.value, list(self.models.value))
-            self.slider.photographs = described({self.image.value: example}, self.gallery.notes)
+    @traitlets.observe("asked")
+    def _answer(self, _) -> None:
+        """Shows what the browser asked for; an error is shown there, or nobody would see it."""
+        try:
+            photographs, problem = self._restored(self.image, self.models), ""
+        except Exception as error:  # of any kind: a file may be gone or damaged
+            photographs, problem = self.photographs, f"{type(error).__name__}: {error}"
+        with self.hold_sync():
+            self.photographs, self.problem = photographs, problem
+            self.answered = self.asked
 
-    def _repr_mimebundle_(self, **kwargs):
-        data, metadata = super()._repr_mimebundle_(**kwargs), {}
-        if isinstance(data, tuple):
-            data, metadata = data
-        return data | {"text/html": self.slider.frame()}, metadata
+    def show(self, **chosen) -> None:
+        """Chooses ``by``, ``image`` or ``models``, as the browser does."""
+        with self.hold_sync():
+            for name, value in chosen.items():
+                setattr(self, name, value)
+            self.asked += 1

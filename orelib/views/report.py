@@ -8,9 +8,7 @@ Tables and figures are the same as in the notebooks, made by the same functions.
 from __future__ import annotations
 
 import argparse
-import base64
 import html
-from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
@@ -28,6 +26,7 @@ from orelib.utils.provenance import read_provenance
 from orelib.views import figures
 from orelib.views.compare import page
 from orelib.views.gallery import Gallery
+from orelib.views.pictures import figure_of
 
 SLIDER_IMAGES = 5  # test images: the worst, the best and some between; a few MB of lossless images
 _STYLE = """
@@ -35,7 +34,7 @@ body { max-width: 1100px; margin: 24px auto; padding: 0 16px; font: 15px/1.5 sys
 table.dataframe { border-collapse: collapse; margin: 12px 0; display: block; overflow-x: auto; }
 table.dataframe :is(th, td) { padding: 3px 12px 3px 0; border-bottom: 1px solid #8884; text-align: left; }
 table.dataframe { font-variant-numeric: tabular-nums; }
-figure { margin: 16px 0; } figure img { max-width: 100%; background: #fff; }
+.figure { margin: 16px 0; }
 h2 { margin-top: 40px; }
 """
 
@@ -137,12 +136,7 @@ def _table(table: pd.DataFrame) -> str:
 
 
 def _figure(figure: Figure, caption: str) -> str:
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
-    image, caption = base64.b64encode(buffer.getvalue()).decode(), html.escape(caption)
-    return (
-        f'<figure><img src="data:image/png;base64,{image}" alt="{caption}"><figcaption>{caption}</figcaption></figure>'
-    )
+    return f'<div class="figure">{figure_of(figure, caption)}</div>'
 
 
 def main() -> None:

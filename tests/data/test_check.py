@@ -15,7 +15,7 @@ from orelib.data.pairs import load_pairs
 from orelib.data.photographs import read_image
 from orelib.data.scenes import render_pair
 from orelib.runs import Folders
-from orelib.views.figures import check_figure
+from orelib.views.checked import check_figure
 
 
 def save(folder, split, stem, wet, dry):

@@ -12,6 +12,7 @@ from orelib.study import effects
 from orelib.study.bootstrap import NOT_RUN
 from orelib.study.claims import Results, weigh
 from orelib.study.variants import all_variants, variant_names
+from orelib.utils.allowed import SettingsError
 from orelib.views import study_figures
 
 
@@ -181,3 +182,26 @@ def test_photographs_are_told_beside_the_linear_colour_map(tmp_path):
     row = table.loc[("Slim U-Net", "rendered scenes")]
     assert (row["PSNR, dB"], row["PSNR gained"]) == ("20.25", "+2.25\u00a0[+1.50,\u00a0+3.00]")
     assert row["glare removed"] == "0.50"
+
+
+def test_an_experiment_to_be_shown_is_demanded_in_one_sentence(made_study, tmp_path):
+    results = shutil.copytree(made_study, tmp_path / "smoke")
+    assert effects.demand_study(results, "smoke", ablation=True) == []
+    shutil.rmtree(results / "slim-seed1")
+    assert effects.demand_study(results, "smoke") == ["slim-seed1"]
+    for seed in (0, 1):
+        (results / f"pix2pix-seed{seed}" / "metrics.csv").unlink()
+    (results / "scenes.csv").unlink()
+    lacks = (
+        r"smoke lacks scenes\.csv, pix2pix-seed0/metrics\.csv of the experiment: run make study PROFILE=smoke RESULTS"
+    )
+    with pytest.raises(FileNotFoundError, match=lacks):
+        effects.demand_study(results, "smoke")
+    with pytest.raises(FileNotFoundError, match="holds no run of the experiment"):
+        effects.demand_study(tmp_path / "empty", "cpu", ablation=True)
+
+
+@pytest.mark.parametrize("profile", ["quick", "paper", "restorer"])
+def test_a_profile_without_an_ablation_is_told_from_the_start(profile, tmp_path):
+    with pytest.raises(SettingsError, match=rf"profile='{profile}' has no ablation: choose one of smoke, cpu;"):
+        effects.demand_study(tmp_path / profile, profile, ablation=True)

@@ -1,27 +1,16 @@
-"""The slider in a real browser: as a page from disk without a network, and in JupyterLab.
-
-Needs Chromium (Debian: ``apt-get install chromium``) and Playwright; skipped, saying so, where one is missing.
-"""
+"""The slider in a real browser: as a page from disk without a network, and in JupyterLab."""
 
 import base64
-import os
 import re
-import shutil
-import socket
 import statistics
 import subprocess
 import sys
-import time
-import urllib.request
-from contextlib import contextmanager
 from io import BytesIO
 
-import nbformat
 import numpy as np
 import pytest
+from browsing import lab_tab, put_notebook, run_all
 from conftest import ROOT
-from papermill.iorw import load_notebook_node
-from papermill.parameterize import parameterize_notebook
 from PIL import Image
 
 from orelib.config import METHODS, Experiment
@@ -31,21 +20,7 @@ from orelib.restore.restorer import save_generator
 from orelib.runs import Folders
 from orelib.views.compare import Compare, compare
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
-
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 STAGE = ".orelib-stage"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -390,62 +365,15 @@ def test_the_divider_follows_the_mouse_over_a_large_photograph(page, tmp_path, r
 
 
 @pytest.fixture(scope="module")
-def notebook(tmp_path_factory, pair_folder, pairs):
+def notebook(lab_folder, pair_folder, pairs):
     """08_compare as committed, with parameters that point to tiny pairs and to untrained generators of every method."""
-    folder = tmp_path_factory.mktemp("lab")
-    folders = Folders("smoke", data_dir=str(pair_folder), results_dir=str(folder / "results"))
+    folders = Folders("smoke", data_dir=str(pair_folder), results_dir=str(lab_folder / "results"))
     for method in METHODS:
         experiment = Experiment("smoke", method)
         weights = CLASSES[method].build_generator(experiment).state_dict()
         save_generator(folders.run(method, 0) / "generator.safetensors", weights, experiment, pairs.checksum, 1)
-    committed = load_notebook_node(str(ROOT / "notebooks" / "08_compare.ipynb"))
     parameters = {"profile": "smoke", "data_dir": folders.data_dir, "results_dir": folders.results_dir, "images": 2}
-    nbformat.write(parameterize_notebook(committed, parameters), folder / "08_compare.ipynb")
-    return folder / "08_compare.ipynb"
-
-
-@pytest.fixture(scope="module")
-def lab(notebook):
-    """A real JupyterLab on the notebook's folder; its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", f"--port={port}",
-               "--ServerApp.port_retries=0", "--IdentityProvider.token=", f"--ServerApp.root_dir={notebook.parent}",
-               "--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]  # fmt: skip
-    settings = {
-        "JUPYTER_CONFIG_DIR": str(notebook.parent / "config"),
-        "JUPYTERLAB_SETTINGS_DIR": str(notebook.parent / "s"),
-    }
-    with open(notebook.parent / "lab.log", "w") as log:
-        server = subprocess.Popen(command, env=os.environ | settings, stdout=log, stderr=log, cwd=ROOT)
-    try:
-        yield _answering(f"http://127.0.0.1:{port}", server, notebook.parent / "lab.log")
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-def _answering(address, server, log):
-    for _ in range(120):
-        assert server.poll() is None, log.read_text()[-2000:]
-        try:
-            urllib.request.urlopen(f"{address}/api/status", timeout=2).close()
-            return address
-        except OSError:
-            time.sleep(0.5)
-    raise AssertionError(f"JupyterLab did not answer:\n{log.read_text()[-2000:]}")
-
-
-@contextmanager
-def lab_tab(browser, address, name):
-    """JupyterLab in a tab that reaches nothing but its own server."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1300})
-    context.route(lambda url: not url.startswith(address) and url.startswith("http"), lambda route: route.abort())
-    tab = context.new_page()
-    tab.goto(f"{address}/lab/tree/{name}?reset")
-    yield tab
-    context.close()
+    return put_notebook("08_compare", lab_folder, **parameters)
 
 
 def canvas_of(tab):
@@ -456,10 +384,7 @@ def canvas_of(tab):
 
 def test_08_compare_slides_in_jupyterlab(browser, lab, notebook, pairs):
     with lab_tab(browser, lab, notebook.name) as tab:
-        tab.locator(".jp-Notebook").wait_for(timeout=60_000)
-        tab.get_by_text("| Idle").wait_for(timeout=60_000)  # before the kernel is there, cells are not run
-        tab.get_by_role("menuitem", name="Run", exact=True).click()
-        tab.get_by_text("Run All Cells", exact=True).click()
+        run_all(tab)
         tab.wait_for_selector(".orelib-compare[data-shown]", timeout=120_000)
         stage = tab.locator(STAGE)
         stage.scroll_into_view_if_needed()

@@ -99,22 +99,37 @@ def test_headless_the_worst_images_are_a_page(trained, pairs, no_default):
 def test_controls_choose_image_order_and_models(trained, pairs, no_default):
     shown = Gallery(trained, pairs)
     browser = Browser(shown, "name", shown.of_seed(0))
+    worst = "PSNR of improved-seed1, worst first"
+    assert browser.orders == {"name": ["belt_6", "belt_7"], worst: ["belt_7", "belt_6"]}
 
     def layers():
-        return [layer["name"] for layer in browser.slider.photographs[0]["layers"]]
+        return [layer["name"] for layer in browser.photographs[0]["layers"]]
 
-    assert browser.slider.photographs[0]["name"] == "belt_6"
-    browser.by.value = "PSNR of improved-seed1, worst first"
-    assert browser.slider.photographs[0]["name"] == "belt_7"
-    browser.image.value = "belt_6"
-    assert browser.slider.photographs[0]["name"] == "belt_6"
-    browser.models.value = ("nafnet-seed0", "improved-seed1")
+    assert browser.photographs[0]["name"] == browser.image == "belt_6"
+    browser.show(by=worst, image="belt_7")
+    assert browser.photographs[0]["name"] == browser.photograph == "belt_7"
+    browser.show(models=["nafnet-seed0", "improved-seed1"])
     assert layers() == ["wet", "dry", "nafnet", "improved"]
-    browser.models.value = ()
+    assert browser.right == "improved"  # as before, because it is there
+    browser.show(models=[])
     assert layers() == ["wet", "dry"]
+    assert browser.answered == browser.asked == 3
 
 
-def test_a_browsers_output_holds_the_page_too(trained, pairs, no_default):
+def test_an_image_that_cannot_be_restored_is_told_in_the_browser(trained, pairs, no_default):
+    shown = Gallery(trained, pairs)
+    browser = Browser(shown, "name", ["improved-seed0"])
+    trained.run("nafnet", 0).joinpath("generator.safetensors").unlink()
+    browser.show(models=["nafnet-seed0"])
+    assert "nafnet-seed0" in browser.problem
+    assert browser.answered == 1
+    assert [layer["name"] for layer in browser.photographs[0]["layers"]] == ["wet", "dry", "improved"]
+    browser.show(models=["improved-seed0"])
+    assert browser.problem == ""
+
+
+def test_a_browsers_output_holds_the_page_too(trained, pairs, no_default, monkeypatch):
+    monkeypatch.setattr(compare, "is_watched", lambda: True)
     shown = Gallery(trained, pairs)
     data, _ = Browser(shown, "name", shown.of_seed(0))._repr_mimebundle_()
     assert {"text/html", "application/vnd.jupyter.widget-view+json"} <= set(data)

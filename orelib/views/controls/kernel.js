@@ -35,9 +35,9 @@ class Kernel {
     for (const [name, value] of Object.entries(this.next)) this.model.set(name, value);
     this.next = null;
     this.model.set("asked", this.model.get("asked") + 1);
-    this.model.save_changes();
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.say(), SLOW_MS);
+    this.timer = setTimeout(() => this.say(), SLOW_MS); // first, because a connection that is gone may throw
+    this.model.save_changes();
   }
 
   answered() {
@@ -51,7 +51,7 @@ class Kernel {
   say() {
     this.line.textContent = this.isGone
       ? "The kernel was restarted or has ended: run this cell again to go on."
-      : "Waiting for the kernel, which may be busy with another cell …";
+      : "Waiting for the kernel, which may be busy with another cell or have ended …";
   }
 
   destroy() {
