@@ -32,6 +32,7 @@ TRAININGS = [("05_training", {"method": method}) for method in METHODS]
 ORDER = [
     ("01_dataset", {}),
     ("02_mosaic", {}),
+    ("03_networks", {}),
     *TRAININGS,
     ("06_loss_curves", {}),
     ("07_table3", {}),

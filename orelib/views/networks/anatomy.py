@@ -31,6 +31,15 @@ def paper_networks() -> dict[str, nn.Module]:
         return generators | {"PatchGAN": PatchGAN(6, Experiment("paper").discriminator_width)}
 
 
+def reconstruction_weights(method: str) -> dict[str, float]:
+    """Returns the weights of the losses that compare G(x) with y, by name, as the code of the method adds them up.
+
+    ``method`` is Pix2Pix or one derived from it; of a small profile, without the perceptual loss.
+    """
+    small, image = CLASSES[method](Experiment("smoke", method), torch.device("cpu")), torch.zeros(1, 3, 32, 32)
+    return {name: weight for name, (weight, _) in small.reconstruction(image, image).items()}
+
+
 def shapes(network: nn.Module, size: int) -> dict[str, tuple[Shape, Shape]]:
     """Returns the shapes (C, H, W) of input and output of every module, by name, for an image of ``size`` px a side.
 

@@ -20,7 +20,7 @@ from orelib.metrics import psnr
 from orelib.networks import ResidualBlock, UNet, UNetLevel, init_weights
 from orelib.restore.restorer import load_restorer
 from orelib.runs import Folders
-from orelib.views.anatomy import shapes
+from orelib.views.networks.anatomy import shapes
 
 WITH, WITHOUT = "#0072B2", "#D55E00"
 

@@ -15,7 +15,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from torch import nn
 
-from orelib.views.anatomy import shapes
+from orelib.views.networks.anatomy import shapes
 
 
 def costs(network: nn.Module, size: int = 512) -> pd.DataFrame:

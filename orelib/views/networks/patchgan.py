@@ -6,7 +6,7 @@ from rock that is wet or blurred.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
@@ -19,11 +19,13 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
 from orelib.data.mosaic import to_network
+from orelib.data.scenes import Scene
 from orelib.losses import discriminator_loss
 from orelib.networks import PatchGAN
-from orelib.views.anatomy import shapes
+from orelib.views.networks.anatomy import shapes
 
 Images = tuple[np.ndarray, np.ndarray]  # what D gets: the wet image, and the one to judge; uint8 (H, W, 3) each
+Restore = Callable[[np.ndarray], np.ndarray]
 MARK = "#D55E00"
 
 
@@ -76,7 +78,7 @@ def fields_table(discriminator: PatchGAN, size: int = 512) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns, index=pd.RangeIndex(1, len(rows) + 1, name="convolution"))
 
 
-# ---- a small discriminator -----------------------------------------------------------------------------------------
+# ---- images to judge, and a small discriminator --------------------------------------------------------------------
 
 
 def blurred(image: np.ndarray, sigma: float) -> np.ndarray:
@@ -95,6 +97,25 @@ def blurred_inside(image: np.ndarray, sigma: float, radius: float = 0.3) -> np.n
 def quarters_swapped(image: np.ndarray) -> np.ndarray:
     """Exchanges the quarters of an image across its middle."""
     return np.roll(image, (image.shape[0] // 2, image.shape[1] // 2), axis=(0, 1))
+
+
+def lessons(scenes: Sequence[Scene], restore: Restore) -> tuple[list[Images], list[Images]]:
+    """Returns real pairs to learn from, x with dry, and fake ones: x with x, with dry blurred, and with restored."""
+    real = [(scene.wet, scene.dry) for scene in scenes]
+    fake = [(scene.wet, fake) for scene in scenes for fake in (scene.wet, blurred(scene.dry, 2), restore(scene.wet))]
+    return real, fake
+
+
+def exam(scene: Scene, restore: Restore) -> dict[str, Images]:
+    """Returns pairs to judge, by name; in the last, the quarters of wet and dry are exchanged alike."""
+    wet, dry = scene.wet, scene.dry
+    return {
+        "dry": (wet, dry),
+        "dry, blurred in a disc": (wet, blurred_inside(dry, 2)),
+        "restored by the kit": (wet, restore(wet)),
+        "wet": (wet, wet),
+        "dry, quarters exchanged": (quarters_swapped(wet), quarters_swapped(dry)),
+    }
 
 
 def train_discriminator(

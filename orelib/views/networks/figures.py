@@ -1,7 +1,7 @@
 """Fig. 1 to 4 of the paper, drawn from the networks themselves, and the residual module of eq. 4.
 
-Every number in a figure comes from the module that it shows (:mod:`orelib.views.anatomy`): give another one, and the
-figure shows that.
+Every number in a figure comes from the module that it shows (:mod:`~orelib.views.networks.anatomy`): give another one,
+and the figure shows that.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from matplotlib.patches import Rectangle
 from torch import nn
 
 from orelib.networks import PatchGAN, ResidualBlock, UNet
-from orelib.views.anatomy import Level, shapes, unet_levels
-from orelib.views.diagram import (
+from orelib.views.networks.anatomy import Level, shapes, unet_levels
+from orelib.views.networks.diagram import (
     DOWN,
     INK,
     JUDGE,
@@ -35,9 +35,11 @@ from orelib.views.diagram import (
     polygon,
     say,
 )
-from orelib.views.patchgan import fields_table, receptive_field
+from orelib.views.networks.patchgan import fields_table, receptive_field
 
 # ---- Fig. 1: Pix2Pix as a whole ------------------------------------------------------------------------------------
+
+EQUATIONS = {"l1": " (eq. 2)", "ssim": " (eq. 5)"}
 
 
 def pix2pix_figure(
@@ -45,15 +47,15 @@ def pix2pix_figure(
     generator: UNet,
     discriminator: PatchGAN,
     size: int,
-    terms: Mapping[str, float],
+    weights: Mapping[str, float],
 ) -> Figure:
     """Fig. 1: how generator G and discriminator D are trained against each other.
 
     ``images`` are the ``wet``, ``restored`` and ``dry`` image, uint8 (H, W, 3); ``size`` is the side in px for which
-    shapes are given; ``terms`` are the weights of the losses that compare G(x) with y, by name.
+    shapes are given; ``weights`` are the weights of the losses that compare G(x) with y, by name.
     """
     figure, axis = canvas(
-        10.4, 4.75,
+        10.4, 4.85,
         "Flow diagram of Pix2Pix. The generator G turns the wet image x into G(x). The discriminator D sees x together "
         "with the dry image y, or x together with G(x), and returns a grid of logits for each pair. G is trained by "
         "the logits of its own pair and by its distance from y.",
@@ -73,8 +75,8 @@ def pix2pix_figure(
     dry = picture(axis, images["dry"], Box(3.6, 3.15, 1.3, 1.3), JUDGE)
     say(axis, (dry.left, dry.top + 0.16), "y: dry", NORMAL, "left")
     arrow(axis, restored.at(0.5, 1), dry.at(0.5, 0), UP, "<|-|>")
-    named = "\n".join(f"{weight:g} x {name.upper()}" for name, weight in terms.items())
-    say(axis, (4.35, 2.65), f"{named} (eq. 2):\nG is trained towards 0", align="left")
+    losses = "\n".join(f"{weight:g} x {name.upper()}{EQUATIONS.get(name, '')}" for name, weight in weights.items())
+    say(axis, (4.35, 2.65), f"{losses}:\nG is trained towards 0", align="left")
     say(axis, (3.45, 3.8), "the same place,\nphotographed dry", align="right")
     _judged(axis, dry, images["wet"], images["dry"], "real pair (x, y)", grid, "D is trained\ntowards 1: dry")
     says = "D is trained\ntowards 0: restored", "G is trained\ntowards 1: dry"

@@ -1,0 +1,113 @@
+"""What residual modules add, what a cut takes away, and how gradients travel."""
+
+import numpy as np
+import pytest
+import torch
+
+from orelib.config import Experiment
+from orelib.data.scenes import render_pair
+from orelib.methods import Improved
+from orelib.networks import ResidualBlock, UNet
+from orelib.restore.restorer import save_generator
+from orelib.runs import Folders
+from orelib.views.networks import residual
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    return UNet(4, 4, residual=True).eval()
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return render_pair(0, (32, 32), px_per_mm=1)
+
+
+def test_x_and_f_of_every_module_are_those_of_eq_4(network, scene):
+    found = residual.inside(network, scene.wet)
+    blocks = [module for module in network.modules() if isinstance(module, ResidualBlock)]
+    assert len(found) == len(blocks) == 4
+    assert list(found) == [
+        "at 8 px, on the way down", "at 4 px, on the way down", "at 8 px, on the way up", "at 16 px, on the way up",
+    ]  # fmt: skip
+    with torch.no_grad():
+        for block, (x, f) in zip(blocks, found.values(), strict=True):
+            assert np.allclose(block.residual(torch.from_numpy(x)[None])[0], f, atol=1e-5)
+    assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_the_figure_shows_y_as_the_sum_of_x_and_f(noise):
+    x, f = noise.normal(size=(2, 5, 8, 8))
+    f[3] *= 10  # the channel with the largest change stands first
+    figure = residual.inside_figure(x, f, "here", channels=2)
+    maps = [axis.images[0].get_array() for axis in figure.axes]
+    assert np.array_equal(maps[0], x[3])
+    assert np.allclose(maps[4], maps[0] + maps[2])
+    assert figure.axes[0].get_title() == "channel 3"
+
+
+@pytest.mark.parametrize("kind", ["skip", "F", "X"])
+def test_a_cut_lets_zeros_through_and_ends_with_the_block(network, scene, kind):
+    whole = residual.restored_by(network, scene.wet)
+    cuts = [c for c in residual.connections(network, 32) if c.kind == kind]
+    assert len(cuts) == (3 if kind == "skip" else 4)
+    for connection in cuts:
+        seen = {}
+        handle = None
+        with residual.cut(network, connection):
+            module = network.get_submodule(connection.module)
+            handle = module.register_forward_hook(lambda _, inputs, y, seen=seen: seen.update(x=inputs[0], y=y))
+            residual.restored_by(network, scene.wet)
+        handle.remove()
+        x, y = seen["x"], seen["y"]
+        if kind == "skip":
+            assert not y[:, : x.shape[1]].any()
+            assert y[:, x.shape[1] :].any()
+        else:
+            with torch.no_grad():
+                assert torch.allclose(y, x if kind == "F" else module.residual(x), atol=1e-5)
+    assert np.array_equal(residual.restored_by(network, scene.wet), whole)
+
+
+def test_cutting_nothing_changes_nothing(network, scene):
+    figure = residual.cut_figure(network, scene.wet, scene.dry, None)
+    wet, whole, without, dry = (axis.images[0].get_array() for axis in figure.axes)
+    assert np.array_equal(whole, without)
+    assert np.array_equal(wet, scene.wet)
+    assert np.array_equal(dry, scene.dry)
+
+
+def test_the_table_measures_modules_by_themselves(network, scene):
+    table = residual.correction_table(network, scene.wet, scene.dry)
+    assert len(table) == 4
+    assert np.allclose(table["F(X) / X"], table["F(X)"] / table["X"], atol=0.05)
+    assert table["likeness of Y and X"].between(-1, 1).all()
+    assert table.filter(like="PSNR").notna().all(axis=None)
+    assert not list(residual.correction_table(network, scene.wet).filter(like="PSNR"))
+
+
+def test_without_the_identity_path_the_gradient_of_eq_4_disappears():
+    flow = residual.gradient_flow(modules=8, channels=16, side=8)
+    assert (flow.iloc[0] == 1).all()
+    last = flow.iloc[-1]
+    assert last["eq. 4 as printed, without X"] < 1e-4
+    assert 0.5 < last["eq. 4 as printed, with X"] < 2
+    assert len(residual.gradient_figure(flow).axes[0].lines) == 4
+
+
+def test_the_trained_generator_is_taken_where_there_is_one(tmp_path):
+    folders = Folders("smoke", results_dir=str(tmp_path))
+    new, is_trained = residual.improved_generator(folders, 0)
+    assert not is_trained
+    assert not new.training
+    again, _ = residual.improved_generator(folders, 0)
+    assert all(torch.equal(a, b) for a, b in zip(new.parameters(), again.parameters(), strict=True))
+    experiment = Experiment("smoke", "improved")
+    weights = {name: value + 1 for name, value in Improved.build_generator(experiment).state_dict().items()}
+    run = folders.run("improved", 0)
+    run.mkdir(parents=True)
+    save_generator(run / "generator.safetensors", weights, experiment, "0" * 64, step=8)
+    trained, is_trained = residual.improved_generator(folders, 0)
+    assert is_trained
+    assert all(torch.equal(value, weights[name]) for name, value in trained.state_dict().items())
