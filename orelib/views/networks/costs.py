@@ -50,9 +50,9 @@ def costs_table(networks: dict[str, nn.Module], size: int = 512, small: int = 16
         weights, work = table["parameters"], table["multiply_adds"]
         rows[title] = {
             "weights, million": round(weights.sum() / 1e6, 2),
-            f"on maps of {small} px or less": f"{weights[weights.index <= small].sum() / weights.sum():.0%}",
+            f"weights at {small} px or less": f"{weights[weights.index <= small].sum() / weights.sum():.0%}",
             "multiply-adds, billion": round(work.sum() / 1e9, 1),
-            f"on maps of {large} px or more": f"{work[work.index >= large].sum() / work.sum():.0%}",
+            f"work at {large} px or more": f"{work[work.index >= large].sum() / work.sum():.0%}",
         }
     return pd.DataFrame.from_dict(rows, orient="index")
 
