@@ -78,6 +78,7 @@ def costs_figure(networks: Mapping[str, nn.Module], size: int = 512) -> Figure:
         axis.set(title=title, xlim=(0, 1.3), xticks=[0, 0.25, 0.5, 0.75, 1])
         axis.set_xticklabels([f"{share:.0%}" for share in (0, 0.25, 0.5, 0.75, 1)], fontsize=8)
         axis.spines[["top", "right", "left"]].set_visible(False)
+        axis.spines["bottom"].set_bounds(0, 1)
         axis.tick_params(left=False)
     axes[0].set_yticks(range(len(tables)), list(tables))
     axes[0].invert_yaxis()

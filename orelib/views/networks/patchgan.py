@@ -174,7 +174,7 @@ def judgements_table(logits: Mapping[str, np.ndarray]) -> pd.DataFrame:
 
 # ---- the picture of an explorer ------------------------------------------------------------------------------------
 
-WIDTH, HEIGHT = 9.6, 4.35  # inches
+WIDTH, HEIGHT = 9.4, 4.35  # inches
 PHOTOGRAPH = (0.01, 0.06, 3.75 / WIDTH, 3.75 / HEIGHT)  # left, bottom, width, height as shares of the figure
 AREA = (PHOTOGRAPH[0], 1 - PHOTOGRAPH[1] - PHOTOGRAPH[3], PHOTOGRAPH[0] + PHOTOGRAPH[2], 1 - PHOTOGRAPH[1])
 
@@ -196,21 +196,21 @@ def judgement_figure(
     photograph = _axis(figure, PHOTOGRAPH, f"image to judge, {size} x {size} px")
     photograph.imshow(images[1], extent=(0, size, size, 0))
     photograph.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, ec=MARK, lw=2.2))
-    grid = _axis(figure, (0.425, *PHOTOGRAPH[1:2], 3.0 / WIDTH, 3.0 / HEIGHT), f"{rows} x {columns} logits")
-    colours = grid.imshow(logits, cmap="PuOr", vmin=-limit, vmax=limit)
+    grid = _axis(figure, (0.435, PHOTOGRAPH[1], 3.0 / WIDTH, 3.0 / HEIGHT), f"{rows} x {columns} logits")
+    colours = grid.imshow(logits, cmap="PRGn", vmin=-limit, vmax=limit)
     grid.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, ec=MARK, lw=2.2))
-    bar = figure.colorbar(colours, cax=figure.add_axes((0.425, 0.83, 3.0 / WIDTH, 0.028)), orientation="horizontal")
+    bar = figure.colorbar(colours, cax=figure.add_axes((0.435, 0.83, 3.0 / WIDTH, 0.028)), orientation="horizontal")
     bar.ax.tick_params(labelsize=8, pad=1)
     bar.ax.set_title("not taken for dry  <  0  <  taken for dry", fontsize=9)
     for number, (image, title) in enumerate(zip(images, ("x: wet", "the image"), strict=True)):
-        axis = _axis(figure, (0.77, 0.06 + 0.435 * (1 - number), 1.7 / WIDTH, 1.7 / HEIGHT), "")
+        axis = _axis(figure, (0.79, 0.06 + 0.435 * (1 - number), 1.7 / WIDTH, 1.7 / HEIGHT), "")
         axis.imshow(_cut_out(image, (top, bottom), (left, right)), interpolation="nearest")
         axis.set_ylabel(title, fontsize=9)
         axis.spines[:].set(color=MARK, linewidth=2)
     chance = 1 / (1 + np.exp(-logit))
     said = f"row {row + 1}, column {column + 1}: logit {logit:+.1f}, probability {chance:.0%}"
     figure.text(
-        0.77 + 0.85 / WIDTH, 0.965, f"{field.size} x {field.size} px, enlarged", fontsize=9, ha="center", va="top"
+        0.79 + 0.85 / WIDTH, 0.965, f"{field.size} x {field.size} px, enlarged", fontsize=9, ha="center", va="top"
     )
     photograph.set_title(said, fontsize=10, color=MARK, weight="bold")
     figure.set_label(

@@ -237,7 +237,7 @@ def gradient_figure(flow: pd.DataFrame) -> Figure:
     plt.close(figure)
     for name, values in flow.items():
         colour = WITHOUT if "without X" in name else WITH
-        axis.plot(flow.index, values, "--o" if "norms" in name else "-o", color=colour, ms=3.5, label=name)
+        axis.plot(flow.index, values, "--s" if "norms" in name else "-o", color=colour, ms=4, mfc="white", label=name)
     axis.set(yscale="log", xlabel="residual modules that the gradient has passed", ylabel="norm, 1 at the output")
     axis.grid(alpha=0.3)
     axis.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
