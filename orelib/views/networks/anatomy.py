@@ -9,7 +9,7 @@ import copy
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from orelib.config import PUBLISHED, Experiment, entry_of
 from orelib.methods import CLASSES
@@ -48,7 +48,10 @@ def shapes(network: nn.Module, size: int) -> dict[str, tuple[Shape, Shape]]:
     seen: dict[str, tuple[Shape, Shape]] = {}
 
     def note(name: str):
-        return lambda module, inputs, output: seen.setdefault(name, (tuple(inputs[0].shape[1:]), (*output.shape[1:],)))
+        def hook(_, inputs: tuple[Tensor], output: Tensor) -> None:
+            seen[name] = tuple(inputs[0].shape[1:]), tuple(output.shape[1:])
+
+        return hook
 
     probe = copy.deepcopy(network).to("meta").eval()
     for name, module in probe.named_modules():

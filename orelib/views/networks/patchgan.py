@@ -1,12 +1,12 @@
 """What a PatchGAN's logits judge: the patch that each one sees, and a small discriminator to try it on.
 
-Runs keep no discriminator. :func:`train_discriminator` trains a narrow one in seconds, which is enough to tell dry rock
-from rock that is wet or blurred.
+Runs keep no discriminator. :func:`train_discriminator` trains a narrow one in seconds, which is enough to tell sharp
+rock from blurred rock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
@@ -25,7 +25,6 @@ from orelib.networks import PatchGAN
 from orelib.views.networks.anatomy import shapes
 
 Images = tuple[np.ndarray, np.ndarray]  # what D gets: the wet image, and the one to judge; uint8 (H, W, 3) each
-Restore = Callable[[np.ndarray], np.ndarray]
 MARK = "#D55E00"
 
 
@@ -99,37 +98,48 @@ def quarters_swapped(image: np.ndarray) -> np.ndarray:
     return np.roll(image, (image.shape[0] // 2, image.shape[1] // 2), axis=(0, 1))
 
 
-def lessons(scenes: Sequence[Scene], restore: Restore) -> tuple[list[Images], list[Images]]:
-    """Returns real pairs to learn from, x with dry, and fake ones: x with x, with dry blurred, and with restored."""
-    real = [(scene.wet, scene.dry) for scene in scenes]
-    fake = [(scene.wet, fake) for scene in scenes for fake in (scene.wet, blurred(scene.dry, 2), restore(scene.wet))]
-    return real, fake
+def lessons(scenes: Sequence[Scene], sigma: float = 3) -> tuple[list[Images], list[Images]]:
+    """Returns real pairs to learn from, x with y, and fake ones, x with y blurred."""
+    return [(scene.wet, scene.dry) for scene in scenes], [(scene.wet, blurred(scene.dry, sigma)) for scene in scenes]
 
 
-def exam(scene: Scene, restore: Restore) -> dict[str, Images]:
+def exam(scene: Scene, restored: np.ndarray, sigma: float = 3) -> dict[str, Images]:
     """Returns pairs to judge, by name; in the last, the quarters of wet and dry are exchanged alike."""
     wet, dry = scene.wet, scene.dry
     return {
         "dry": (wet, dry),
-        "dry, blurred in a disc": (wet, blurred_inside(dry, 2)),
-        "restored by the kit": (wet, restore(wet)),
+        "dry, blurred": (wet, blurred(dry, sigma)),
+        "dry, blurred in a disc": (wet, blurred_inside(dry, sigma)),
+        "restored": (wet, restored),
         "wet": (wet, wet),
         "dry, quarters exchanged": (quarters_swapped(wet), quarters_swapped(dry)),
     }
 
 
-def train_discriminator(
-    real: Sequence[Images], fake: Sequence[Images], seed: int = 0, steps: int = 150, width: int = 8, crop: int = 128
-) -> PatchGAN:
-    """Trains a narrow PatchGAN by eq. 1 to tell ``real`` pairs from ``fake`` ones; the generator stands still.
+def small_discriminator(width: int = 8, seed: int = 0) -> PatchGAN:
+    """Builds a narrow PatchGAN without instance norms, whose logits then depend on their patches and on nothing else.
 
-    Each step sees a window of ``crop`` px of two real and of two fake pairs. The same arguments give the same network
-    on one machine. Images may be of any size from ``crop`` on.
+    Its weights are larger than elsewhere in the kit (He et al. 2015), because no norm brings features to one scale.
     """
-    rng = np.random.default_rng(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = PatchGAN(6, width)
+        network.layers = nn.Sequential(*(layer for layer in network.layers if not isinstance(layer, nn.InstanceNorm2d)))
+        for layer in network.layers:
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, a=0.2, nonlinearity="leaky_relu")
+    return network
+
+
+def train_discriminator(
+    network: PatchGAN, real: Sequence[Images], fake: Sequence[Images], seed: int = 0, steps: int = 300, crop: int = 72
+) -> PatchGAN:
+    """Trains a discriminator by eq. 1 to tell ``real`` pairs from ``fake`` ones; no generator answers it.
+
+    Each step sees a window of ``crop`` px of two real and of two fake pairs. Images have at least ``crop`` px a side.
+    The same arguments give the same network on one machine.
+    """
+    rng = np.random.default_rng(seed)
     adam = torch.optim.Adam(network.parameters(), lr=0.002, betas=(0.5, 0.999))
     for _ in range(steps):
         batch = [_window(pairs[rng.integers(len(pairs))], crop, rng) for pairs in (real, real, fake, fake)]
@@ -160,12 +170,12 @@ def logits_of(discriminator: PatchGAN, images: Images) -> np.ndarray:
 
 
 def judgements_table(logits: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Returns a row per judged image: mean logit, mean probability, and the share of patches that pass for dry."""
+    """Returns a row per judged image: mean logit, mean probability, and the share of patches taken for real."""
     rows = {
         name: {
             "mean logit": grid.mean(),
             "mean probability": torch.from_numpy(grid).sigmoid().mean().item(),
-            "patches taken for dry": f"{(grid > 0).mean():.0%}",
+            "patches taken for real": f"{(grid > 0).mean():.0%}",
         }
         for name, grid in logits.items()
     }
@@ -179,13 +189,18 @@ PHOTOGRAPH = (0.01, 0.06, 3.75 / WIDTH, 3.75 / HEIGHT)  # left, bottom, width, h
 AREA = (PHOTOGRAPH[0], 1 - PHOTOGRAPH[1] - PHOTOGRAPH[3], PHOTOGRAPH[0] + PHOTOGRAPH[2], 1 - PHOTOGRAPH[1])
 
 
+def colour_limit(logits: Mapping[str, np.ndarray]) -> float:
+    """Returns the logit at which colours end: nine tenths of all logits are closer to 0."""
+    return float(np.quantile(np.abs(np.concatenate([grid.ravel() for grid in logits.values()])), 0.9))
+
+
 def judgement_figure(
     images: Images, logits: np.ndarray, place: tuple[float, float], field: Field, limit: float
 ) -> Figure:
     """Shows one logit at work: the photograph with its patch, the grid with its cell, and the patch enlarged.
 
     ``images`` are square. ``place`` is (across, down), each from 0 to 1; the logit whose patch has it in its middle is
-    the one that is shown. ``limit`` is the largest logit of the colour scale.
+    the one that is shown. ``limit`` is the logit at which the colours end.
     """
     size, (rows, columns) = len(images[1]), logits.shape
     row, column = field.nearest(place[1] * size, rows), field.nearest(place[0] * size, columns)
@@ -199,9 +214,11 @@ def judgement_figure(
     grid = _axis(figure, (0.435, PHOTOGRAPH[1], 3.0 / WIDTH, 3.0 / HEIGHT), f"{rows} x {columns} logits")
     colours = grid.imshow(logits, cmap="PRGn", vmin=-limit, vmax=limit)
     grid.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, ec=MARK, lw=2.2))
-    bar = figure.colorbar(colours, cax=figure.add_axes((0.435, 0.83, 3.0 / WIDTH, 0.028)), orientation="horizontal")
+    bar = figure.colorbar(
+        colours, cax=figure.add_axes((0.435, 0.83, 3.0 / WIDTH, 0.028)), orientation="horizontal", extend="both"
+    )
     bar.ax.tick_params(labelsize=8, pad=1)
-    bar.ax.set_title("not taken for dry  <  0  <  taken for dry", fontsize=9)
+    bar.ax.set_title("fake  <  0  <  real (dry)", fontsize=9)
     for number, (image, title) in enumerate(zip(images, ("x: wet", "the image"), strict=True)):
         axis = _axis(figure, (0.79, 0.06 + 0.435 * (1 - number), 1.7 / WIDTH, 1.7 / HEIGHT), "")
         axis.imshow(_cut_out(image, (top, bottom), (left, right)), interpolation="nearest")

@@ -98,23 +98,33 @@ def test_images_to_judge_are_made_as_they_are_called(noise):
 
 
 def test_a_small_discriminator_learns_and_is_the_same_each_time():
-    scenes = [render_pair(seed, (96, 96), px_per_mm=3) for seed in range(3)]
-    real = [(scene.wet, scene.dry) for scene in scenes]
-    fake = [(scene.wet, patchgan.blurred(scene.dry, 2)) for scene in scenes]
-    settings = {"steps": 60, "width": 4, "crop": 96}
-    judge = patchgan.train_discriminator(real[:2], fake[:2], **settings)
-    logits = {name: patchgan.logits_of(judge, pairs[2]) for name, pairs in (("dry", real), ("blurred", fake))}
-    assert logits["dry"].mean() > 0 > logits["blurred"].mean()
-    again = patchgan.train_discriminator(real[:2], fake[:2], **settings)
-    assert np.array_equal(patchgan.logits_of(again, real[2]), logits["dry"])
-    assert list(patchgan.judgements_table(logits).index) == ["dry", "blurred"]
+    scenes = [render_pair(seed, (80, 80), px_per_mm=3) for seed in range(3)]
+    real, fake = patchgan.lessons(scenes)
+    judges = [
+        patchgan.train_discriminator(patchgan.small_discriminator(4), real, fake, steps=150, crop=48) for _ in range(2)
+    ]
+    dry, blurred = (patchgan.logits_of(judges[0], pairs[0]) for pairs in (real, fake))
+    assert dry.mean() > 0 > blurred.mean()
+    assert np.array_equal(patchgan.logits_of(judges[1], real[0]), dry)
+    assert list(patchgan.judgements_table({"dry": dry, "blurred": blurred}).index) == ["dry", "blurred"]
+
+
+def test_its_logits_depend_on_their_patches_alone(noise):
+    judge = patchgan.small_discriminator()
+    wet, dry = noise.integers(0, 256, (2, 160, 160, 3)).astype(np.uint8)
+    before, field = patchgan.logits_of(judge, (wet, dry)), patchgan.receptive_field(judge)
+    dry[:40] = 0
+    same = [field.window(row)[0] >= 40 for row in range(len(before))]
+    after = patchgan.logits_of(judge, (wet, dry))
+    assert np.allclose(before[same], after[same], atol=1e-5)
+    assert not np.allclose(before[:4], after[:4], atol=1e-2)
 
 
 def test_lessons_and_exam_pair_every_image_with_its_wet_one():
     scene = render_pair(0, (64, 64), px_per_mm=2)
-    real, fake = patchgan.lessons([scene, scene], lambda wet: wet // 2)
-    assert (len(real), len(fake)) == (2, 6)
+    real, fake = patchgan.lessons([scene, scene])
+    assert (len(real), len(fake)) == (2, 2)
     assert all(np.array_equal(wet, scene.wet) for wet, _ in (*real, *fake))
-    exam = patchgan.exam(scene, lambda wet: wet // 2)
-    assert np.array_equal(exam["restored by the kit"][1], scene.wet // 2)
+    exam = patchgan.exam(scene, scene.wet // 2)
+    assert np.array_equal(exam["restored"][1], scene.wet // 2)
     assert np.array_equal(exam["dry, quarters exchanged"][0][:32, :32], scene.wet[32:, 32:])
