@@ -39,7 +39,7 @@ def costs(network: nn.Module, size: int = 512) -> pd.DataFrame:
     return table.groupby("side").sum().sort_index(ascending=False)
 
 
-def costs_table(networks: dict[str, nn.Module], size: int = 512, small: int = 16, large: int = 128) -> pd.DataFrame:
+def costs_table(networks: dict[str, nn.Module], size: int = 512, small: int = 16, large: int = 32) -> pd.DataFrame:
     """Returns a row per network: weights and multiply-adds, and how much of them is at small and at large maps.
 
     ``small`` and ``large`` are sides in px: maps of up to, and of at least, so many.
