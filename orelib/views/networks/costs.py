@@ -39,14 +39,14 @@ def costs(network: nn.Module, size: int = 512) -> pd.DataFrame:
     return table.groupby("side").sum().sort_index(ascending=False)
 
 
-def costs_table(networks: dict[str, nn.Module], size: int = 512, small: int = 16, large: int = 32) -> pd.DataFrame:
+def costs_table(tables: Mapping[str, pd.DataFrame], small: int = 16, large: int = 32) -> pd.DataFrame:
     """Returns a row per network: weights and multiply-adds, and how much of them is at small and at large maps.
 
-    ``small`` and ``large`` are sides in px: maps of up to, and of at least, so many.
+    ``tables`` are those of :func:`costs`, by title. ``small`` and ``large`` are sides in px: maps of up to, and of at
+    least, so many.
     """
     rows = {}
-    for title, network in networks.items():
-        table = costs(network, size)
+    for title, table in tables.items():
         weights, work = table["parameters"], table["multiply_adds"]
         rows[title] = {
             "weights, million": round(weights.sum() / 1e6, 2),
@@ -57,9 +57,11 @@ def costs_table(networks: dict[str, nn.Module], size: int = 512, small: int = 16
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def costs_figure(networks: Mapping[str, nn.Module], size: int = 512) -> Figure:
-    """Shares of weights and of multiply-adds by the size of the feature maps, a bar per network, with the sums."""
-    tables = {title: costs(network, size) for title, network in networks.items()}
+def costs_figure(tables: Mapping[str, pd.DataFrame], size: int = 512) -> Figure:
+    """Shares of weights and of multiply-adds by the size of the feature maps, a bar per network, with the sums.
+
+    ``tables`` are those of :func:`costs`, by title, for an image of ``size`` px a side.
+    """
     sides = sorted({side for table in tables.values() for side in table.index}, reverse=True)
     colours = dict(zip(sides, plt.get_cmap("viridis")(np.linspace(0.97, 0.05, len(sides))), strict=True))
     figure, axes = plt.subplots(1, 2, figsize=(10.4, 0.45 * len(tables) + 1.5), sharey=True, layout="constrained")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -97,28 +97,20 @@ def inside_figure(x: np.ndarray, f: np.ndarray, place: str, channels: int = 4) -
     return figure
 
 
-def correction_table(network: UNet, wet: np.ndarray, dry: np.ndarray | None = None) -> pd.DataFrame:
+def correction_table(modules: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
     """Returns a row per residual module: sizes of X and F (root mean square), their ratio, likeness of Y and X.
 
-    Likeness is the cosine of the angle between Y and X as vectors, 1: the same direction. With ``dry``, also the PSNR
-    of the restored image, in dB, if F or X of this module alone is cut.
+    ``modules`` are those of :func:`inside`. Likeness is the cosine of the angle between Y and X as vectors, 1: the same
+    direction.
     """
     rows = {}
-    for place, (x, f) in inside(network, wet).items():
+    for place, (x, f) in modules.items():
         y = x + f
         rows[place] = {
             "X": _rms(x), "F(X)": _rms(f), "F(X) / X": _rms(f) / _rms(x),
             "likeness of Y and X": float((x * y).mean() / (_rms(x) * _rms(y))),
         }  # fmt: skip
-    table = pd.DataFrame.from_dict(rows, orient="index").round(2)
-    if dry is not None:
-        for kind in ("F", "X"):
-            column = {}
-            for connection in (c for c in connections(network, len(wet)) if c.kind == kind):
-                with cut(network, connection):
-                    column[connection.place] = psnr(restored_by(network, wet), dry)
-            table[f"PSNR without {kind}, dB"] = pd.Series(column).round(1)
-    return table
+    return pd.DataFrame.from_dict(rows, orient="index").round(2)
 
 
 def _rms(values: np.ndarray) -> float:
@@ -133,15 +125,20 @@ class Connection:
     """A path through a U-Net: ``kind`` is "skip", "F" (the residual of eq. 4) or "X" (its identity path).
 
     ``module`` is the name of the module, :class:`~orelib.networks.UNetLevel` or
-    :class:`~orelib.networks.ResidualBlock`, ``place`` says where it is.
+    :class:`~orelib.networks.ResidualBlock`; ``side`` of its maps is in px; ``way`` is "down", "up", or "" for a skip.
     """
 
     kind: str
     module: str
-    place: str
+    side: int
+    way: str = ""
+
+    @property
+    def place(self) -> str:
+        return f"at {self.side} px" + (f", on the way {self.way}" if self.way else "")
 
     def __str__(self) -> str:
-        return {"skip": "skip connection", "F": "F of the module", "X": "X of the module"}[self.kind] + f" {self.place}"
+        return f"{'skip connection' if self.kind == 'skip' else f'{self.kind} of the module'} {self.place}"
 
 
 def connections(network: UNet, size: int) -> list[Connection]:
@@ -149,12 +146,10 @@ def connections(network: UNet, size: int) -> list[Connection]:
     seen = shapes(network, size)
     skips, modules = [], []
     for name, module in network.named_modules():
-        side = seen[name][1][1] if name in seen else 0
         if isinstance(module, UNetLevel):
-            skips.append(Connection("skip", name, f"at {side} px"))
+            skips.append(Connection("skip", name, seen[name][1][1]))
         elif isinstance(module, ResidualBlock):
-            way = "down" if ".down." in name else "up"
-            modules.append(Connection("F", name, f"at {side} px, on the way {way}"))
+            modules.append(Connection("F", name, seen[name][1][1], "down" if ".down." in name else "up"))
     return [*skips, *modules, *(replace(module, kind="X") for module in modules)]
 
 
@@ -175,6 +170,24 @@ def cut(network: UNet, connection: Connection | None) -> Iterator[None]:
     finally:
         if handle is not None:
             handle.remove()
+
+
+def cut_scores(network: UNet, wet: np.ndarray, dry: np.ndarray) -> dict[Connection, float]:
+    """Returns the PSNR in dB of the restored image after each cut, one connection at a time."""
+    scores = {}
+    for connection in connections(network, len(wet)):
+        with cut(network, connection):
+            scores[connection] = psnr(restored_by(network, wet), dry)
+    return scores
+
+
+def cuts_table(scores: Mapping[Connection, float]) -> pd.DataFrame:
+    """Returns the PSNR after each cut: a row per side of the maps, the largest first, a column per kind and way; NaN: none."""
+    table: dict[str, dict[str, float]] = {}
+    for connection, score in scores.items():
+        column = f"{connection.kind}, {connection.way}" if connection.way else "skip connection"
+        table.setdefault(column, {})[connection.side] = round(score, 1)
+    return pd.DataFrame(table).sort_index(ascending=False).rename(index="{} px".format)
 
 
 def cut_figure(network: UNet, wet: np.ndarray, dry: np.ndarray, connection: Connection | None) -> Figure:

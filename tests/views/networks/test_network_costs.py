@@ -32,7 +32,7 @@ def test_most_weights_of_a_unet_are_in_small_maps_and_most_work_in_large_ones(ne
 
 
 def test_table_and_figure_have_a_row_per_network(networks):
-    some = {title: networks[title] for title in ("Pix2Pix", "Slim")}
+    some = {title: costs(networks[title]) for title in ("Pix2Pix", "Slim")}
     assert list(costs_table(some).index) == list(some)
     assert costs_table(some).loc["Pix2Pix", "weights, million"] == pytest.approx(54.4, abs=0.1)
     figure = costs_figure(some)

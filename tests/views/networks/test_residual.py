@@ -7,6 +7,7 @@ import torch
 from orelib.config import Experiment
 from orelib.data.scenes import render_pair
 from orelib.methods import Improved
+from orelib.metrics import psnr
 from orelib.networks import ResidualBlock, UNet
 from orelib.restore.restorer import save_generator
 from orelib.runs import Folders
@@ -78,13 +79,24 @@ def test_cutting_nothing_changes_nothing(network, scene):
     assert np.array_equal(dry, scene.dry)
 
 
-def test_the_table_measures_modules_by_themselves(network, scene):
-    table = residual.correction_table(network, scene.wet, scene.dry)
-    assert len(table) == 4
-    assert np.allclose(table["F(X) / X"], table["F(X)"] / table["X"], atol=0.05)
-    assert table["likeness of Y and X"].between(-1, 1).all()
-    assert table.filter(like="PSNR").notna().all(axis=None)
-    assert not list(residual.correction_table(network, scene.wet).filter(like="PSNR"))
+def test_the_table_measures_modules_by_themselves(noise):
+    x, f = noise.normal(size=(2, 4, 16, 16))
+    table = residual.correction_table({"alike": (x, 2 * x), "opposite": (x, -3 * x), "other": (x, f)})
+    assert list(table["F(X) / X"]) == [2, 3, pytest.approx(1, abs=0.1)]
+    assert list(table["likeness of Y and X"]) == [1, -1, pytest.approx(0.71, abs=0.1)]
+
+
+def test_cuts_are_scored_one_at_a_time(network, scene):
+    scores = residual.cut_scores(network, scene.wet, scene.dry)
+    assert len(scores) == 3 + 2 * 4
+    table = residual.cuts_table(scores)
+    assert list(table.index) == ["16 px", "8 px", "4 px"]
+    assert list(table) == ["skip connection", "F, down", "F, up", "X, down", "X, up"]
+    some = next(connection for connection in scores if (connection.kind, connection.way) == ("X", "up"))
+    with residual.cut(network, some):
+        expected = psnr(residual.restored_by(network, scene.wet), scene.dry)
+    assert scores[some] == expected
+    assert table.loc[f"{some.side} px", "X, up"] == round(expected, 1)
 
 
 def test_without_the_identity_path_the_gradient_of_eq_4_disappears():
