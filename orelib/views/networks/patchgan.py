@@ -229,7 +229,7 @@ def judgement_figure(
     figure.text(
         0.79 + 0.85 / WIDTH, 0.965, f"{field.size} x {field.size} px, enlarged", fontsize=9, ha="center", va="top"
     )
-    photograph.set_title(said, fontsize=10, color=MARK, weight="bold")
+    photograph.set_title(said, fontsize=9, color=MARK, weight="bold")
     figure.set_label(
         f"Photograph with a marked square of {field.size} px, the grid of logits, the square enlarged; {said}."
     )
