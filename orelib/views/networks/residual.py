@@ -182,7 +182,7 @@ def cut_scores(network: UNet, wet: np.ndarray, dry: np.ndarray) -> dict[Connecti
 
 
 def cuts_table(scores: Mapping[Connection, float]) -> pd.DataFrame:
-    """Returns the PSNR after each cut: a row per side of the maps, a column per kind and way; NaN: no such connection."""
+    """Returns the PSNR after each cut: a row per side of the maps, a column per kind and way."""
     table: dict[str, dict[str, float]] = {}
     for connection, score in scores.items():
         column = f"{connection.kind}, {connection.way}" if connection.way else "skip connection"
