@@ -201,12 +201,13 @@ def cut_figure(network: UNet, wet: np.ndarray, dry: np.ndarray, connection: Conn
         f"after the cut, {psnr(without, dry):.1f} dB": without,
         "dry": dry,
     }
-    figure, axes = plt.subplots(1, 4, figsize=(10, 2.8), layout="constrained")
+    figure, axes = plt.subplots(1, 4, figsize=(10, 3.1), layout="constrained")
     plt.close(figure)
     for axis, (title, image) in zip(axes, images.items(), strict=True):
         axis.imshow(image)
         axis.set(xticks=[], yticks=[])
         axis.set_title(title, fontsize=10)
+    figure.suptitle(f"cut: {connection or 'nothing'}", fontsize=10, color=WITHOUT, weight="bold")
     figure.set_label(f"Four images: {', '.join(images)}. Cut: {connection or 'nothing'}.")
     return figure
 

@@ -77,6 +77,7 @@ def test_cutting_nothing_changes_nothing(network, scene):
     assert np.array_equal(whole, without)
     assert np.array_equal(wet, scene.wet)
     assert np.array_equal(dry, scene.dry)
+    assert figure.get_suptitle() == "cut: nothing"
 
 
 def test_the_table_measures_modules_by_themselves(noise):
