@@ -1,6 +1,7 @@
 """The slider in a real browser: as a page from disk without a network, and in JupyterLab."""
 
 import base64
+import os
 import re
 import statistics
 import subprocess
@@ -9,7 +10,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from browsing import lab_tab, put_notebook, run_all
+from browsing import PLACES, lab_tab, put_notebook, run_all
 from conftest import ROOT
 from PIL import Image
 
@@ -447,9 +448,7 @@ def test_08_compare_executed_headless_and_exported_still_slides(page, notebook, 
     run = [sys.executable, "-m", "papermill", str(notebook), str(executed), "--cwd", str(ROOT / "notebooks")]
     subprocess.run(run, check=True, capture_output=True, timeout=600)
     export = [sys.executable, "-m", "nbconvert", "--to", "html", str(executed), "--output", str(exported)]
-    jupyter = str(ROOT / "orelib" / "utils" / "jupyter")  # as an installation places it: settings and templates
-    places = {"JUPYTER_CONFIG_PATH": jupyter, "JUPYTER_PATH": jupyter}
-    subprocess.run(export, check=True, capture_output=True, timeout=600, env=os.environ | places)
+    subprocess.run(export, check=True, capture_output=True, timeout=600, env=os.environ | PLACES)
     page.goto(exported.as_uri())
     frame = page.frame_locator("iframe")
     frame.locator(".orelib-compare[data-shown]").wait_for(timeout=20_000)

@@ -3,17 +3,15 @@
 import json
 import os
 import re
-import shutil
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from types import SimpleNamespace
 
 import nbformat
 import pytest
+from browsing import JUPYTER, PLACES
 from bs4 import BeautifulSoup
 from conftest import ROOT
 from nbconvert import HTMLExporter
@@ -21,8 +19,6 @@ from traitlets.config import Config
 
 from orelib.views import offline
 
-JUPYTER = ROOT / "orelib" / "utils" / "jupyter"  # as an installation places it: settings, and data with templates
-PLACES = {"JUPYTER_CONFIG_PATH": str(JUPYTER), "JUPYTER_PATH": str(JUPYTER)}
 LOADS = "script[src], link[rel=stylesheet], iframe[src], img[src^=http]"
 
 
@@ -115,39 +111,14 @@ def test_a_server_gets_the_same_settings_and_keeps_its_users():
     assert named["ServerApp"]["jpserver_extensions"][point["module"]]
 
 
-def test_save_and_export_of_a_server_needs_no_network(tmp_path):
-    nbformat.write(nbformat.v4.new_notebook(cells=[markdown("$a$")]), tmp_path / "mine.ipynb")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = [f"--ServerApp.root_dir={tmp_path}", f"--port={port}", "--ServerApp.port_retries=0", "--no-browser"]
-    command = [sys.executable, "-m", "jupyter", "server", "--allow-root", "--IdentityProvider.token=", *options]
-    settings = PLACES | {"JUPYTER_CONFIG_DIR": str(tmp_path / "config")}
-    with open(tmp_path / "log", "w") as log:
-        server = subprocess.Popen(command, env=os.environ | settings, stdout=log, stderr=log, cwd=ROOT)
-    try:
-        page = BeautifulSoup(_answer(f"http://127.0.0.1:{port}/nbconvert/html/mine.ipynb", server), "html.parser")
-    finally:
-        server.terminate()
-        server.wait(20)
-    assert page.select_one("math").get_text() == "a", (tmp_path / "log").read_text()
+def test_save_and_export_needs_no_network(lab, lab_folder):
+    nbformat.write(nbformat.v4.new_notebook(cells=[markdown("$a$")]), lab_folder / "mine.ipynb")
+    address = f"{lab}/nbconvert/html/mine.ipynb?_xsrf=abcd"
+    request = urllib.request.Request(address, headers={"Cookie": "_xsrf=abcd"})  # as JupyterLab asks
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        page = BeautifulSoup(answer.read().decode(), "html.parser")
+    assert page.select_one("math").get_text() == "a"
     assert not page.select(LOADS)
-
-
-def _answer(url, server):
-    request = urllib.request.Request(f"{url}?_xsrf=abcd", headers={"Cookie": "_xsrf=abcd"})  # as JupyterLab asks
-    for _ in range(120):
-        assert server.poll() is None
-        try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
-                return answer.read().decode()
-        except ConnectionError:
-            time.sleep(0.25)
-        except urllib.error.URLError as error:
-            if isinstance(error, urllib.error.HTTPError) and error.code != 503:
-                raise
-            time.sleep(0.25)
-    raise AssertionError("the server did not answer")
 
 
 # ---- in a browser without a network --------------------------------------------------------------------------------
@@ -163,28 +134,22 @@ def pages(tmp_path_factory):
     return sorted(out.glob("*.html"))
 
 
-def test_all_equations_show_in_a_browser_without_a_network(pages):
-    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium on this machine: apt-get install chromium")
+def test_all_equations_show_in_a_browser_without_a_network(browser, pages):
+    context = browser.new_context(viewport={"width": 1100, "height": 1000}, offline=True)
     numbers, requests = [], []
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--headless", "--no-sandbox"])
-        context = browser.new_context(viewport={"width": 1100, "height": 1000}, offline=True)
-        for path in pages:
-            page = context.new_page()
-            page.on("request", lambda request: requests.append(request.url))
-            page.goto(path.as_uri())
-            for formula in page.locator(".orelib-formula:has(math)").all():
-                text = formula.inner_text().split()[-1]
-                if number := re.fullmatch(r"\((\d+)\)", text):
-                    numbers.append(int(number.group(1)))
-                box = formula.locator("math").bounding_box()
-                assert box["width"] > 60
-                assert 15 < box["height"] < 150
-            assert "$$" not in page.locator("main").inner_text()
-            assert "\\frac" not in page.locator("main").inner_text()
-        browser.close()
+    for path in pages:
+        page = context.new_page()
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(path.as_uri())
+        for formula in page.locator(".orelib-formula:has(math)").all():
+            if number := re.fullmatch(r"\((\d+)\)", formula.inner_text().split()[-1]):
+                numbers.append(int(number.group(1)))
+            box = formula.locator("math").bounding_box()
+            assert box["width"] > 60
+            assert 15 < box["height"] < 150
+        text = page.locator("main").inner_text()
+        assert "$$" not in text
+        assert "\\frac" not in text
+    context.close()
     assert sorted(numbers) == list(range(1, 13))
     assert not [url for url in requests if not url.startswith(("file:", "data:", "blob:"))]
