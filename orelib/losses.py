@@ -124,12 +124,48 @@ def _spread(variance_x: Tensor, variance_y: Tensor) -> Tensor:
     return (variance_x.clamp(min=0) * variance_y.clamp(min=0)).sqrt()
 
 
-def ssim(x: Tensor, y: Tensor, data_range: float, window: Tensor | None = None) -> Tensor:
-    """Structural similarity, one value per image (N,), at most 1.
+def ssim_terms(x: Tensor, y: Tensor, data_range: float, window: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """Luminance, contrast and structure at every place, eq. 6 to 8; their product is eq. 9 with all exponents 1.
 
-    Eq. 9 and 10 with alpha = beta = gamma = 1. For c3 = c2 / 2 contrast and structure multiply to
-    ``(2 sigma_xy + c2) / (sigma_x^2 + sigma_y^2 + c2)``. That product is computed here: it needs no square root, whose
-    gradient would be infinite on constant images.
+    Each is (N, C, H - 10, W - 10) for the window of 11. c3 = c2 / 2, as Wang et al. 2004 choose it. Takes and raises as
+    :func:`ssim`. To look at, not to train with: at flat places the gradient of the square root is infinite.
+    """
+    window = _fitting_window(x, y, window)
+    c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
+    mean_x, mean_y, variance_x, variance_y, covariance = local_statistics(x, y, window)
+    return (
+        luminance(mean_x, mean_y, c1),
+        contrast(variance_x, variance_y, c2),
+        structure(variance_x, variance_y, covariance, c2 / 2),
+    )
+
+
+def ssim_map(x: Tensor, y: Tensor, data_range: float, window: Tensor | None = None) -> Tensor:
+    """Structural similarity at every place, eq. 10, at most 1: (N, C, H - 10, W - 10) for the window of 11.
+
+    For c3 = c2 / 2 contrast and structure multiply to ``(2 sigma_xy + c2) / (sigma_x^2 + sigma_y^2 + c2)``. That
+    product is computed here: it needs no square root, whose gradient would be infinite on constant images. Takes and
+    raises as :func:`ssim`.
+    """
+    window = _fitting_window(x, y, window)
+    c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
+    # Only the sum of both variances is needed, so one plane less is blurred.
+    mean_x, mean_y, mean_squares, mean_xy = under_window(window, x, y, x * x + y * y, x * y)
+    variances, covariance = mean_squares - mean_x**2 - mean_y**2, mean_xy - mean_x * mean_y
+    return luminance(mean_x, mean_y, c1) * (2 * covariance + c2) / (variances + c2)
+
+
+def _fitting_window(x: Tensor, y: Tensor, window: Tensor | None) -> Tensor:
+    if x.shape != y.shape or x.ndim != 4:
+        raise ValueError(f"SSIM compares two (N, C, H, W) of one shape, not {tuple(x.shape)} and {tuple(y.shape)}")
+    window = gaussian_window(x.dtype, x.device) if window is None else window
+    if min(x.shape[-2:]) < len(window):
+        raise ValueError(f"SSIM needs images of at least {len(window)} x {len(window)} px, not {tuple(x.shape[-2:])}")
+    return window
+
+
+def ssim(x: Tensor, y: Tensor, data_range: float, window: Tensor | None = None) -> Tensor:
+    """Structural similarity, one value per image (N,), at most 1: the mean of :func:`ssim_map`.
 
     Parameters
     ----------
@@ -142,17 +178,7 @@ def ssim(x: Tensor, y: Tensor, data_range: float, window: Tensor | None = None) 
     ValueError
         For different shapes, or images smaller than the window.
     """
-    if x.shape != y.shape or x.ndim != 4:
-        raise ValueError(f"SSIM compares two (N, C, H, W) of one shape, not {tuple(x.shape)} and {tuple(y.shape)}")
-    window = gaussian_window(x.dtype, x.device) if window is None else window
-    if min(x.shape[-2:]) < len(window):
-        raise ValueError(f"SSIM needs images of at least {len(window)} x {len(window)} px, not {tuple(x.shape[-2:])}")
-    c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
-    # Only the sum of both variances is needed, so one plane less is blurred.
-    mean_x, mean_y, mean_squares, mean_xy = under_window(window, x, y, x * x + y * y, x * y)
-    variances, covariance = mean_squares - mean_x**2 - mean_y**2, mean_xy - mean_x * mean_y
-    similarity = luminance(mean_x, mean_y, c1) * (2 * covariance + c2) / (variances + c2)
-    return similarity.mean(dim=(1, 2, 3))
+    return ssim_map(x, y, data_range, window).mean(dim=(1, 2, 3))
 
 
 class SSIMLoss(nn.Module):

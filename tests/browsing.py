@@ -19,6 +19,8 @@ from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
 ROOT = Path(__file__).resolve().parent.parent
+JUPYTER = ROOT / "orelib" / "utils" / "jupyter"  # what an installation places below etc/jupyter and share/jupyter
+PLACES = {"JUPYTER_CONFIG_PATH": str(JUPYTER), "JUPYTER_PATH": str(JUPYTER)}
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
@@ -52,10 +54,9 @@ def lab(lab_folder):
     settings = {
         "JUPYTER_CONFIG_DIR": str(lab_folder / "config"),
         "JUPYTERLAB_SETTINGS_DIR": str(lab_folder / "s"),
-        "JUPYTER_CONFIG_PATH": str(ROOT / "orelib" / "utils" / "jupyter"),  # as an installation places it
     }
     with open(lab_folder / "lab.log", "w") as log:
-        server = subprocess.Popen(command, env=os.environ | settings, stdout=log, stderr=log, cwd=ROOT)
+        server = subprocess.Popen(command, env=os.environ | PLACES | settings, stdout=log, stderr=log, cwd=ROOT)
     try:
         yield _answering(f"http://127.0.0.1:{port}", server, lab_folder / "lab.log")
     finally:

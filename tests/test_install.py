@@ -222,7 +222,12 @@ def test_the_wheel_holds_the_package_and_the_notebooks(archives):
 def test_jupyters_settings_are_placed_below_the_environments_prefix(archives, kind):
     with zipfile.ZipFile(archives[kind]) as archive:
         placed = {name.partition(".data/data/")[2] for name in archive.namelist() if ".data/data/" in name}
-    assert placed == {"etc/jupyter/jupyter_server_config.d/orelib.json"}
+    assert placed == {
+        "etc/jupyter/jupyter_nbconvert_config.json",
+        "etc/jupyter/jupyter_server_config.d/orelib.json",
+        "share/jupyter/nbconvert/templates/orelib/conf.json",
+        "share/jupyter/nbconvert/templates/orelib/index.html.j2",
+    }
 
 
 def test_the_source_archive_holds_what_a_wheel_is_built_from_and_no_part_of_the_tests(archives):

@@ -79,6 +79,27 @@ def test_eq_10_with_c3_of_half_c2_is_the_two_factor_form(images):
     assert torch.allclose(three_factors.mean(dim=(1, 2, 3)), losses.ssim(*images, data_range=1.0), atol=1e-12)
 
 
+def test_the_terms_multiply_to_the_map_whose_mean_is_ssim(images):
+    terms = losses.ssim_terms(*images, data_range=1.0)
+    drawn = losses.ssim_map(*images, data_range=1.0)
+    assert drawn.shape == terms[0].shape == (2, 3, 30, 38)
+    assert torch.allclose(terms[0] * terms[1] * terms[2], drawn, atol=1e-9)
+    assert torch.equal(drawn.mean(dim=(1, 2, 3)), losses.ssim(*images, data_range=1.0))
+
+
+def test_each_term_sees_one_kind_of_difference(images):
+    y = 0.25 + images[0] / 2
+    brighter = [term.mean().item() for term in losses.ssim_terms(y + 0.2, y, 1.0)]
+    assert brighter[0] < 0.97
+    assert brighter[1:] == pytest.approx([1, 1])
+    flatter = [term.mean().item() for term in losses.ssim_terms(0.5 + (y - 0.5) / 2, y, 1.0)]
+    assert flatter[1] < 0.85
+    assert flatter[2] > 0.95
+    negative = [term.mean().item() for term in losses.ssim_terms(1 - y, y, 1.0)]
+    assert negative[1] == pytest.approx(1)
+    assert negative[2] < -0.9
+
+
 def test_ssim_properties(images):
     x, y = images
     assert torch.allclose(losses.ssim(x, x, 1.0), torch.ones(2, dtype=torch.float64))

@@ -2,6 +2,7 @@
 
 import html
 import json
+import pkgutil
 import re
 import shutil
 import subprocess
@@ -33,6 +34,7 @@ ORDER = [
     ("01_dataset", {}),
     ("02_mosaic", {}),
     ("03_networks", {}),
+    ("04_losses", {}),
     *TRAININGS,
     ("06_loss_curves", {}),
     ("07_table3", {}),
@@ -249,6 +251,25 @@ def test_links_between_notebooks_lead_somewhere(path):
 def test_a_notebook_links_to_the_next_one(path, following):
     last = nbformat.read(path, 4).cells[-1].source
     assert f"[{following.stem}]({following.name})" in last.partition("**Next:**")[2]
+
+
+def equations():
+    """The markdown cells with a numbered formula, by number."""
+    cells = [cell.source for path in NOTEBOOKS for cell in nbformat.read(path, 4).cells if cell.cell_type == "markdown"]
+    formulas = [(cell, formula) for cell in cells for formula in re.findall(r"\$\$(.+?)\$\$", cell, re.DOTALL)]
+    return [(int(number), cell) for cell, formula in formulas for number in re.findall(r"\\tag\{(\d+)\}", formula)]
+
+
+def test_every_equation_of_the_paper_stands_in_one_notebook():
+    assert sorted(number for number, _ in equations()) == list(range(1, 13))
+
+
+def test_beside_an_equation_stands_the_name_of_its_code():
+    for number, cell in equations():
+        names = re.findall(r"`(orelib(?:\.\w+)+)`", cell)
+        assert names, f"eq. {number}"
+        for name in names:
+            assert pkgutil.resolve_name(name), name  # raises for what is not there
 
 
 def test_05_shows_every_setting():

@@ -11,6 +11,7 @@
 ``aligned``      folders of pairs, cut to the area that both photographs show
 ``wetting``      a dry photograph, wetted by the water of the scenes
 ``wetted``       folders of pairs that are made of dry photographs alone
+``degraded``     images damaged on purpose, by a known amount
 ``decoded``      photographs decoded once, so that single windows can be read
 ``highlights``   glare found by a rule in the wet photograph alone, and filled
 ``mosaic``       training samples, each from four pairs

@@ -7,6 +7,7 @@
 ``effects``       differences between methods, and the effect of each change
 ``evidence``      the form of a claim, and how claims are weighed
 ``claims``        the paper's claims, each with evidence and verdict
+``loss_trials``   what each loss sees and prefers: small experiments without training
 ``wording``       sentences that results must not contradict
 ``results_page``  results/reference/RESULTS.md
 ``rock_page``     its part about real wet rock

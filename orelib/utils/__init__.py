@@ -7,6 +7,7 @@
 ``extras``      packages that only some uses need
 ``files``       files and folders that appear whole or not at all
 ``headless``    a papermill engine without a TCP port
+``jupyter``     settings and a template that the installation puts where Jupyter looks
 ``kernel``      its kernel
 ``memory``      memory that runs out
 ``names``       names of files as people leave them

@@ -9,12 +9,16 @@
 ``compare``        the slider over wet, dry and restored images (slider/: the part that runs in the browser)
 ``gallery``        test images, restored by every generator
 ``report``         all results on one page
+``loss_figures``   the figures of notebook 04
+``loss_explorer``  a dry image damaged by hand, and the losses that notice it
+``sources``        the text of functions, shown in a notebook
+``offline``        exported notebooks that need no network
 ``watched``        whether somebody watches
 """
 
 from orelib.utils.extras import demand_packages
 
-demand_packages("A figure, slider or page", "reproduce", "matplotlib", "IPython", "anywidget")
+demand_packages("A figure, slider or page", "reproduce", "matplotlib", "IPython", "anywidget", "latex2mathml")
 
 from orelib.views.pictures import show_figures_with_words  # noqa: E402 - needs these packages
 

@@ -101,7 +101,7 @@ def test_a_hook_that_fails_does_not_prevent_saving(tmp_path, monkeypatch):
 
 def test_the_installation_switches_it_on():
     place = "orelib/utils/jupyter/jupyter_server_config.d/orelib.json"
-    (name,) = json.loads((ROOT / place).read_text())["ServerApp"]["jpserver_extensions"]
-    assert saving._jupyter_server_extension_points() == [{"module": name}]
+    (point,) = saving._jupyter_server_extension_points()
+    assert json.loads((ROOT / place).read_text())["ServerApp"]["jpserver_extensions"][point["module"]]
     installed = re.search(r'"etc/jupyter/jupyter_server_config.d" = \["(.*?)"\]', (ROOT / "pyproject.toml").read_text())
     assert installed[1] == place

@@ -1,6 +1,7 @@
 """The slider in a real browser: as a page from disk without a network, and in JupyterLab."""
 
 import base64
+import os
 import re
 import statistics
 import subprocess
@@ -9,7 +10,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from browsing import lab_tab, put_notebook, run_all
+from browsing import PLACES, lab_tab, put_notebook, run_all
 from conftest import ROOT
 from PIL import Image
 
@@ -442,14 +443,12 @@ def mean_of_stage(image):
     return filled.mean(axis=0)
 
 
-def test_08_compare_executed_headless_and_exported_still_slides(browser, notebook, tmp_path):
+def test_08_compare_executed_headless_and_exported_still_slides(page, notebook, tmp_path):
     executed, exported = tmp_path / "executed.ipynb", tmp_path / "exported.html"
     run = [sys.executable, "-m", "papermill", str(notebook), str(executed), "--cwd", str(ROOT / "notebooks")]
     subprocess.run(run, check=True, capture_output=True, timeout=600)
     export = [sys.executable, "-m", "nbconvert", "--to", "html", str(executed), "--output", str(exported)]
-    subprocess.run(export, check=True, capture_output=True, timeout=600)
-    context = browser.new_context(viewport={"width": 1100, "height": 1000}, offline=True)
-    page = context.new_page()
+    subprocess.run(export, check=True, capture_output=True, timeout=600, env=os.environ | PLACES)
     page.goto(exported.as_uri())
     frame = page.frame_locator("iframe")
     frame.locator(".orelib-compare[data-shown]").wait_for(timeout=20_000)
@@ -459,4 +458,3 @@ def test_08_compare_executed_headless_and_exported_still_slides(browser, noteboo
     page.keyboard.press("Shift+ArrowRight")
     frame.locator("[aria-valuenow='60']").wait_for(timeout=5_000)
     assert divider.bounding_box()["x"] > before + 20
-    context.close()
