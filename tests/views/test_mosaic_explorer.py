@@ -50,7 +50,7 @@ def test_of_an_enlarged_photograph_the_outline_has_its_own_scale():
 @pytest.mark.parametrize(("centre", "place"), [((0, 0), (16, 16)), ((1, 0), (16, 48)), ((0, 1), (48, 16))])
 def test_a_click_reaches_the_whole_range_of_centres_and_no_more(centre, place):
     assert centre_in(64, centre) == place
-    assert (16, 48) == tuple(round(64 * share) for share in CENTRE_RANGE)
+    assert tuple(round(64 * share) for share in CENTRE_RANGE) == (16, 48)
 
 
 def test_a_place_lies_on_the_wet_sample(four):

@@ -23,8 +23,14 @@ def test_it_shows_what_the_renderer_makes():
 
 @pytest.mark.parametrize(
     ("moved", "dry_stays"),
-    [({"wetness": 0.2}, True), ({"lamps": 0}, True), ({"turn": 90}, False), ({"seed": 3}, False), ({"scale": 5.0}, False)],
-)  # fmt: skip
+    [
+        ({"wetness": 0.2}, True),
+        ({"lamps": 0}, True),
+        ({"turn": 90}, False),
+        ({"seed": 3}, False),
+        ({"scale": 5.0}, False),
+    ],
+)
 def test_water_and_lamps_change_the_wet_image_alone_and_the_rest_both(moved, dry_stays):
     _, wet, dry = drawn()
     figure, other_wet, other_dry = drawn(**moved)

@@ -86,8 +86,8 @@ def render_pair(
         A scene of a wider kind than the paper's ore: rock of any colour, broken or round, wetted by any law of
         :func:`~orelib.data.scenes.water.draw_law`, before a camera of any exposure. Sizes are not known then.
     lamps : int, optional
-        Number of lamps and windows beside the main light, 0-20; 2 to 4, drawn from the seed, when None. They are seen in
-        the water alone: their part of the light on the rock belongs to the even light from all around.
+        Number of lamps and windows beside the main light, 0-20; 2 to 4, drawn from the seed, when None. They are seen
+        in the water alone: their part of the light on the rock belongs to the even light from all around.
     turned : float
         Angle in radians by which all lights are turned around the vertical.
 
