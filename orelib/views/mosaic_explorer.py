@@ -18,7 +18,7 @@ WIDTH, HEIGHT = 10.4, 3.9  # inches
 QUARTER, SAMPLE = 1.6, 3.3  # sides of a source photograph and of a sample
 TOP, SAMPLES = 3.5, (3.6, 7.05)  # upper edge of all pictures, left edges of the samples
 SHOWN = 256  # px: larger photographs are reduced, because drawing them would take longer than composing the sample
-POSITIONS = ({}, {"centre": (0.0, 0.0)}, {"centre": (1.0, 0.6)}, {"windows": 5})
+POSITIONS = ({}, {"centre": (0.0, 0.0)}, {"windows": 5})
 ALT = (
     "Four wet photographs with a coloured window in each, and the sample that the four windows make, wet and dry: they "
     "meet {centre[0]:.0%} across and {centre[1]:.0%} down the range of centres."

@@ -32,7 +32,7 @@ from orelib.utils.provenance import read_provenance
 from orelib.views.compare import Compare, compare
 
 RENDERING = 1.3e-6  # seconds a pixel and core, as measured for scenes of 256 x 256 px
-EXAMPLE = 3  # the test scene that is restored: with particles of several sizes, and glare
+EXAMPLE = 7  # the test scene that is restored: two kinds of rock, and glare that is easy to see
 CURES = {
     SCENES: f"first {linked('01_dataset')}",
     TRAININGS: f"first {linked('05_training')} for each method, or `make reproduce`",
