@@ -18,7 +18,7 @@ CONTROLS = {
     "turn": Slider(0, 345, 15, 0, "turn all lights, degrees"),
     "outline": Choice(("no", "yes"), "no", "outline the glare"),
 }
-POSITIONS = ({"wetness": 0.15}, {"outline": "yes"}, {"lamps": 0}, {"wetness": 1.0, "scale": 6.0})
+POSITIONS = ({"outline": "yes"}, {"lamps": 0}, {"wetness": 1.0, "scale": 6.0})
 ALT = (
     "Rendered scene number {seed}, wet on the left and dry on the right: wetness {wetness:g}, {scale:g} px per mm, "
     "{lamps} lamps beside the main light, all lights turned by {turn} degrees."

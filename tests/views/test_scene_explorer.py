@@ -48,7 +48,7 @@ def test_the_outline_marks_glare_only_where_there_is_some():
 def test_without_a_kernel_it_leaves_telling_pictures():
     page = scene_explorer().page()
     assert page.count("<img") == len(POSITIONS)
-    assert "wetness 0.15" in page
+    assert "lamps 0" in page
 
 
 def test_no_text_is_small():
