@@ -70,7 +70,7 @@ def what_each_needs(folders: Folders, seed: int = 0) -> pd.DataFrame:
     """Lists the notebooks, all cells as Markdown: what each shows and needs, whether it runs now, and its time."""
     trained = all(run_state(folders.run(method, seed)) == "finished" for method in PUBLISHED)
     ready = {NOTHING: True, SCENES: scenes_state(folders).startswith("whole"), TRAININGS: trained,
-             STUDY: study_state().startswith("whole")}  # fmt: skip
+             STUDY: study_state() != "missing"}  # fmt: skip
     rows = [
         (linked(each.name), each.shows, each.needs, "yes" if ready[each.needs] else CURES[each.needs], each.takes)
         for each in NOTEBOOKS
@@ -140,7 +140,7 @@ def study_state() -> str:
 
 def the_answer() -> str:
     """The main findings as the README gives them, as Markdown for a notebook; a sentence where they are not there."""
-    if not study_state().startswith("whole"):
+    if not (_study() / "claims.csv").exists():
         return (
             "The published results are not here: a whole copy of the kit has them in `results/reference`, "
             "and its README gives the answer."
