@@ -49,9 +49,8 @@ def what_is_there(folders: Folders, seed: int = 0) -> pd.DataFrame:
     experiment = Experiment(folders.profile, seed=seed)
     scenes = experiment.train_pairs + experiment.val_pairs + experiment.test_pairs
     rendering = scenes * np.prod(experiment.scene_size) * RENDERING
-    rows = [
-        ("the data set", scenes_state(folders), linked("01_dataset"), _time(rendering if folders.embedded else None))
-    ]
+    made_by, takes = (linked("01_dataset"), _time(rendering)) if folders.embedded else ("you", "-")
+    rows = [("the data set", scenes_state(folders), made_by, takes)]
     for variant in _variants(folders, seed):
         state = run_state(folders.results / f"{variant}-seed{seed}")
         rows.append(
