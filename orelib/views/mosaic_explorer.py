@@ -21,7 +21,7 @@ SHOWN = 256  # px: larger photographs are reduced, because drawing them would ta
 POSITIONS = ({}, {"centre": (0.0, 0.0)}, {"windows": 5})
 ALT = (
     "Four wet photographs with a coloured window in each, and the sample that the four windows make, wet and dry: they "
-    "meet {centre[0]:.0%} across and {centre[1]:.0%} down the range of centres."
+    "meet at {centre[0]:.2f} of the way across and {centre[1]:.2f} of the way down the dashed square."
 )
 
 Pair = tuple[np.ndarray, np.ndarray]

@@ -41,6 +41,7 @@ def scene_figure(
     scene = render_pair(
         seed, (side, side), px_per_mm=scale, wetness=wetness, lamps=lamps, turned=float(np.radians(turn))
     )
+    glare = 100 * scene.glare.mean()
     figure = Figure(figsize=(8, 4.5))
     for left, name, image in ((0.005, "wet", scene.wet), (0.505, "dry", scene.dry)):
         axis = figure.add_axes((left, 0.09, 0.49, 0.49 * 8 / 4.5), xticks=[], yticks=[])
@@ -50,13 +51,13 @@ def scene_figure(
             axis.contour(scene.glare, levels=[0.5], colors="#F0E442", linewidths=0.9)
     figure.text(
         0.5, 0.025,
-        f"glare: {scene.glare.mean():.1%} of the wet image; wet is {scene.wet.mean() / scene.dry.mean():.2f} times as "
+        f"glare: {glare:.1f} % of the wet image; wet is {scene.wet.mean() / scene.dry.mean():.2f} times as "
         f"bright as dry; left unrestored, it is {psnr(scene.wet, scene.dry):.1f} dB from dry, "
         f"SSIM {ssim(scene.wet, scene.dry):.2f}",
         ha="center", fontsize=9,
     )  # fmt: skip
     figure.set_label(
         ALT.format(seed=seed, wetness=wetness, scale=scale, lamps=lamps, turn=turn)
-        + f" Glare covers {scene.glare.mean():.1%} of the wet image."
+        + f" Glare covers {glare:.1f} % of the wet image."
     )
     return figure
