@@ -1,7 +1,8 @@
 # The dependencies of all results. Called by the Makefile; also by hand: snakemake --cores 2 --config profile=smoke
-# Most rules run one notebook headless. Snakemake deletes the outputs of a rule before it runs the rule again, and when
-# it fails. So files that take long to make are not declared as outputs: a training declares an empty file, ``finished``,
-# the data set another, ``checked``, and Snakemake never touches the files that they stand for.
+# Most rules run one notebook headless; 00, 03 and 04 leave nothing that others read, and have none. Snakemake deletes
+# the outputs of a rule before it runs the rule again, and when it fails. So files that take long to make are not
+# declared as outputs: a training declares an empty file, ``finished``, the data set another, ``checked``, and Snakemake
+# never touches the files that they stand for.
 
 import re
 import shlex

@@ -31,6 +31,7 @@ PARAMETERS = {"profile", "method", "methods", "seed", "data_dir", "results_dir",
               "calibration", "start_from", "changes", "largest_shift", "align", "scene"}  # fmt: skip
 TRAININGS = [("05_training", {"method": method}) for method in METHODS]
 ORDER = [
+    ("00_start", {}),
     ("01_dataset", {}),
     ("02_mosaic", {}),
     ("03_networks", {}),

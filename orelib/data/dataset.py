@@ -176,9 +176,17 @@ def _truth_path(folder: Path, split: str, number: int) -> Path:
     return folder / split / "truth" / f"{number:04d}.json"
 
 
-def _render_scene(folder: Path, settings: dict, split: str, number: int) -> None:
-    """Renders one scene and writes its files; runs in a worker process."""
-    seed, stem = FIRST_SEED[split] + SCENES_OF_A_SEED * settings["scenes_seed"] + number, f"{number:04d}"
+def render_one(experiment: Experiment, split: str, number: int) -> Scene:
+    """Renders one scene of the data set of an experiment and writes nothing.
+
+    ``split`` is train, val or test. Raises ValueError for settings that cannot be rendered.
+    """
+    return _scene(_settings(experiment), split, number)[-1]
+
+
+def _scene(settings: dict, split: str, number: int) -> tuple[int, float, Scene]:
+    """Returns the seed of a scene, its scale in px per mm, and the scene."""
+    seed = FIRST_SEED[split] + SCENES_OF_A_SEED * settings["scenes_seed"] + number
     # As many scenes between one and two times nearer as between two and four times.
     view = np.random.default_rng([seed, 1])
     nearer = settings["zoom"] ** view.random()
@@ -189,6 +197,13 @@ def _render_scene(folder: Path, settings: dict, split: str, number: int) -> None
         misalignment_px=0.0 if split == "test" else settings["misalignment_px"],
         wide=bool(view.random() < settings.get("wide", 0.0)),
     )  # fmt: skip
+    return seed, px_per_mm, scene
+
+
+def _render_scene(folder: Path, settings: dict, split: str, number: int) -> None:
+    """Renders one scene and writes its files; runs in a worker process."""
+    seed, px_per_mm, scene = _scene(settings, split, number)
+    stem = f"{number:04d}"
     paths = {layer: folder / split / layer / f"{stem}.png" for layer in LAYERS}
     for layer, path in paths.items():
         with appearing(path) as temporary:

@@ -8,6 +8,8 @@ that a particle has the same size in training as in the photograph that is resto
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import torch
@@ -20,7 +22,68 @@ from orelib.data.pair import Pair
 CENTRE_RANGE = (0.25, 0.75)  # of the sample's side, so that every quarter stays large enough to show particles
 
 
-def mosaic(pairs: Sequence[tuple[np.ndarray, np.ndarray]], size: int, rng: np.random.Generator):
+@dataclass(frozen=True)
+class Window:
+    """A quarter of a sample, and the window of a photograph that fills it.
+
+    ``rows`` and ``columns`` are the quarter's in the sample. ``top`` and ``left`` are the window's first row and column
+    in the photograph, enlarged to ``filling`` (height, width) where it is smaller than the quarter.
+    """
+
+    rows: slice
+    columns: slice
+    top: int
+    left: int
+    filling: tuple[int, int]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+
+    def cut(self, image: np.ndarray) -> np.ndarray:
+        """Returns the window's pixels of a photograph, uint8 (height, width, 3)."""
+        height, width = self.shape
+        return _enlarged(image, self.filling)[self.top : self.top + height, self.left : self.left + width]
+
+
+def draw_windows(
+    shapes: Sequence[tuple[int, ...]], size: int, rng: np.random.Generator, centre: tuple[int, int] | None = None
+) -> list[Window]:
+    """Draws the windows of four photographs that make one sample: upper left, upper right, lower left, lower right.
+
+    ``shapes`` are the photographs', (H, W, ...). ``centre`` is the row and column at which the quarters meet, each from
+    1 to ``size - 1``; when None, it is drawn within :data:`CENTRE_RANGE`. The same ``rng`` draws windows at about the
+    same places of the photographs whatever the centre.
+
+    Raises
+    ------
+    ValueError
+        When there are not four shapes, or the centre lies outside the sample.
+    """
+    if len(shapes) != 4:
+        raise ValueError(f"Mosaic composes 4 pairs, not {len(shapes)}")
+    drawn = rng.integers(round(CENTRE_RANGE[0] * size), round(CENTRE_RANGE[1] * size), size=2, endpoint=True)
+    row, column = drawn if centre is None else centre
+    if not (0 < row < size and 0 < column < size):
+        raise ValueError(f"centre={centre} must lie inside a sample of {size} px")
+    windows = []
+    for shape, (rows, columns) in zip(
+        shapes, product((slice(0, row), slice(row, size)), (slice(0, column), slice(column, size))), strict=True
+    ):
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        filling = _filling(shape, height, width)
+        top = rng.integers(0, filling[0] - height, endpoint=True)
+        left = rng.integers(0, filling[1] - width, endpoint=True)
+        windows.append(Window(rows, columns, int(top), int(left), filling))
+    return windows
+
+
+def mosaic(
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]],
+    size: int,
+    rng: np.random.Generator,
+    centre: tuple[int, int] | None = None,
+):
     """Composes one wet/dry sample from four pairs.
 
     Parameters
@@ -28,6 +91,7 @@ def mosaic(pairs: Sequence[tuple[np.ndarray, np.ndarray]], size: int, rng: np.ra
     pairs : four (wet, dry), each uint8 (H, W, 3) of any size; wet and dry of one pair are of equal size.
     size : side of the sample in pixels.
     rng : draws the centre and the four windows, the same for wet and dry.
+    centre : row and column to use instead of the drawn ones, see :func:`draw_windows`.
 
     Returns
     -------
@@ -36,45 +100,40 @@ def mosaic(pairs: Sequence[tuple[np.ndarray, np.ndarray]], size: int, rng: np.ra
     Raises
     ------
     ValueError
-        When there are not four pairs, or wet and dry of a pair differ in size.
+        When there are not four pairs, wet and dry of a pair differ in size, or the centre lies outside the sample.
     """
-    if len(pairs) != 4:
-        raise ValueError(f"Mosaic composes 4 pairs, not {len(pairs)}")
-    row, column = rng.integers(round(CENTRE_RANGE[0] * size), round(CENTRE_RANGE[1] * size), size=2, endpoint=True)
-    quarters = [
-        (slice(0, row), slice(0, column)),
-        (slice(0, row), slice(column, size)),
-        (slice(row, size), slice(0, column)),
-        (slice(row, size), slice(column, size)),
-    ]
-    sample = np.empty((2, size, size, 3), dtype=np.uint8)
-    for (rows, columns), (wet, dry) in zip(quarters, pairs, strict=True):
+    for wet, dry in pairs:
         if wet.shape != dry.shape:
             raise ValueError(f"wet {wet.shape} and dry {dry.shape} of one pair differ in size")
-        height, width = rows.stop - rows.start, columns.stop - columns.start
-        wet, dry = (_filling(image, height, width) for image in (wet, dry))
-        top = rng.integers(0, wet.shape[0] - height, endpoint=True)
-        left = rng.integers(0, wet.shape[1] - width, endpoint=True)
-        window = slice(top, top + height), slice(left, left + width)
-        sample[0, rows, columns], sample[1, rows, columns] = wet[window], dry[window]
+    sample = np.empty((2, size, size, 3), dtype=np.uint8)
+    windows = draw_windows([wet.shape for wet, _ in pairs], size, rng, centre)
+    for window, (wet, dry) in zip(windows, pairs, strict=True):
+        sample[0, window.rows, window.columns] = window.cut(wet)
+        sample[1, window.rows, window.columns] = window.cut(dry)
     return sample[0], sample[1]
 
 
 def one_window(pair: tuple[np.ndarray, np.ndarray], size: int, rng: np.random.Generator):
     """Cuts a sample without Mosaic: one window of one pair, (wet, dry), each uint8 (size, size, 3)."""
-    wet, dry = (_filling(image, size, size) for image in pair)
+    wet, dry = (_enlarged(image, _filling(image.shape, size, size)) for image in pair)
     top, left = (rng.integers(0, length - size, endpoint=True) for length in wet.shape[:2])
     window = slice(top, top + size), slice(left, left + size)
     return wet[window], dry[window]
 
 
-def _filling(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Returns the image itself, or enlarges it in proportion until it covers ``height`` x ``width``."""
-    factor = max(height / image.shape[0], width / image.shape[1])
+def _filling(shape: tuple[int, ...], height: int, width: int) -> tuple[int, int]:
+    """Returns the size (height, width) of an image, enlarged in proportion, if need be, to cover ``height, width``."""
+    factor = max(height / shape[0], width / shape[1])
     if factor <= 1:
+        return shape[0], shape[1]
+    return max(height, round(shape[0] * factor)), max(width, round(shape[1] * factor))
+
+
+def _enlarged(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Returns the image at a size (height, width); the image itself where it has that size."""
+    if image.shape[:2] == size:
         return image
-    size = max(width, round(image.shape[1] * factor)), max(height, round(image.shape[0] * factor))
-    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
+    return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BICUBIC))
 
 
 class MosaicSamples(Dataset):

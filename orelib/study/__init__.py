@@ -11,6 +11,7 @@
 ``wording``       sentences that results must not contradict
 ``results_page``  results/reference/RESULTS.md
 ``rock_page``     its part about real wet rock
+``contents``      the notebooks, what each shows and needs
 ``document``      all documents that quote numbers
 ``__main__``      steps that no notebook runs
 """

@@ -21,6 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from orelib.config import PROFILES, Experiment
 from orelib.losses import TAPS
 from orelib.methods import Improved
+from orelib.study.contents import linked, readme_table
 from orelib.study.results_page import (
     PUBLISHED,
     counted_claims,
@@ -67,8 +68,11 @@ def with_block(text: str, name: str, block: str) -> str:
     return pattern.sub(lambda _: f"{begin}\n{block}\n{end}", text)
 
 
-def answer(reference: Path) -> str:
-    """The main findings in five lines for the README; their intervals are in ``RESULTS.md``."""
+def answer(reference: Path, notebooks: str = "notebooks/") -> str:
+    """The main findings in five lines for the README; their intervals are in ``RESULTS.md``.
+
+    ``notebooks`` leads from the reader's document to the notebooks.
+    """
     study = reference / PUBLISHED
     c, without = Compared(study), "improved+lambda_adversarial=0"
     psnr, ssim = (short(c.above("improved", "pix2pix", metric)) for metric in ("psnr", "ssim"))
@@ -90,7 +94,7 @@ def answer(reference: Path) -> str:
         Improved is trained on these pieces as well, it is {short(tuned.above())} dB above the line. The restorer that
         comes with the kit uses its network only for what it knows: {kit:.1f} dB there, {alone_there:.1f} dB with the
         network alone.""",
-        f"""**{counted_claims(read_table(study / "claims.csv"))}:** see [12_claims](notebooks/12_claims.ipynb).""",
+        f"""**{counted_claims(read_table(study / "claims.csv"))}:** see {linked("12_claims", notebooks)}.""",
     )
 
 
@@ -148,6 +152,7 @@ def paper_step_teraflop() -> float:
 
 BLOCKS: dict[str, tuple[str, Callable[[Path], str]]] = {
     "answer": ("README.md", answer),
+    "notebooks": ("README.md", readme_table),
     "profiles": ("docs/running.md", profiles),
     "rock": ("orelib/restore/default_restorer/README.md", what_you_have),
 }

@@ -126,6 +126,23 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
             folder.rmdir()
 
 
+def is_in_use(folder: Path) -> bool:
+    """Returns whether a process works in a folder under :func:`one_at_a_time`; False where there are no locks."""
+    try:
+        file = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(file)
+    return False
+
+
 def make_folder(folder: Path) -> None:
     """Makes a folder, and what is missing above it. Raises NotADirectoryError where a file lies in the way."""
     if file := in_the_way(folder):

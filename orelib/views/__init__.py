@@ -1,19 +1,22 @@
 """Figures, sliders and pages. They need the extra ``reproduce``; nothing outside this folder needs them.
 
-``figures``        every figure of a run
-``checked``        the figure of a checked folder of pairs
-``study_figures``  the figures of the published experiment
-``pictures``       pictures with alternative text; how a notebook shows a figure
-``networks``       the paper's networks, drawn and looked into
-``explorer``       pictures with controls that the kernel draws anew (controls/: the part that runs in the browser)
-``compare``        the slider over wet, dry and restored images (slider/: the part that runs in the browser)
-``gallery``        test images, restored by every generator
-``report``         all results on one page
-``loss_figures``   the figures of notebook 04
-``loss_explorer``  a dry image damaged by hand, and the losses that notice it
-``sources``        the text of functions, shown in a notebook
-``offline``        exported notebooks that need no network
-``watched``        whether somebody watches
+``figures``           every figure of a run
+``checked``           the figure of a checked folder of pairs
+``study_figures``     the figures of the published experiment
+``loss_figures``      the figures of notebook 04
+``networks``          the paper's networks, drawn and looked into
+``pictures``          pictures with alternative text; how a notebook shows a figure
+``sources``           the text of functions, shown in a notebook
+``explorer``          pictures with controls that the kernel draws anew (controls/: the part that runs in the browser)
+``scene_explorer``    a rendered scene: its water, its lamps, the camera's distance
+``mosaic_explorer``   a Mosaic sample: its centre, its windows
+``loss_explorer``     a dry image damaged by hand, and the losses that notice it
+``start``             what the first notebook shows
+``compare``           the slider over wet, dry and restored images (slider/: the part that runs in the browser)
+``gallery``           test images, restored by every generator
+``report``            all results on one page
+``offline``           exported notebooks that need no network
+``watched``           whether somebody watches
 """
 
 from orelib.utils.extras import demand_packages

@@ -159,7 +159,7 @@ class Explorer(anywidget.AnyWidget):
             picture = encoded(self._draw(**position))
             figures.append(picture_of(picture, self._alt.format(**position), moved))
         return (
-            f'<div class="{PAGE_CLASS}" style="display:flex;flex-wrap:wrap;gap:12px">{"".join(figures)}</div>'
+            f'<div class="{PAGE_CLASS}" style="display:flex;flex-wrap:wrap;gap:24px 12px">{"".join(figures)}</div>'
             "<p><em>Run this cell in JupyterLab to move the controls.</em></p>"
         )
 
@@ -175,5 +175,5 @@ class Explorer(anywidget.AnyWidget):
 def _said(value) -> str:
     """Writes a control's value for a caption."""
     if isinstance(value, tuple):
-        return " / ".join(f"{share:.0%}" for share in value)
+        return " / ".join(f"{100 * share:.0f} %" for share in value)
     return f"{value:g}" if isinstance(value, float) else str(value)

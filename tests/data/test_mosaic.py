@@ -42,6 +42,17 @@ def test_four_quarters_meet_at_one_centre():
         assert 16 <= column <= 48
 
 
+def test_a_centre_that_is_drawn_may_also_be_given():
+    pairs = numbered_pairs([(100, 120)] * 4)
+    row, column = np.random.default_rng(4).integers(16, 48, size=2, endpoint=True)
+    drawn, given = (mosaic(pairs, 64, np.random.default_rng(4), centre)[0] for centre in (None, (row, column)))
+    assert np.array_equal(drawn, given)
+    source = mosaic(pairs, 64, np.random.default_rng(4), (10, 60))[0][..., 0] // 10
+    assert (int((source[:, 0] == 1).sum()), int((source[0] == 1).sum())) == (10, 60)
+    with pytest.raises(ValueError, match="inside a sample"):
+        mosaic(pairs, 64, np.random.default_rng(4), (0, 60))
+
+
 def test_without_mosaic_a_sample_is_one_window_of_one_pair():
     pair = numbered_pairs([(100, 120)])[0]
     wet, dry = one_window(pair, 64, np.random.default_rng(0))

@@ -79,6 +79,22 @@ def test_more_water_means_darker_rock_then_more_glare():
     assert sum(scene.wet.mean() for scene in wet) < 0.85 * sum(scene.wet.mean() for scene in damp)
 
 
+def test_lamps_change_the_water_alone():
+    dark, bright = (render_pair(2, SIZE, wetness=0.8, lamps=lamps) for lamps in (0, 6))
+    assert np.array_equal(dark.dry, bright.dry)
+    assert dark.glare.mean() < bright.glare.mean()
+    with pytest.raises(ValueError, match="lamps=-1"):
+        render_pair(2, SIZE, lamps=-1)
+
+
+def test_turned_lights_turn_their_shadows():
+    """The same heap under lights that were turned once around is the same; turned half, its shadows lie elsewhere."""
+    as_drawn, around, half = (render_pair(2, SIZE, turned=angle) for angle in (0.0, 2 * np.pi, np.pi))
+    assert abs(as_drawn.dry.astype(int) - around.dry).max() <= 1
+    assert np.array_equal(as_drawn.height, half.height)
+    assert abs(as_drawn.dry.astype(int) - half.dry).mean() > 5
+
+
 def test_glare_lies_on_the_film():
     scene = render_pair(5, (128, 128), wetness=0.6)
     assert scene.glare.any()

@@ -9,7 +9,15 @@ import threading
 import pytest
 from conftest import ROOT
 
-from orelib.utils.files import appearing, appearing_folder, one_at_a_time, remove_leftovers, write_text, writing
+from orelib.utils.files import (
+    appearing,
+    appearing_folder,
+    is_in_use,
+    one_at_a_time,
+    remove_leftovers,
+    write_text,
+    writing,
+)
 
 LONG = ["é" * 125 + ".jpg", "e\u0301" * 83 + ".tif", "石" * 83 + ".webp", "x" * 251 + ".png", "b" * 255]
 
@@ -220,6 +228,15 @@ def test_one_process_at_a_time_works_in_a_folder(tmp_path, capsys):
     other.join()
     assert order == ["first", "second"]
     assert "in use by another process" in capsys.readouterr().out
+
+
+def test_a_folder_is_in_use_while_somebody_works_in_it(tmp_path):
+    folder = tmp_path / "run"
+    assert not is_in_use(folder)
+    with one_at_a_time(folder):
+        assert is_in_use(folder)
+        (folder / "file").touch()
+    assert not is_in_use(folder)
 
 
 def test_a_folder_in_which_nothing_was_made_goes_again(tmp_path):

@@ -21,6 +21,7 @@ __all__ = ["RENDERER", "SMALLEST_SIDE", "Scene", "SizeDistribution", "check_argu
 RENDERER = 3  # increased whenever the same seed gives other bytes than before
 
 SMALLEST_SIDE = 32
+MOST_LAMPS = 20
 ROUND = 0.4  # share of the wide scenes that show core or pebbles
 
 
@@ -61,6 +62,8 @@ def render_pair(
     sizes: SizeDistribution | None = None,
     misalignment_px: float = 0.0,
     wide: bool = False,
+    lamps: int | None = None,
+    turned: float = 0.0,
 ) -> Scene:
     """Renders one scene wet and dry.
 
@@ -82,13 +85,20 @@ def render_pair(
     wide : bool
         A scene of a wider kind than the paper's ore: rock of any colour, broken or round, wetted by any law of
         :func:`~orelib.data.scenes.water.draw_law`, before a camera of any exposure. Sizes are not known then.
+    lamps : int, optional
+        Number of lamps and windows beside the main light, 0-20; 2 to 4, drawn from the seed, when None. They are seen
+        in the water alone: their part of the light on the rock belongs to the even light from all around.
+    turned : float
+        Angle in radians by which all lights are turned around the vertical.
 
     Raises
     ------
     ValueError
-        For a size, scale, wetness or misalignment out of range.
+        For a size, scale, wetness, misalignment or number of lamps out of range.
     """
     check_arguments(size, px_per_mm, wetness, misalignment_px)
+    if lamps is not None and lamps not in range(MOST_LAMPS + 1):
+        raise ValueError(f"lamps={lamps} must be a whole number from 0 to {MOST_LAMPS}")
     shape = tuple(int(side) for side in size)
     # One generator per concern: drawing more numbers for one does not change the others.
     piling, mineral, lighting, wetting, aiming, dry_shot, wet_shot, widening = (
@@ -104,7 +114,7 @@ def render_pair(
     surface = rock.minerals(mineral, pile, px_per_mm)
     if wide:
         surface = rock.recoloured(widening, surface)
-    surroundings = light.draw_surroundings(lighting)
+    surroundings = light.draw_surroundings(lighting, lamps, turned)
     falling, openness = light.falling_light(surroundings, pile.height, surface.relief, px_per_mm)
     wetted = water.pour(wetting, pile.height, surface.relief, wetness, px_per_mm)
     dry_light = surface.dry * falling

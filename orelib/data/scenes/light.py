@@ -27,9 +27,13 @@ class Surroundings:
     sky: np.ndarray
 
 
-def draw_surroundings(rng: np.random.Generator) -> Surroundings:
-    """Draws a main light, several lamps and windows, and a hall or a sky that is brighter overhead or to one side."""
-    azimuth, elevation = rng.uniform(0, 2 * pi), radians(rng.uniform(35, 65))
+def draw_surroundings(rng: np.random.Generator, lamps: int | None = None, turned: float = 0.0) -> Surroundings:
+    """Draws a main light, several lamps and windows, and a hall or a sky that is brighter overhead or to one side.
+
+    ``lamps`` is the number of lamps and windows beside the main light, drawn when None; all lights are ``turned`` by an
+    angle around the vertical, in radians.
+    """
+    azimuth, elevation = rng.uniform(0, 2 * pi) + turned, radians(rng.uniform(35, 65))
     toward_main = _direction(azimuth, elevation)
     main = rng.uniform(0.25, 0.8)
     axis = np.linspace(-1, 1, SKY_SIDE, dtype=np.float32)
@@ -40,9 +44,11 @@ def draw_surroundings(rng: np.random.Generator) -> Surroundings:
     high, wide = rng.uniform(0.06, 0.15, 2)  # half-sides, as parts of the distance
     # A light of radiance L and solid angle w lights flat ground with L w sin(elevation) / pi.
     lights = [(azimuth, elevation, high, wide, main * pi / (4 * high * wide * sin(elevation)))]
-    for _ in range(int(rng.integers(2, 5))):
+    drawn = int(rng.integers(2, 5))
+    for _ in range(drawn if lamps is None else lamps):
         high, wide = rng.uniform(0.04, 0.12), rng.uniform(0.05, 0.4)  # from a bulb to a tube or window
-        lights.append((rng.uniform(0, 2 * pi), radians(rng.uniform(25, 72)), high, wide, rng.uniform(20, 70)))
+        around, above = rng.uniform(0, 2 * pi) + turned, radians(rng.uniform(25, 72))
+        lights.append((around, above, high, wide, rng.uniform(20, 70)))
     for azimuth, elevation, high, wide, radiance in lights:
         centre = _direction(azimuth, elevation)
         # Coordinates on the lamp's own plane: up along its meridian, and across.

@@ -20,7 +20,7 @@ export default {
       address = URL.createObjectURL(new Blob([model.get("picture")], { type: "image/webp" }));
       picture.onload = () => {
         if (old) URL.revokeObjectURL(old);
-        root.dataset.answered = model.get("answered"); // for tests: what is on the screen
+        root.dataset.answered = model.get("answered"); // for tests: what is on the screen, and
       };
       picture.src = address;
       picture.alt = model.get("alt");
@@ -32,6 +32,9 @@ export default {
       if (model.get("problem")) line.textContent = model.get("problem");
       root.dataset.answered = model.get("answered");
     });
+    const count = () => (root.dataset.asked = model.get("asked")); // what was asked for
+    model.on("change:asked", count);
+    count();
     draw();
     return () => {
       kernel.destroy();
