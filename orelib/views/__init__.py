@@ -1,15 +1,18 @@
 """Figures, sliders and pages. They need the extra ``reproduce``; nothing outside this folder needs them.
 
-``figures``        every figure of a run
-``checked``        the figure of a checked folder of pairs
-``study_figures``  the figures of the published experiment
-``pictures``       pictures with alternative text; how a notebook shows a figure
-``networks``       the paper's networks, drawn and looked into
-``explorer``       pictures with controls that the kernel draws anew (controls/: the part that runs in the browser)
-``compare``        the slider over wet, dry and restored images (slider/: the part that runs in the browser)
-``gallery``        test images, restored by every generator
-``report``         all results on one page
-``watched``        whether somebody watches
+``figures``         every figure of a run
+``checked``         the figure of a checked folder of pairs
+``study_figures``   the figures of the published experiment
+``pictures``        pictures with alternative text; how a notebook shows a figure
+``networks``        the paper's networks, drawn and looked into
+``explorer``        pictures with controls that the kernel draws anew (controls/: the part that runs in the browser)
+``training_panel``  a training as it goes on, with a button that stops it (controls/, too)
+``curves``          its curves
+``over_steps``      a validation image over the steps of a training
+``compare``         the slider over wet, dry and restored images (slider/: the part that runs in the browser)
+``gallery``         test images, restored by every generator
+``report``          all results on one page
+``watched``         whether somebody watches
 """
 
 from orelib.utils.extras import demand_packages
