@@ -50,12 +50,12 @@ from orelib.utils.memory import memory_for
 from orelib.utils.pace import Pace, parts_left
 from orelib.utils.paths import kit_path, shown
 from orelib.utils.process import keep_freed_memory
-from orelib.utils.progress import say
 from orelib.utils.provenance import read_provenance, record_session, write_provenance
 from orelib.utils.tables import read_table
 from orelib.utils.watching import Lines, Watch, leave_interrupts_to_parent, stopped_by_signals
 
-MEASURED = 400  # training photographs, at most, whose statistics a model file keeps
+MEASURED = 400  # training photographs, at most, whose statistics a model file keeps, and
+MEASURED_BRIEFLY = 40  # in the file of a stopped training, for which somebody waits
 HEADLINES = {"G": "generator", "D": "discriminator"}  # the losses that those who watch are told
 STOPPED = "stopped.safetensors"
 
@@ -180,7 +180,8 @@ def _write_generator(
     path: Path, weights: dict, step: int, experiment: Experiment, pairs: Pairs, stopped: dict | None = None
 ) -> None:
     """Writes a model file, with the statistics of the training photographs."""
-    familiar = Familiar.of(pair.load()[0] for pair in pairs.train[:: -(-len(pairs.train) // MEASURED)])
+    every = -(-len(pairs.train) // (MEASURED_BRIEFLY if stopped else MEASURED))
+    familiar = Familiar.of(pair.load()[0] for pair in pairs.train[::every])
     save_generator(path, weights, experiment, pairs.checksum, step, pairs.embedded, familiar, stopped)
 
 
@@ -315,8 +316,8 @@ def _begin_watch(watch: Watch, log: RunLog) -> None:
 
 def _stopped(log: RunLog, pairs: Pairs) -> TrainingStopped:
     """Saves a run that was asked to stop, and its best generator so far; returns the sentence to raise."""
-    experiment, best, place = log.method.experiment, log.best, f"step {log.step:,} of {log.method.experiment.steps:,}"
-    say(f"stopping at {place}: the checkpoint is written")
+    experiment, best = log.method.experiment, log.best
+    place = f"step {log.step:,} of {experiment.steps:,}"
     if log.saved_step != log.step:
         log.save(pairs.checksum)
     validated = bool(best["generator"])

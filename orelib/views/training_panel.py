@@ -56,6 +56,7 @@ class TrainingPanel(anywidget.AnyWidget):
         self.stop = threading.Event()
         self._losses: dict[str, Curve] = {}
         self._scores: dict[str, list[tuple[int, float]]] = {}
+        self._drawn_scores: list[str] = []  # SVG of each, which does not change between two validations
         self._facts = {"title": "", "step": 0, "steps": 1, "state": "running", "line": "", "says": ""}
         self._shown_at, self._output = 0.0, None
         super().__init__()
@@ -99,6 +100,10 @@ class TrainingPanel(anywidget.AnyWidget):
     def score(self, step: int, scores: Mapping[str, float], pictures: Snapshots) -> None:
         for name, value in scores.items():
             self._scores.setdefault(name, []).append((step, value))
+        self._drawn_scores = [
+            self._curve_of(name, Line(*map(_column, zip(*points, strict=True))), step)
+            for name, points in self._scores.items()
+        ]
         self.pictures = _pictures(pictures)
         self._shown_at = 0.0  # shown with the next step
 
@@ -123,16 +128,14 @@ class TrainingPanel(anywidget.AnyWidget):
 
     def _drawn(self) -> list[str]:
         """All curves as SVG: the losses, and, after the first validation, its scores."""
-        lines = {name: curve.line() for name, curve in self._losses.items()}
-        lines |= {name: Line(*map(_column, zip(*scores, strict=True))) for name, scores in self._scores.items()}
-        return [self._curve_of(name, line) for name, line in lines.items() if len(line.values)]
+        step = self._facts["step"]
+        losses = [self._curve_of(name, curve.line(), step) for name, curve in self._losses.items()]
+        return losses + self._drawn_scores
 
-    def _curve_of(self, name: str, line: Line) -> str:
-        last = f"{line.values[-1]:{FORMATS.get(name, '.3g')}}"
-        alt = f"{NAMES[name]} up to step {self._facts['step']:,} of {self._facts['steps']:,}: {last} at the end"
-        return curve_svg(
-            f"{NAMES[name]}: {last}", alt, line, self._facts["steps"], COLOURS[name], marks=name in self._scores
-        )
+    def _curve_of(self, name: str, line: Line, step: int) -> str:
+        last, steps = f"{line.values[-1]:{FORMATS.get(name, '.3g')}}", self._facts["steps"]
+        alt = f"{NAMES[name]} up to step {step:,} of {steps:,}: {last} at the end"
+        return curve_svg(f"{NAMES[name]}: {last}", alt, line, steps, COLOURS[name], marks=name in self._scores)
 
     def page(self) -> str:
         """Returns the panel as HTML that needs no kernel, no script and no network."""

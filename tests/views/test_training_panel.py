@@ -2,6 +2,7 @@
 
 import base64
 import re
+import time
 
 import pytest
 
@@ -74,6 +75,20 @@ def test_it_shows_itself_twice_a_second_and_in_the_end(clock, monkeypatch, snaps
         panel.advance(step, {"G": 1.0}, 20 - step / 50)
     assert 38 <= len(shown) <= 43
     assert shown[-1] == clock[0]
+
+
+def test_an_update_takes_less_than_a_fiftieth_of_the_time_between_two(noise, snapshots):
+    panel, seconds = TrainingPanel(), []
+    losses = {name: noise.normal(60, 9, 5000) for name in ("G", "D")}
+    panel.begin("improved seed 0", 5000, 10_000, losses, snapshots)
+    for step in range(100, 5001, 100):
+        panel.score(step, {"PSNR": 20 + step / 1000, "SSIM": 0.7}, snapshots)
+    for step in range(5001, 5021):
+        began = time.process_time()
+        panel._shown_at = 0.0
+        panel.advance(step, {"G": 60.0, "D": 1.3}, 100.0)
+        seconds.append(time.process_time() - began)
+    assert min(seconds) < module.EVERY / 50
 
 
 def test_the_line_says_how_far_and_how_long(clock, snapshots):
