@@ -74,9 +74,9 @@ def snapshot_figure(snapshots: Snapshots, step: int, variant: str, pixels=lambda
     axes["psnr"].plot(at, restored.psnr, "o", ms=11, mfc="none", color=entry.colour)
     axes["psnr"].set(xlabel="step", ylabel="PSNR, dB")
     axes["psnr"].legend(frameon=False, fontsize=8, loc="lower right")
-    figure.suptitle(f"The {snapshots.part}" if snapshots.part.startswith("middle") else snapshots.part, fontsize=9)
+    figure.suptitle(snapshots.part, fontsize=9)
     figure.set_label(
-        f"Three pictures of the {snapshots.part}: wet, restored by {entry.short} at step {at:,}, and dry. "
+        f"Wet, restored by {entry.short} at step {at:,}, and dry: {snapshots.part}. "
         f"Below, the PSNR of the restored picture over the steps, {restored.psnr:.2f} dB at this one."
     )
     return figure

@@ -180,7 +180,7 @@ def _pictures(snapshots: Snapshots) -> list[dict]:
     return [
         {
             "webp": picture.file,
-            "alt": f"{snapshots.part[0].upper()}{snapshots.part[1:]}, {name}",
+            "alt": f"{name}: {snapshots.part}",
             "caption": name if name == "dry" else f"{name}: {picture.psnr:.2f} dB",
         }
         for name, picture in shown.items()
