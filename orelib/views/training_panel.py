@@ -90,11 +90,12 @@ class TrainingPanel(anywidget.AnyWidget):
     def advance(self, step: int, values: Mapping[str, float], seconds_left: float) -> None:
         for name, value in values.items():
             self._curve(name).add(value)
+        self._facts["step"] = step
         if time.monotonic() - self._shown_at < EVERY and step < self._facts["steps"]:
             return
         state = "stopping" if self.stop.is_set() else "running"
         line = f"step {step:,} of {self._facts['steps']:,}, {said_time(seconds_left)} left"
-        self._facts |= {"step": step, "state": state, "line": line}
+        self._facts |= {"state": state, "line": line}
         self._show()
 
     def score(self, step: int, scores: Mapping[str, float], pictures: Snapshots) -> None:
@@ -134,7 +135,7 @@ class TrainingPanel(anywidget.AnyWidget):
 
     def _curve_of(self, name: str, line: Line, step: int) -> str:
         last, steps = f"{line.values[-1]:{FORMATS.get(name, '.3g')}}", self._facts["steps"]
-        alt = f"{NAMES[name]} up to step {step:,} of {steps:,}: {last} at the end"
+        alt = f"{NAMES[name]} up to step {step:,} of {steps:,}, now {last}"
         return curve_svg(f"{NAMES[name]}: {last}", alt, line, steps, COLOURS[name], marks=name in self._scores)
 
     def page(self) -> str:
