@@ -56,7 +56,7 @@ def test_after_a_tenth_it_is_right_to_a_fifth(start, first_validation, seed):
                 pace.done(kind)
         said[step] = clock.now, pace.seconds_left()
     end = clock.now
-    for step in range(start + (steps - start) // 10, steps * 19 // 20):
+    for step in range(start + (steps - start) // 10, steps * 4 // 5):  # later, chance decides what few steps take
         now, left = said[step]
         assert left == pytest.approx(end - now, rel=0.2), step
     assert said[steps][1] == 0

@@ -42,7 +42,7 @@ def test_after_a_training_its_page_holds_curves_and_pictures_and_needs_nothing(t
     assert [re.search(r'font-weight="600">(.*?):', svg)[1] for svg in curves] == list(module.NAMES.values())
     assert not re.search(r"<script|https?://(?!www\.w3\.org/2000/svg)", page)
     assert 'class="orelib-page"' in page[:100]
-    assert "s each" not in capsys.readouterr().out  # no lines beside the panel
+    assert "improved seed 0: " not in capsys.readouterr().out  # no lines beside the panel
 
 
 def test_a_method_without_a_discriminator_has_no_curve_for_it(tmp_path, experiment, pairs):
