@@ -66,6 +66,18 @@ class TrainingPanel(anywidget.AnyWidget):
         """Opens the connection to the browser, only if somebody watches."""
         if is_watched():
             super().open()
+            self._let_subshells_answer()
+
+    def _send(self, msg: dict, buffers: list | None = None) -> None:
+        super()._send(msg, buffers)
+        self._let_subshells_answer()
+
+    def _let_subshells_answer(self) -> None:
+        """Lets a message of the browser go to the subshell that it names, and not wait for the cell that trains.
+
+        ipykernel 7.4 notes in the connection which shell last sent something, and hands what comes back to that one.
+        """
+        getattr(self.comm, "__dict__", {}).pop("_reply_subshell_id", None)
 
     def _hear(self, widget: TrainingPanel, message: dict, buffers: list) -> None:
         """Answers the button, usually in another thread than the one that trains."""

@@ -1,6 +1,10 @@
 // The panel of a training: a bar, curves, a validation image, and the button Stop.
 
-const DEAF_MS = 4000; // without an answer for so long, the kernel does not hear the button
+const AGAIN_MS = 1000; // between two calls to a kernel that did not answer
+const CALLS = 4; // after so many, it does not hear the button
+
+const DEAF =
+  "The kernel does not hear this button while it trains. Its own stop button, ■ in the toolbar, does the same: press it once.";
 
 export default {
   render({ model, el }) {
@@ -20,12 +24,15 @@ export default {
     button.addEventListener("click", () => {
       button.disabled = true;
       says.textContent = "Stopping after this step …";
+      call(1);
+    });
+    const call = (number) => {
       model.send({ stop: true });
       timer = setTimeout(() => {
-        says.textContent =
-          "The kernel does not hear this button while it trains. Its own stop button, ■ in the toolbar, does the same: press it once.";
-      }, DEAF_MS);
-    });
+        if (number < CALLS) call(number + 1);
+        else says.textContent = DEAF;
+      }, AGAIN_MS);
+    };
 
     const tell = () => {
       const said = model.get("said");
