@@ -11,7 +11,7 @@ from orelib.restore.restorer import load_restorer
 from orelib.runs import Folders
 from orelib.training import train
 
-CHANGES = {"steps": 1200, "validate_every": 300, "checkpoint_every": 400}
+CHANGES = {"steps": 600, "validate_every": 150, "checkpoint_every": 200}
 PANEL = ".orelib-panel"
 
 
@@ -28,10 +28,11 @@ def notebook(lab_folder, folders):
     return put_notebook("05_training", lab_folder, **parameters)
 
 
-def outputs(notebook):
-    """All outputs in a saved notebook."""
+def pages(notebook):
+    """The pages of all widgets in a saved notebook."""
     cells = json.loads(notebook.read_text("utf-8"))["cells"]
-    return [output for cell in cells for output in cell.get("outputs", [])]
+    found = [output for cell in cells for output in cell.get("outputs", [])]
+    return ["".join(output.get("data", {}).get("text/html", "")) for output in found]
 
 
 def test_a_training_is_watched_stopped_used_and_goes_on(browser, lab, notebook, folders, pairs, tmp_path):
@@ -48,7 +49,7 @@ def test_a_training_is_watched_stopped_used_and_goes_on(browser, lab, notebook, 
         tab.get_by_role("button", name="Stop", exact=True).click()
         tab.wait_for_selector(f"{PANEL}[data-state=stopped]", timeout=10_000)
         assert "stopped.safetensors restores already" in tab.locator(f"{PANEL} .orelib-says").inner_text()
-        error = tab.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']")
+        error = tab.locator(".jp-OutputArea-output", has_text="Stopped: ")
         error.wait_for()
         assert error.inner_text().strip().startswith("Stopped: ")
         assert "Traceback" not in error.inner_text()
@@ -59,15 +60,15 @@ def test_a_training_is_watched_stopped_used_and_goes_on(browser, lab, notebook, 
         assert restorer.restore(pairs.test[0].load()[0]).shape == pairs.test[0].load()[0].shape
 
         run_all(tab)
-        tab.wait_for_selector(f"{PANEL}[data-state=finished]", timeout=30_000)
+        tab.wait_for_selector(f"{PANEL}[data-state=finished]", timeout=60_000)
         tab.wait_for_selector(".orelib-explorer", timeout=20_000)
-        tab.keyboard.press("Control+s")
+        tab.get_by_role("menuitem", name="File", exact=True).click()
+        tab.get_by_text("Save Notebook", exact=True).click()
         for _ in range(40):
-            if any("finished" in "".join(output.get("data", {}).get("text/html", "")) for output in outputs(notebook)):
+            if any("slim seed 0" in page for page in pages(notebook)):
                 break
             time.sleep(0.25)
-    pages = ["".join(output.get("data", {}).get("text/html", "")) for output in outputs(notebook)]
-    (page,) = [page for page in pages if "slim seed 0" in page]
+    (page,) = [page for page in pages(notebook) if "slim seed 0" in page]
     assert page.count("data:image/svg+xml") == 3
     assert "is finished" in page
 
