@@ -65,16 +65,16 @@ def snapshot_figure(snapshots: Snapshots, step: int, variant: str, pixels=lambda
     plt.close(figure)
     restored = snapshots.restored[at]
     _panel(axes["wet"], pixels(snapshots.wet), f"wet, {snapshots.wet.psnr:.2f} dB")
-    _panel(axes["restored"], pixels(restored), f"{entry.short}, step {at:,}: {restored.psnr:.2f} dB")
+    _panel(axes["restored"], pixels(restored), f"restored at step {at:,}, {restored.psnr:.2f} dB")
     _panel(axes["dry"], pixels(snapshots.dry), "dry")
     steps = list(snapshots.restored)
     values = [picture.psnr for picture in snapshots.restored.values()]
-    axes["psnr"].axhline(snapshots.wet.psnr, color="#777777", linestyle="--", linewidth=1, label="wet")
-    axes["psnr"].plot(steps, values, ".-", color=entry.colour, label=entry.short)
+    axes["psnr"].axhline(snapshots.wet.psnr, color="#777777", linestyle="--", linewidth=1, label="the wet image")
+    axes["psnr"].plot(steps, values, ".-", color=entry.colour, label="restored")
     axes["psnr"].plot(at, restored.psnr, "o", ms=11, mfc="none", color=entry.colour)
     axes["psnr"].set(xlabel="step", ylabel="PSNR, dB")
     axes["psnr"].legend(frameon=False, fontsize=8, loc="lower right")
-    figure.suptitle(snapshots.part, fontsize=9)
+    figure.suptitle(f"{entry.short}: {snapshots.part}", fontsize=10)
     figure.set_label(
         f"Wet, restored by {entry.short} at step {at:,}, and dry: {snapshots.part}. "
         f"Below, the PSNR of the restored picture over the steps, {restored.psnr:.2f} dB at this one."

@@ -48,10 +48,11 @@ def test_a_training_is_watched_stopped_used_and_goes_on(browser, lab, notebook, 
         )
         tab.get_by_role("button", name="Stop", exact=True).click()
         tab.wait_for_selector(f"{PANEL}[data-state=stopped]", timeout=10_000)
-        assert "stopped.safetensors restores already" in tab.locator(f"{PANEL} .orelib-says").inner_text()
+        assert "Run this cell again" in tab.locator(f"{PANEL} .orelib-says").inner_text()
         error = tab.locator(".jp-OutputArea-output", has_text="Stopped: ")
         error.wait_for()
         assert error.inner_text().strip().startswith("Stopped: ")
+        assert "stopped.safetensors restores already" in error.inner_text()
         assert "Traceback" not in error.inner_text()
         assert not (run / "generator.safetensors").exists()
 

@@ -5,6 +5,7 @@ const CALLS = 4; // after so many, it does not hear the button
 
 const DEAF =
   "The kernel does not hear this button while it trains. Its own stop button, ■ in the toolbar, does the same: press it once.";
+const STOPPED = "Stopped. Run this cell again, and the training goes on."; // the cell's own message says more
 
 export default {
   render({ model, el }) {
@@ -45,7 +46,7 @@ export default {
       if (!isRunning) {
         answered();
         button.disabled = true;
-        says.textContent = said.says || "Stopping after this step …";
+        says.textContent = said.state === "stopped" ? STOPPED : said.says || "Stopping after this step …";
       }
       root.dataset.state = said.state; // for tests and colours
       root.dataset.step = said.step;
