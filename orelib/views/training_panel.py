@@ -20,8 +20,10 @@ import traitlets
 from IPython.display import display
 
 from orelib.restore.snapshots import Snapshots
+from orelib.utils.saving import PAGE_CLASS
 from orelib.views.curves import Curve, Line, curve_svg
-from orelib.views.explorer import CONTROLS, PAGE_CLASS, picture_of
+from orelib.views.explorer import CONTROLS
+from orelib.views.pictures import picture_of
 from orelib.views.watched import is_watched
 
 EVERY = 0.5  # s between two updates
