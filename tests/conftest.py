@@ -17,6 +17,7 @@ from orelib.data.dataset import render_dataset
 from orelib.data.pairs import load_pairs
 from orelib.data.scenes import render_pair
 from orelib.metrics import score
+from orelib.restore.snapshots import Picture, Snapshots
 from orelib.runs import Folders
 from orelib.sizing.particles import render_sizing
 from orelib.study.variants import all_variants
@@ -67,6 +68,17 @@ def kit_folder(tmp_path_factory) -> Iterator[Path]:
 def experiment() -> Experiment:
     """A training of a second or less."""
     return Experiment("smoke", "improved")
+
+
+@pytest.fixture
+def snapshots() -> Snapshots:
+    """The pictures of a run of 8 steps, as it leaves them."""
+    scene = render_pair(0, (40, 48), px_per_mm=0.8)
+    wet, dry = scene.wet, scene.dry
+    restored = {
+        step: Picture.of((((8 - step) * wet.astype(int) + step * dry) // 8).astype(np.uint8), dry) for step in (0, 4, 8)
+    }
+    return Snapshots("007", (40, 48), Picture.of(wet, dry), Picture.of(dry, dry), restored)
 
 
 @pytest.fixture

@@ -7,22 +7,24 @@ from pathlib import Path
 
 import pytest
 
+from orelib.checkpoint import TrainingStopped
 from orelib.config import Experiment
 from orelib.data.dataset import read_particles, read_scenes, render_dataset
 from orelib.data.pairs import load_pairs
 from orelib.evaluation import evaluate
-from orelib.methods import CLASSES
 from orelib.restore.restorer import load_restorer
+from orelib.restore.snapshots import read_snapshots
 from orelib.runs import Folders
 from orelib.sizing.particles import render_sizing
 from orelib.sizing.scores import evaluate_sizing, size_unrestored
 from orelib.study.effects import scores
 from orelib.study.table3 import build_table3
 from orelib.training import read_log, train
+from orelib.utils.watching import Lines
 
 FOLDERS = Folders("smoke")
 METHODS = ("slim", "improved")
-STOPPED = "improved+steps=6-seed0"  # after its checkpoint at step 4
+STOPPED = "improved+steps=6-seed0"  # at step 5
 LOGS = ("history.csv", "validation.csv")
 
 
@@ -44,24 +46,22 @@ def result() -> dict:
         "sizes found": scores(FOLDERS.results, "improved", "p80", "sizing.csv"),
         "sizes found in wet images": scores(FOLDERS.results, "do_nothing", "p80", "sizing.csv"),
     }
+    pictures = {f"pictures of {path.name}": str(read_snapshots(path)) for path in (run, stopped)}
     wet, _ = pairs.test[0].load()
     restorers = (load_restorer(path / "generator.safetensors") for path in (run, stopped))
-    return {name: table.to_csv() for name, table in tables.items()} | {
-        f"restored {number}": restorer.restore(wet).tobytes() for number, restorer in enumerate(restorers)
-    }
+    return (
+        {name: table.to_csv() for name, table in tables.items()}
+        | pictures
+        | {f"restored {number}": restorer.restore(wet).tobytes() for number, restorer in enumerate(restorers)}
+    )
 
 
-def until(number, step):
-    """A training step that is interrupted when it is called for that time."""
-    calls = []
+class StopAtStep5(Lines):
+    """Asks a training to stop."""
 
-    def stopping(self, x, y):
-        calls.append(1)
-        if len(calls) == number:
-            raise KeyboardInterrupt
-        return step(self, x, y)
-
-    return stopping
+    def advance(self, step, values, seconds_left):
+        if step == 5:
+            self.stop.set()
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +69,8 @@ def kit(kit_folder):
     """A kit after a smoke run, with a training that was stopped on its way, and the result that it leads to."""
     size_unrestored(FOLDERS)
     pairs = load_pairs(FOLDERS)
-    with pytest.MonkeyPatch.context() as stopping:
-        stopping.setattr(CLASSES["improved"], "step", until(6, CLASSES["improved"].step))
-        with pytest.raises(KeyboardInterrupt):
-            train(Experiment("smoke", steps=6), pairs, FOLDERS.results / STOPPED)
+    with pytest.raises(TrainingStopped):
+        train(Experiment("smoke", steps=6), pairs, FOLDERS.results / STOPPED, StopAtStep5())
     before = shutil.copytree(FOLDERS.results / STOPPED, kit_folder / "stopped")
     wanted = result()
     shutil.rmtree(FOLDERS.results / STOPPED)
@@ -86,9 +84,10 @@ FILES = [
     *(f"{DATA}/train/{layer}/0001.png" for layer in ("wet", "dry", "labels", "glare")),
     *(f"{DATA}/train/{name}" for name in ("particles/0001.csv", "truth/0001.json")),
     *(f"{DATA}/sizing/test/{name}/0001.png" for name in ("wet", "labels")),
-    *(f"{RUN}/{name}" for name in ("config.json", "provenance.json", *LOGS, "generator.safetensors")),
+    *(f"{RUN}/{name}" for name in ("config.json", "provenance.json", *LOGS, "snapshots.json", "generator.safetensors")),
     *(f"{RUN}/{name}" for name in ("metrics.csv", "baselines.csv", "sizing.csv", "sizes.csv")),
-    *(f"{CUT}/{name}" for name in ("config.json", "provenance.json", *LOGS, "checkpoint.pt")),
+    *(f"{CUT}/{name}" for name in ("config.json", "provenance.json", *LOGS, "snapshots.json", "checkpoint.pt")),
+    f"{CUT}/stopped.safetensors",
     *(f"results/smoke/{name}" for name in ("sizing.csv", "provenance.json", "sizes.csv", "scenes.csv")),
     "results/smoke/pixels/*.rgb",
 ]

@@ -104,8 +104,8 @@ def test_they_leave_what_others_read(executed):
         assert (results / "figures" / f"{name}.png").stat().st_size > 5000
     for method in METHODS:
         names = {path.name for path in (results / f"{method}-seed0").iterdir()}
-        assert names == {"config.json", "provenance.json", "history.csv", "validation.csv", "generator.safetensors",
-                         "metrics.csv", "baselines.csv"}  # fmt: skip
+        assert names == {"config.json", "provenance.json", "history.csv", "validation.csv", "snapshots.json",
+                         "generator.safetensors", "metrics.csv", "baselines.csv"}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", STUDIES)

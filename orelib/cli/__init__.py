@@ -42,7 +42,9 @@ def main(argv: list[str] | None = None) -> int:
         return _said(chosen.run(chosen))
     except SystemExit as stop:  # argparse: help, or wrong usage
         return stop.code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
+        if str(stopped):  # a training says where it stands
+            return _complain(str(stopped), 130)
         return _complain("interrupted; what is finished is kept", 1)
     except (OSError, ValueError) as error:
         return _complain(str(error), 2)

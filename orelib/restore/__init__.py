@@ -12,6 +12,8 @@
 ``engines``           programs that compute: OpenVINO, ONNX Runtime or PyTorch
 ``onnx_file``         a generator as an ONNX file
 ``tiles``             large photographs in overlapping parts
+``validation``        the validation images of a training, restored and scored
+``snapshots``         one of them over the steps, as small pictures
 ``folders``           restores a photograph, a folder, or a watched folder
 ``default_restorer``  the restorer that comes with the kit, and its model card
 """

@@ -2,7 +2,8 @@
 
 It holds weights and, as metadata, JSON that says where they come from: version, experiment (from which the network
 is rebuilt without unpickling anything), checksum of the training data, step, scale, and a checksum (``sha256``) of all
-of this and of the weights. Older files have no such checksum.
+of this and of the weights. Older files have no such checksum. A ``stopped.safetensors`` is the same of a training that
+was stopped on its way, and also says where (``stopped``).
 """
 
 from __future__ import annotations
@@ -90,9 +91,12 @@ def described(path: Path, text: str | None) -> tuple[dict, Experiment]:
 
 def _demand_kinds(about: dict) -> None:
     """Raises ValueError or KeyError where a value is missing, or of a kind that would be misread later."""
-    step, scale = about["step"], about.get("px_per_mm")
-    if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step < 2**63:
-        raise SettingsError(f"step={brief(step)} must be a whole number")
+    step, scale, stopped = about["step"], about.get("px_per_mm"), about.get("stopped")
+    for number in (step, stopped["step"]) if stopped else (step,):
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**63:
+            raise SettingsError(f"step={brief(number)} must be a whole number")
+    if stopped and not isinstance(stopped["psnr"], float | None):
+        raise SettingsError(f"psnr={brief(stopped['psnr'])} must be a number or missing")
     for name in ("data_checksum", "version", "precision"):
         text = about[name] if name == "data_checksum" else about.get(name, "")
         if not isinstance(text, str) or not text.isprintable():  # it reaches the terminal

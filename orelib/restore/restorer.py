@@ -69,8 +69,19 @@ class Restorer(AnySizeRestorer):
             seen = "rendered scenes of " + " to ".join(f"{edge:g}" for edge in dict.fromkeys(scale)) + " px per mm"
         return (
             f"Method {experiment['method']}, step {step:,} of {experiment['steps']:,}, trained on {seen}. "
-            f"Checksum of the training data: {self.about['data_checksum'][:12]}."
+            f"{self._unfinished}Checksum of the training data: {self.about['data_checksum'][:12]}."
         )
+
+    @property
+    def _unfinished(self) -> str:
+        """Says, in a sentence before a space, that the training was stopped on its way; nothing if it was not."""
+        stopped, steps = self.about.get("stopped"), self.about["experiment"]["steps"]
+        if not stopped:
+            return ""
+        kept = "nothing was validated until then, so this is the generator as it was"
+        if stopped["psnr"] is not None:
+            kept = f"this is the best generator until then, {stopped['psnr']:.2f} dB on the validation images"
+        return f"The training was stopped at step {stopped['step']:,} of {steps:,}: {kept}. "
 
     @property
     def fingerprint(self) -> str:
@@ -105,12 +116,14 @@ def save_generator(
     step: int,
     embedded: bool = False,
     familiar: Familiar | None = None,
+    stopped: dict | None = None,
 ) -> None:
     """Writes a generator's weights with all that is needed to rebuild it and to know its origin.
 
     ``embedded`` says whether it was trained on the rendered scenes of ``experiment``, whose scale is then noted, rather
-    than on a user's photographs. ``familiar`` tells later which photographs are like these. Raises ModelFileError for
-    weights that are no finite numbers, and OSError.
+    than on a user's photographs. ``familiar`` tells later which photographs are like these. ``stopped`` is for a
+    training that was stopped on its way: at which ``step``, and the ``psnr`` of these weights on the validation images,
+    None if they were not validated. Raises ModelFileError for weights that are no finite numbers, and OSError.
     """
     about = {
         "version": orelib.__version__,
@@ -121,7 +134,7 @@ def save_generator(
         "px_per_mm": [experiment.px_per_mm, experiment.px_per_mm * experiment.zoom] if embedded else None,
         "familiar": familiar and familiar.to_json(),
     }
-    write(path, weights, about)
+    write(path, weights, about | ({"stopped": stopped} if stopped else {}))
 
 
 def publish(source: Path, target: Path) -> None:

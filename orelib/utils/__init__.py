@@ -12,11 +12,13 @@
 ``memory``      memory that runs out
 ``names``       names of files as people leave them
 ``notebooks``   the notebooks that come inside the wheel
+``pace``        how long work will still take
 ``paths``       where the kit lies
 ``process``     settings of a whole process, for programs
 ``progress``    what long work says
 ``provenance``  where a result comes from
 ``saving``      what a Jupyter server leaves out of a saved notebook (jupyter/: what switches it on)
 ``tables``      CSV files
+``watching``    work that is watched, and stopped between two steps
 ``weights``     files of weights
 """

@@ -13,7 +13,9 @@ def run_command(command: Callable[[], object]) -> NoReturn:
     """Runs a command and ends the process: with 0, or with 2 and the reason on stderr, or, interrupted, with 130."""
     try:
         command()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
+        if str(stopped):  # a training says where it stands
+            print(f"orelib: {stopped}", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
         if not isinstance(error, OSError | ValueError) and not memory_ran_out(error):

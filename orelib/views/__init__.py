@@ -11,6 +11,9 @@
 ``scene_explorer``    a rendered scene: its water, its lamps, the camera's distance
 ``mosaic_explorer``   a Mosaic sample: its centre, its windows
 ``loss_explorer``     a dry image damaged by hand, and the losses that notice it
+``over_steps``        a validation image over the steps of a training
+``training_panel``    a training as it goes on, with a button that stops it (controls/, too)
+``curves``            its curves
 ``start``             what the first notebook shows
 ``compare``           the slider over wet, dry and restored images (slider/: the part that runs in the browser)
 ``gallery``           test images, restored by every generator
