@@ -1,7 +1,6 @@
 """A training in a real JupyterLab: watched, stopped by its button, used, and gone on with to the same end."""
 
 import json
-import time
 
 import pytest
 from browsing import lab_tab, put_notebook, run_all
@@ -65,10 +64,7 @@ def test_a_training_is_watched_stopped_used_and_goes_on(browser, lab, notebook, 
         tab.wait_for_selector(".orelib-explorer", timeout=20_000)
         tab.get_by_role("menuitem", name="File", exact=True).click()
         tab.get_by_text("Save Notebook", exact=True).click()
-        for _ in range(40):
-            if any("slim seed 0" in page for page in pages(notebook)):
-                break
-            time.sleep(0.25)
+        tab.locator(".jp-mod-dirty").first.wait_for(state="detached")
     (page,) = [page for page in pages(notebook) if "slim seed 0" in page]
     assert page.count("data:image/svg+xml") == 3
     assert "is finished" in page
