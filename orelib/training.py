@@ -162,16 +162,17 @@ def _train(experiment: Experiment, pairs: Pairs, run: Path, watch: Watch) -> Non
     if log.step < experiment.steps:
         with memory_for("training", f"choose a smaller batch_size, mosaic_size or width; {log.last_good_state}"):
             _train_on(method, pairs, log, watch)
-    write_provenance(
-        run, "history.csv", "validation.csv",
-        training_seconds=round(log.seconds, 1), seconds_per_step=round(log.seconds / log.step, 4),
-        kept_step=log.best["step"], validation_psnr=log.best["psnr"], device=str(device),
-    )  # fmt: skip
-    best = log.best
-    # Last, because it says that the run is finished.
-    _write_generator(generator, best["generator"], best["step"], experiment, pairs)
-    checkpoint.unlink(missing_ok=True)
-    stopped.unlink(missing_ok=True)
+    with stopped_by_signals(watch.stop):  # what is left to do takes seconds, and is not worth stopping
+        write_provenance(
+            run, "history.csv", "validation.csv",
+            training_seconds=round(log.seconds, 1), seconds_per_step=round(log.seconds / log.step, 4),
+            kept_step=log.best["step"], validation_psnr=log.best["psnr"], device=str(device),
+        )  # fmt: skip
+        best = log.best
+        # Last, because it says that the run is finished.
+        _write_generator(generator, best["generator"], best["step"], experiment, pairs)
+        checkpoint.unlink(missing_ok=True)
+        stopped.unlink(missing_ok=True)
     kept = f"the generator of step {best['step']:,} is kept, {best['psnr']:.2f} dB on the validation images"
     watch.end("finished", f"{shown(run)} is finished: {kept}.")
 

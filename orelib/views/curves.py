@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 POINTS = 150  # a curve has at most so many, however long the training
-WIDTH, HEIGHT = 250, 150  # px, of a picture
+WIDTH, HEIGHT = 228, 150  # px, of a picture
 LEFT, RIGHT, TOP, BOTTOM = 40, 10, 24, 22  # px, around the curve
 TICKS = MaxNLocator(3, steps=[1, 2, 5, 10])
 
