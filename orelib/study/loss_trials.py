@@ -139,9 +139,9 @@ def best_guesses(possible: Tensor, steps: int = 60) -> dict[str, Tensor]:
 
 
 def expected_scores(guesses: dict[str, Tensor], possible: Tensor) -> pd.DataFrame:
-    """Returns the mean L1, MSE, SSIM and contrast of guesses over all images that may be right, a row per guess.
+    """Returns the mean L1, MSE and SSIM of guesses over all images that may be right, and their spread: a row each.
 
-    Contrast is the guess's standard deviation relative to the one of the possible images.
+    Spread is the standard deviation of grey values in [0, 1], here relative to the one of the possible images.
     """
     rows = {}
     for name, guess in guesses.items():
@@ -150,7 +150,7 @@ def expected_scores(guesses: dict[str, Tensor], possible: Tensor) -> pd.DataFram
             "L1": losses.l1_loss(each, possible).item(),
             "MSE": losses.mse_loss(each, possible).item(),
             "SSIM": losses.ssim(each, possible, 1.0).mean().item(),
-            "contrast": (guess.std() / possible.std(dim=(2, 3)).mean()).item(),
+            "spread / true spread": (guess.std() / possible.std(dim=(2, 3)).mean()).item(),
         }
     return pd.DataFrame(rows).T
 

@@ -21,6 +21,7 @@ COLOURS = {"blur": "#D55E00", "shift": "#0072B2", "brightness": "#E69F00", "nois
 GUESS_COLOURS = {"MSE": "#0072B2", "L1": "#D55E00", "SSIM": "#009E73"}
 UNITS = {"blur": "sigma {:.1f} px", "shift": "{:.0f} px", "brightness": "{:+.0%}", "noise": "sigma {:.0f}",
          "glare": "{:.1%} of the area"}  # fmt: skip
+OUTLINE = "#E8002A"  # of glare; seen on grey rock and on all colours of the maps
 SPECK = 2  # px; glare of up to twice this width is not outlined
 SIMILARITY = {"cmap": "viridis", "vmin": 0, "vmax": 1}  # of similarity maps; what is below 0 is drawn as 0
 
@@ -28,9 +29,7 @@ SIMILARITY = {"cmap": "viridis", "vmin": 0, "vmax": 1}  # of similarity maps; wh
 def similarity_figure(images: Mapping[str, np.ndarray], dry: np.ndarray, glare: np.ndarray) -> Figure:
     """Maps of luminance, contrast, structure and SSIM against the dry image: a row per image.
 
-    White lines outline the glare, but for its smallest specks.
-
-    Images are uint8 (H, W, 3), ``glare`` is bool (H, W).
+    Red lines outline the glare, but for its smallest specks. Images are uint8 (H, W, 3), ``glare`` is bool (H, W).
     """
     figure, axes = _axes(len(images), 5, (11, 0.35 + 2.15 * len(images)))
     spots = ndimage.binary_opening(glare, iterations=SPECK)
@@ -41,13 +40,13 @@ def similarity_figure(images: Mapping[str, np.ndarray], dry: np.ndarray, glare: 
             drawn = axis.imshow(values, **SIMILARITY)
             axis.set_xlabel(f"mean {np.nanmean(values):.3f}", fontsize=9)
         for axis in row:
-            axis.contour(spots, levels=[0.5], colors="white", linewidths=0.7)
+            axis.contour(spots, levels=[0.5], colors=OUTLINE, linewidths=0.9)
     for axis, title in zip(axes[0], ("image", "luminance", "contrast", "structure", "SSIM"), strict=True):
         axis.set_title(title, fontsize=10)
     figure.colorbar(drawn, ax=axes, shrink=0.7, pad=0.01, extend="min")
     figure.set_label(
         "Maps of luminance, contrast, structure and SSIM against the dry image, a row each for "
-        f"{' and '.join(images)}. White lines outline the glare, where structure and SSIM are lowest in the wet image."
+        f"{' and '.join(images)}. Red lines outline the glare, where structure and SSIM are lowest in the wet image."
     )
     return figure
 
@@ -114,7 +113,8 @@ def stripes_figure() -> Figure:
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=9)
     figure.set_label(
         "Profiles across an edge and across a thin gap whose place is uncertain. The mean turns both into ramps, the "
-        "median keeps the edge sharp and loses the gap, the best answer for SSIM is steeper than the mean at the edge."
+        "median keeps the edge sharp and loses the gap, the best answer for SSIM is steeper than the mean at the edge "
+        "and keeps less of the gap."
     )
     return figure
 
@@ -157,14 +157,18 @@ def discriminator_figure(undecided: pd.Series, pulls: pd.DataFrame) -> Figure:
     for (name, values), colour in zip(pulls.items(), ("#E69F00", "#0072B2"), strict=True):
         right.plot(values, color=colour, label=name)
     right.set(
-        xlabel="D(x, G(x)): probability that it is real", ylabel="size of the gradient", xlim=(0, 1), ylim=(0, 1.02)
+        xlabel="D(x, G(x)): probability that it is real",
+        ylabel="size of the gradient by the logit",
+        xlim=(0, 1),
+        ylim=(0, 1.02),
     )
     right.legend(frameon=False, fontsize=9, loc="center right")
     for axis in (left, right):
         axis.grid(alpha=0.3)
     figure.set_label(
         "Left: the loss of a discriminator, 1.386 when it is undecided, near 0 when it is right. Right: the gradient "
-        "of log(1 - D) vanishes where D is sure that the image is generated, the one of -log D is largest there."
+        "of log(1 - D) by D's logit vanishes where D is sure that the image is generated, the one of "
+        "-log D is largest there."
     )
     return figure
 

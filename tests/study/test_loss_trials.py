@@ -70,7 +70,7 @@ def test_each_loss_likes_its_own_guess_best_and_none_of_them_a_sharp_one(scene):
     assert table["MSE"].idxmin() == "MSE"
     assert table["L1"].idxmin() == "L1"
     assert table["SSIM"].idxmax() == "SSIM"
-    assert table["contrast"].idxmin() == "MSE"
+    assert table["spread / true spread"].idxmin() == "MSE"
     assert (table.loc["sharp", ["L1", "MSE"]] > table.loc[["L1", "MSE"], ["L1", "MSE"]].max()).all()
     assert table["SSIM"].idxmin() == "sharp"
 
