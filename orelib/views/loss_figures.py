@@ -192,6 +192,8 @@ def explored_figure(
         axis.set(xticks=[], yticks=[])
     _bars(right, bars)
     figure.text(0.765, 0.93, numbers, fontsize=10, va="top", linespacing=1.5)
+    said = ", ".join(f"{name} {value:.2f}" for name, value in bars.items())
+    figure.set_label(f"The damaged dry image, a map ({title}), and losses as shares of the wet image's: {said}.")
     return figure
 
 
