@@ -134,7 +134,7 @@ def small_discriminator(width: int = 8, seed: int = 0) -> PatchGAN:
 def train_discriminator(
     network: PatchGAN, real: Sequence[Images], fake: Sequence[Images], seed: int = 0, steps: int = 300, crop: int = 72
 ) -> PatchGAN:
-    """Trains a discriminator by eq. 1 to tell ``real`` pairs from ``fake`` ones; no generator answers it.
+    """Trains a discriminator by eq. 1 to tell ``real`` pairs from ``fake`` ones; no generator is trained against it.
 
     Each step sees a window of ``crop`` px of two real and of two fake pairs. Images have at least ``crop`` px a side.
     The same arguments give the same network on one machine.
@@ -195,12 +195,17 @@ def colour_limit(logits: Mapping[str, np.ndarray]) -> float:
 
 
 def judgement_figure(
-    images: Images, logits: np.ndarray, place: tuple[float, float], field: Field, limit: float
+    images: Images,
+    logits: np.ndarray,
+    place: tuple[float, float],
+    field: Field,
+    limit: float,
+    name: str = "image to judge",
 ) -> Figure:
     """Shows one logit at work: the photograph with its patch, the grid with its cell, and the patch enlarged.
 
     ``images`` are square. ``place`` is (across, down), each from 0 to 1; the logit whose patch has it in its middle is
-    the one that is shown. ``limit`` is the logit at which the colours end.
+    the one that is shown. ``limit`` is the logit at which the colours end; ``name`` is that of the image.
     """
     size, (rows, columns) = len(images[1]), logits.shape
     row, column = field.nearest(place[1] * size, rows), field.nearest(place[0] * size, columns)
@@ -208,7 +213,7 @@ def judgement_figure(
     logit = float(logits[row, column])
     figure = plt.figure(figsize=(WIDTH, HEIGHT))
     plt.close(figure)
-    photograph = _axis(figure, PHOTOGRAPH, f"image to judge, {size} x {size} px")
+    photograph = _axis(figure, PHOTOGRAPH, f"{name}, {size} x {size} px")
     photograph.imshow(images[1], extent=(0, size, size, 0))
     photograph.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, ec=MARK, lw=2.2))
     grid = _axis(figure, (0.435, PHOTOGRAPH[1], 3.0 / WIDTH, 3.0 / HEIGHT), f"{rows} x {columns} logits")
@@ -231,7 +236,7 @@ def judgement_figure(
     )
     photograph.set_title(said, fontsize=9, color=MARK, weight="bold")
     figure.set_label(
-        f"Photograph with a marked square of {field.size} px, the grid of logits, the square enlarged; {said}."
+        f"Photograph ({name}) with a marked square of {field.size} px, the grid of logits, the square enlarged; {said}."
     )
     return figure
 

@@ -23,6 +23,7 @@ from orelib.runs import Folders
 from orelib.views.networks.anatomy import shapes
 
 WITH, WITHOUT = "#0072B2", "#D55E00"
+SHOWN = 96  # px of a map; a multiple of 32, so that smaller maps are drawn at whole factors too
 
 
 def improved_generator(folders: Folders, seed: int) -> tuple[UNet, bool]:
@@ -75,42 +76,60 @@ def inside(network: UNet, wet: np.ndarray) -> dict[str, tuple[np.ndarray, np.nda
 def inside_figure(x: np.ndarray, f: np.ndarray, place: str, channels: int = 4) -> Figure:
     """Shows X, F(X) and Y = F(X) + X of a residual module for some channels, the ones with the largest F(X).
 
-    ``x`` and ``f`` are (C, h, w). All maps of a channel have one scale, with 0 in the middle of the colours.
+    ``x`` and ``f`` are (C, h, w). All maps of a channel have one scale, with 0 in the middle of the colours. Of maps
+    larger than :data:`SHOWN` px, the middle is shown, so that a value covers a whole number of pixels at 100 dpi.
     """
     largest = np.argsort(-np.square(f).mean(axis=(1, 2)))[:channels]
-    # Fixed margins: a layout that measures all texts takes longer than all else.
-    margins = {"left": 0.05, "right": 0.995, "bottom": 0.01, "top": 0.92, "wspace": 0.04, "hspace": 0.04}
-    figure, axes = plt.subplots(3, channels, figsize=(1.95 * channels + 0.4, 6.3), squeeze=False, gridspec_kw=margins)
-    plt.close(figure)
+    (height, width), shown = x.shape[1:], (slice(None), slice(None))
+    size = f"{len(x)} maps of {height} x {width} px"
+    if max(height, width) > SHOWN:
+        shown = tuple(slice(max(0, (side - SHOWN) // 2), (side + SHOWN) // 2) for side in (height, width))
+        size += f", the middle {min(height, SHOWN)} x {min(width, SHOWN)} px"
+    figure, axes = _maps(3, channels)
     for column, channel in zip(axes.T, largest, strict=True):
         maps = (x[channel], f[channel], x[channel] + f[channel])
         limit = float(np.quantile(np.abs(maps), 0.99)) or 1.0
         for axis, values in zip(column, maps, strict=True):
-            axis.imshow(values, cmap="PuOr", vmin=-limit, vmax=limit, interpolation="nearest")
+            axis.imshow(values[shown], cmap="PuOr", vmin=-limit, vmax=limit, interpolation="nearest")
             axis.set(xticks=[], yticks=[])
         column[0].set_title(f"channel {channel}", fontsize=9)
     for axis, name in zip(axes[:, 0], ("X", "F(X)", "Y = F(X) + X"), strict=True):
         axis.set_ylabel(name, fontsize=10)
-    figure.suptitle(f"residual module {place}: {len(x)} maps of {x.shape[1]} x {x.shape[2]} px", fontsize=10)
+    figure.suptitle(f"residual module {place}: {size}\npurple: above 0, white: 0, orange: below 0", fontsize=10)
     figure.set_label(
         f"Maps of {len(largest)} channels of the residual module {place}: its input X, the computed F(X), and their "
-        "sum Y, in which X can still be recognised."
+        "sum Y."
     )
     return figure
 
 
-def correction_table(modules: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
-    """Returns a row per residual module: sizes of X and F (root mean square), their ratio, likeness of Y and X.
+def _maps(rows: int, columns: int) -> tuple[Figure, np.ndarray]:
+    """Makes axes of ``2 * SHOWN`` px at 100 dpi; a layout that measures all texts would take longer than all else."""
+    side, left, top, gap, edge = 2 * SHOWN, 40, 74, 8, 5  # px
+    width, height = left + columns * (side + gap) - gap + edge, top + rows * (side + gap) - gap + edge
+    figure = plt.figure(figsize=(width / 100, height / 100))
+    plt.close(figure)
+    axes = np.empty((rows, columns), dtype=object)
+    for row, column in np.ndindex(rows, columns):
+        corner = left + column * (side + gap), height - top - side - row * (side + gap)
+        axes[row, column] = figure.add_axes(
+            (corner[0] / width, corner[1] / height, side / width, side / height)
+        )  # from the left lower corner, as shares of the figure
+    return figure, axes
 
-    ``modules`` are those of :func:`inside`. Likeness is the cosine of the angle between Y and X as vectors, 1: the same
-    direction.
+
+def correction_table(modules: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
+    """Returns a row per residual module: sizes of X and F (root mean square), their ratio, cosine of Y and X.
+
+    ``modules`` are those of :func:`inside`. The cosine is that of the angle between Y and X as vectors: 1 is the same
+    direction, and the root of 1/2 is that of X and an F of the same size that is orthogonal to it.
     """
     rows = {}
     for place, (x, f) in modules.items():
         y = x + f
         rows[place] = {
             "X": _rms(x), "F(X)": _rms(f), "F(X) / X": _rms(f) / _rms(x),
-            "likeness of Y and X": float((x * y).mean() / (_rms(x) * _rms(y))),
+            "cosine of Y and X": float((x * y).mean() / (_rms(x) * _rms(y))),
         }  # fmt: skip
     return pd.DataFrame.from_dict(rows, orient="index").round(2)
 

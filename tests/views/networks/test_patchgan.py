@@ -65,13 +65,14 @@ def test_a_patch_over_the_border_is_filled_with_grey(noise):
 def test_the_figure_shows_the_patch_of_the_logit_at_a_place(noise):
     wet, dry = noise.integers(0, 256, (2, 128, 128, 3)).astype(np.uint8)
     logits, field = noise.normal(size=(14, 14)), patchgan.receptive_field(PatchGAN(6, 2))
-    figure = patchgan.judgement_figure((wet, dry), logits, (0.5, 0.25), field, 3.0)
+    figure = patchgan.judgement_figure((wet, dry), logits, (0.5, 0.25), field, 3.0, "noise")
     photograph, grid, _, *enlarged = figure.axes
     square, cell = photograph.patches[0], grid.patches[0]
     row, column = field.nearest(32, 14), field.nearest(64, 14)
     assert (square.get_x(), square.get_y(), square.get_width()) == (field.window(column)[0], field.window(row)[0], 70)
     assert (cell.get_x(), cell.get_y()) == (column - 0.5, row - 0.5)
     assert f"logit {logits[row, column]:+.1f}" in photograph.get_title()
+    assert photograph.get_xlabel() == "noise, 128 x 128 px"
     (top, bottom), (left, right) = field.window(row), field.window(column)
     top, left = max(top, 0), max(left, 0)
     shown = enlarged[1].images[0].get_array()[top - field.window(row)[0] :, left - field.window(column)[0] :]

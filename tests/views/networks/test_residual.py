@@ -48,6 +48,21 @@ def test_the_figure_shows_y_as_the_sum_of_x_and_f(noise):
     assert figure.axes[0].get_title() == "channel 3"
 
 
+@pytest.mark.parametrize("side", [4, 64, 96, 128])
+def test_each_value_of_a_map_covers_whole_pixels(noise, side):
+    x, f = noise.normal(size=(2, 4, side, side))
+    figure = residual.inside_figure(x, f, "here")
+    figure.draw_without_rendering()
+    for axis in figure.axes:
+        shown, box = axis.images[0].get_array(), axis.get_window_extent()
+        assert box.width / shown.shape[1] == pytest.approx(192 // min(side, 96))
+        assert box.height / shown.shape[0] == pytest.approx(192 // min(side, 96))
+        assert [box.x0, box.y0] == pytest.approx([round(box.x0), round(box.y0)])
+    largest = np.argmax(np.square(f).mean(axis=(1, 2)))
+    cut = slice(max(0, side // 2 - 48), side // 2 + 48)
+    assert np.array_equal(figure.axes[0].images[0].get_array(), x[largest][cut, cut])
+
+
 @pytest.mark.parametrize("kind", ["skip", "F", "X"])
 def test_a_cut_lets_zeros_through_and_ends_with_the_block(network, scene, kind):
     whole = residual.restored_by(network, scene.wet)
@@ -84,7 +99,7 @@ def test_the_table_measures_modules_by_themselves(noise):
     x, f = noise.normal(size=(2, 4, 16, 16))
     table = residual.correction_table({"alike": (x, 2 * x), "opposite": (x, -3 * x), "other": (x, f)})
     assert list(table["F(X) / X"]) == [2, 3, pytest.approx(1, abs=0.1)]
-    assert list(table["likeness of Y and X"]) == [1, -1, pytest.approx(0.71, abs=0.1)]
+    assert list(table["cosine of Y and X"]) == [1, -1, pytest.approx(0.71, abs=0.1)]
 
 
 def test_cuts_are_scored_one_at_a_time(network, scene):
