@@ -15,7 +15,6 @@ from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 
-import anywidget
 import numpy as np
 import traitlets
 from PIL import Image
@@ -27,7 +26,7 @@ from orelib.utils.files import write_text
 from orelib.utils.names import printable
 from orelib.utils.saving import PAGE_CLASS
 from orelib.views.pictures import encoded, listed, picture_of
-from orelib.views.watched import is_watched
+from orelib.views.watched import WatchedWidget
 
 _VIEWS = files("orelib.views")
 SLIDER = ("controls/element", "slider/pixels", "slider/layers", "slider/gestures", "slider/slider", "slider/bound")
@@ -59,7 +58,7 @@ _STILL_STYLE = f".{PAGE_CLASS} iframe ~ figure {{ display: none; }}"
 SIDES = ("left", "right", "third")  # the third is shown only in mode "three"
 
 
-class Compare(anywidget.AnyWidget):
+class Compare(WatchedWidget):
     """Wet, dry and restored photographs under one divider, or side by side, zoomed and moved together.
 
     In the browser: drop-downs choose the photograph and what is shown; the divider is dragged, or moved by arrow keys
@@ -122,26 +121,8 @@ class Compare(anywidget.AnyWidget):
             if name in ("photograph", *SIDES):
                 setattr(self, name, value)
 
-    def open(self) -> None:
-        """Opens the connection to the browser, only if somebody watches: else the images would be stored twice."""
-        if is_watched():
-            super().open()
-
-    @property
-    def model_id(self) -> str:
-        """The id by which a box refers to this widget; opens the connection if it is still closed."""
-        if self.comm is None:
-            super().open()
-        return self.comm.comm_id
-
-    def _repr_mimebundle_(self, **kwargs):
-        names = ", ".join(photograph["name"] for photograph in self.photographs)
-        without_kernel = {"text/html": self.frame(), "text/plain": f"<Compare: {names}>"}
-        if not is_watched():
-            return without_kernel
-        widget = super()._repr_mimebundle_(**kwargs)
-        data, metadata = widget if isinstance(widget, tuple) else (widget, {})
-        return without_kernel | data, metadata
+    def summary(self) -> str:
+        return ", ".join(photograph["name"] for photograph in self.photographs)
 
     def to_html(self, path: Path, title: str = "Wet, dry and restored") -> Path:
         """Writes one self-contained page that works from disk, without a network or a kernel; returns its path."""
@@ -161,7 +142,7 @@ class Compare(anywidget.AnyWidget):
     def _state(self) -> dict:
         return {name: getattr(self, name) for name in ("photograph", *SIDES, "mode", "position", "error", "glare")}
 
-    def frame(self) -> str:
+    def page(self) -> str:
         """Returns the page in a frame, for a notebook; images are compressed or reduced to fit NOTEBOOK_BYTES."""
         body = self.section("comparison", NOTEBOOK_BYTES) + f"<script>{script('slider/frame')}</script>\n"
         text = page(body, "Wet, dry and restored")

@@ -10,14 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 
-import anywidget
 import numpy as np
 import traitlets
 from matplotlib.figure import Figure
 
 from orelib.utils.saving import PAGE_CLASS
 from orelib.views.pictures import encoded, picture_of
-from orelib.views.watched import is_watched
+from orelib.views.watched import WatchedWidget
 
 CONTROLS = files("orelib.views") / "controls"
 
@@ -76,7 +75,7 @@ class Place:
 Control = Slider | Choice | Place
 
 
-class Explorer(anywidget.AnyWidget):
+class Explorer(WatchedWidget):
     """A picture that ``draw`` makes from the values of some controls.
 
     Parameters
@@ -145,11 +144,6 @@ class Explorer(anywidget.AnyWidget):
         self.values = self._completed(self.values | values)
         self.asked += 1
 
-    def open(self) -> None:
-        """Opens the connection to the browser, only if somebody watches."""
-        if is_watched():
-            super().open()
-
     def page(self) -> str:
         """Returns the pictures at ``positions`` as HTML that needs no kernel and no network."""
         first = self._completed({})
@@ -163,13 +157,8 @@ class Explorer(anywidget.AnyWidget):
             "<p><em>Run this cell in JupyterLab to move the controls.</em></p>"
         )
 
-    def _repr_mimebundle_(self, **kwargs):
-        without_kernel = {"text/html": self.page(), "text/plain": f"<Explorer: {', '.join(self._controls)}>"}
-        if not is_watched():
-            return without_kernel
-        widget = super()._repr_mimebundle_(**kwargs)
-        data, metadata = widget if isinstance(widget, tuple) else (widget, {})
-        return without_kernel | data, metadata
+    def summary(self) -> str:
+        return ", ".join(self._controls)
 
 
 def _said(value) -> str:

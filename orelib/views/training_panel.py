@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 
-import anywidget
 import numpy as np
 import traitlets
 from IPython.display import display
@@ -24,7 +23,7 @@ from orelib.utils.saving import PAGE_CLASS
 from orelib.views.curves import Curve, Line, curve_svg
 from orelib.views.explorer import CONTROLS
 from orelib.views.pictures import picture_of
-from orelib.views.watched import is_watched
+from orelib.views.watched import WatchedWidget, is_watched
 
 EVERY = 0.5  # s between two updates
 NAMES = {"G": "generator loss G", "D": "discriminator loss D", "PSNR": "PSNR, validation", "SSIM": "SSIM, validation"}
@@ -40,7 +39,7 @@ def training_panel() -> TrainingPanel | None:
     return TrainingPanel() if is_watched() else None
 
 
-class TrainingPanel(anywidget.AnyWidget):
+class TrainingPanel(WatchedWidget):
     """Shows a training, as a :class:`~orelib.utils.watching.Watch`.
 
     Curves are drawn from at most 150 points each. When the training is over, its output also holds a page with the
@@ -66,8 +65,8 @@ class TrainingPanel(anywidget.AnyWidget):
 
     def open(self) -> None:
         """Opens the connection to the browser, only if somebody watches."""
+        super().open()
         if is_watched():
-            super().open()
             self._let_subshells_answer()
 
     def _send(self, msg: dict, buffers: list | None = None) -> None:
@@ -167,13 +166,8 @@ class TrainingPanel(anywidget.AnyWidget):
             f"{row}{curves}</div>{row}{pictures}</div></div>"
         )
 
-    def _repr_mimebundle_(self, **kwargs):
-        without_kernel = {"text/html": self.page(), "text/plain": f"<TrainingPanel: {self._facts['line']}>"}
-        if not is_watched():
-            return without_kernel
-        widget = super()._repr_mimebundle_(**kwargs)
-        data, metadata = widget if isinstance(widget, tuple) else (widget, {})
-        return without_kernel | data, metadata
+    def summary(self) -> str:
+        return self._facts["line"]
 
 
 def said_time(seconds: float) -> str:

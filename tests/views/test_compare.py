@@ -162,13 +162,13 @@ def test_where_nobody_listens_it_shows_itself_as_a_page(images):
 
 def test_a_notebooks_page_is_compressed_then_reduced_until_it_fits(images, monkeypatch):
     shown = compare({"a": images})
-    exact = shown.frame()
+    exact = shown.page()
     images_bytes = sum(len(layer["image"]) for layer in shown.photographs[0]["layers"])
     monkeypatch.setattr(module, "NOTEBOOK_BYTES", images_bytes - 1)
-    compressed = shown.frame()
+    compressed = shown.page()
     assert "are compressed:" in compressed
     monkeypatch.setattr(module, "NOTEBOOK_BYTES", 2000)
-    reduced = shown.frame()
+    reduced = shown.page()
     assert "reduced to 1/" in reduced
     assert len(reduced) < len(compressed) < len(exact)
     assert '"width": 60' in module.html.unescape(compressed)

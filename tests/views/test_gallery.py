@@ -11,7 +11,7 @@ from orelib.config import METHODS
 from orelib.methods import CLASSES
 from orelib.restore.restorer import load_restorer, save_generator
 from orelib.runs import Folders
-from orelib.views import compare, gallery
+from orelib.views import compare, gallery, watched
 from orelib.views.gallery import DEFAULT, Browser, Gallery, trained_runs
 
 
@@ -129,7 +129,7 @@ def test_an_image_that_cannot_be_restored_is_told_in_the_browser(trained, pairs,
 
 
 def test_a_browsers_output_holds_the_page_too(trained, pairs, no_default, monkeypatch):
-    monkeypatch.setattr(compare, "is_watched", lambda: True)
+    monkeypatch.setattr(watched, "is_watched", lambda: True)
     shown = Gallery(trained, pairs)
     data, _ = Browser(shown, "name", shown.of_seed(0))._repr_mimebundle_()
     assert {"text/html", "application/vnd.jupyter.widget-view+json"} <= set(data)
