@@ -201,7 +201,7 @@ rule sizing_scenes:
         f"{PYTHON} -m orelib.study sizing-scenes {PROFILE}"
 
 
-rule size_unrestored:
+rule size_without_runs:
     input:
         rules.dataset.output,
         rules.sizing_scenes.output,
@@ -212,7 +212,7 @@ rule size_unrestored:
     params:
         **PARAMS,
     shell:
-        f"{PYTHON} -m orelib.study unrestored {PROFILE} --results-dir={{params.results:q}}"
+        f"{PYTHON} -m orelib.study size-without-runs {PROFILE} --results-dir={{params.results:q}}"
 
 
 rule size_particles:
@@ -237,7 +237,7 @@ STUDY = [f"{OUT}/{variant.name}-seed{seed}" for variant in all_variants(PROFILE)
 
 rule study:
     input:
-        rules.size_unrestored.output,
+        rules.size_without_runs.output,
         [f"{run}/finished" for run in STUDY],
         [f"{run}/sizing.csv" for run in STUDY],
 

@@ -25,6 +25,9 @@ BASELINES = {  # their names in tables
     "biharmonic": "biharmonic filling, colour map",
     "telea": "Telea's filling, colour map",
 }
+# The restorers that come with the kit, as the user of ``orelib restore`` gets them.
+SHIPPED = {"classical": "the classical restorer", "default_restorer": "the kit's restorer"}
+OF_NO_RUN = (*BASELINES, *SHIPPED, "dry")  # whose scores and sizes stand in the results folder itself
 EXCESSES = (20, 30, 40, 60, 80, 100)  # grey levels, of which the training pairs choose one
 
 

@@ -11,7 +11,7 @@ import torch
 from browsing import browser, lab, lab_folder  # noqa: F401, fixtures
 from PIL import Image
 
-from orelib.baselines import BASELINES
+from orelib.baselines import BASELINES, OF_NO_RUN
 from orelib.config import Experiment
 from orelib.data.dataset import render_dataset
 from orelib.data.pairs import load_pairs
@@ -113,12 +113,12 @@ def made_study(tmp_path_factory) -> Path:
 
     def sized(error: float) -> pd.DataFrame:
         true = dict.fromkeys(("true_count", "true_p50", "true_p80"), 20.0)
-        return table(sizing, 20 + error).assign(**true)
+        return table(sizing, 20 + error).assign(**true, wetness=np.linspace(0.1, 1, len(images)))
 
     masses = pd.DataFrame([(image, size, 10.0) for image in images for size in (6.5, 9.5, 14.5)])
     masses = masses.set_axis(["image", "size_mm", "mass"], axis=1)
     results.mkdir()
-    names = [name for name in (*BASELINES, "dry") if name != "mean_colour"]
+    names = [name for name in OF_NO_RUN if name != "mean_colour"]
     baselines = pd.concat([table(columns, 1.0).assign(method=name) for name in BASELINES])
     baselines.loc[baselines["method"] == "mean_colour", "invented_edges"] = np.nan
     baselines.to_csv(results / "baselines.csv")

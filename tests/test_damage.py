@@ -16,7 +16,7 @@ from orelib.restore.restorer import load_restorer
 from orelib.restore.snapshots import read_snapshots
 from orelib.runs import Folders
 from orelib.sizing.particles import render_sizing
-from orelib.sizing.scores import evaluate_sizing, size_unrestored
+from orelib.sizing.scores import evaluate_sizing, size_without_runs
 from orelib.study.effects import scores
 from orelib.study.table3 import build_table3
 from orelib.training import read_log, train
@@ -67,7 +67,7 @@ class StopAtStep5(Lines):
 @pytest.fixture(scope="module")
 def kit(kit_folder):
     """A kit after a smoke run, with a training that was stopped on its way, and the result that it leads to."""
-    size_unrestored(FOLDERS)
+    size_without_runs(FOLDERS)
     pairs = load_pairs(FOLDERS)
     with pytest.raises(TrainingStopped):
         train(Experiment("smoke", steps=6), pairs, FOLDERS.results / STOPPED, StopAtStep5())

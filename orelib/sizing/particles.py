@@ -26,7 +26,7 @@ from orelib.runs import Folders
 from orelib.sizing.segmenter import SMALLEST_MM, Segmenter
 from orelib.utils.paths import shown
 
-SCENES = {"scene_size": (512, 512), "px_per_mm": 4.0, "zoom": 1.0, "train_pairs": 0, "val_pairs": 8, "test_pairs": 30}
+SCENES = {"scene_size": (512, 512), "px_per_mm": 4.0, "zoom": 1.0, "train_pairs": 0, "val_pairs": 8, "test_pairs": 200}
 SMOKE_SCENES = SCENES | {"scene_size": (128, 128), "px_per_mm": 1.6, "val_pairs": 1, "test_pairs": 2}
 LEAST_IOU = 0.5  # a found and a true particle that overlap by more match; no other particle can match them
 CLASS_MM = 1.0  # width of the size classes in which masses are kept
@@ -101,20 +101,21 @@ def score_sizing(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Sizes the particles in the scenes of a split after ``restore``.
 
-    Returns a row per scene (``image`` and the columns of :func:`compare_particles`), and the mass found in every size
-    class (``image, size_mm``, the class's middle, ``mass``). Raises FileNotFoundError without scenes.
+    Returns a row per scene (``image``, ``wetness`` and the columns of :func:`compare_particles`), and the mass found in
+    every size class (``image, size_mm``, the class's middle, ``mass``). Raises FileNotFoundError without scenes.
     """
     if not (Path(folder) / "manifest.json").exists():
         raise FileNotFoundError(f"{shown(folder)} holds no scenes for sizing: run make study PROFILE=<profile> first")
     demand_whole_scenes(folder, (side, "labels"))
     scenes = read_scenes(folder)
     rows, classes = [], []
-    for stem, px_per_mm in scenes.loc[scenes["split"] == split, ["stem", "px_per_mm"]].itertuples(index=False):
+    columns = ["stem", "px_per_mm", "wetness"]
+    for stem, px_per_mm, wetness in scenes.loc[scenes["split"] == split, columns].itertuples(index=False):
         place = Path(folder) / split
         image = np.asarray(Image.open(place / side / f"{stem}.png"))
         true = np.asarray(Image.open(place / "labels" / f"{stem}.png"), dtype=np.int32)
         found = segmenter.segment(restore(image), px_per_mm)
-        rows.append({"image": stem} | compare_particles(found, true, px_per_mm))
+        rows.append({"image": stem, "wetness": wetness} | compare_particles(found, true, px_per_mm))
         classes.append(_masses(particles(found, px_per_mm)).assign(image=stem))
     return pd.DataFrame(rows), pd.concat(classes, ignore_index=True)[["image", "size_mm", "mass"]]
 

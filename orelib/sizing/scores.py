@@ -1,4 +1,4 @@
-"""Particle sizes of runs and of unrestored images: ``sizing.csv`` and ``sizes.csv`` in their folders."""
+"""Particle sizes after each restoration: ``sizing.csv`` and ``sizes.csv`` in the folders of runs and of results."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from orelib.baselines import fit_baselines
+from orelib.baselines import SHIPPED, fit_baselines
 from orelib.data.dataset import read_scenes
 from orelib.data.pairs import load_pairs
+from orelib.restore.any_size import CLASSICAL
 from orelib.restore.restorer import load_restorer
 from orelib.runs import Folders, read_experiment
 from orelib.sizing.particles import choose_level, score_sizing, sizing_folder, true_sizes
@@ -35,14 +36,18 @@ def evaluate_sizing(run: Path, scenes: Path) -> None:
         write_provenance(run, "sizing.csv", "sizes.csv")
 
 
-def size_unrestored(folders: Folders) -> None:
-    """Writes ``sizing.csv`` and ``sizes.csv`` of a results folder: the wet and dry scenes, and each baseline.
+def size_without_runs(folders: Folders) -> None:
+    """Writes ``sizing.csv`` and ``sizes.csv`` of a results folder: what no run of it has restored.
+
+    That is the wet and the dry scenes, and the wet ones after each baseline and each restorer that comes with the kit.
 
     Writes ``scenes.csv`` beside them, with the wetness of each test scene.
     """
     segmenter, scenes = load_segmenter(), sizing_folder(folders)
     ways = {name: (restore, "wet") for name, restore in fit_baselines(load_pairs(folders).train).items()}
     del ways["mean_colour"]  # one colour shows no particle
+    for name in SHIPPED:
+        ways[name] = (load_restorer(CLASSICAL if name == CLASSICAL else None).restore, "wet")
     ways["dry"] = (np.copy, "dry")
     rows, sizes = [], [true_sizes(scenes).assign(method="truth")]
     for name, (restore, side) in ways.items():

@@ -13,12 +13,12 @@ from orelib.runs import Folders
 from orelib.utils.checksums import DamagedFileError
 from orelib.utils.command import run_command
 
-STEPS = ("same-images", "scenes", "sizing-scenes", "segmenter", "unrestored", "size", "keep")
+STEPS = ("same-images", "scenes", "sizing-scenes", "segmenter", "size-without-runs", "size", "keep")
 
 
 def main() -> None:
     from orelib.sizing.particles import render_sizing, sizing_folder
-    from orelib.sizing.scores import evaluate_sizing, make_segmenter, size_unrestored
+    from orelib.sizing.scores import evaluate_sizing, make_segmenter, size_without_runs
     from orelib.study.kept import keep
     from orelib.training import refuse_other_images
 
@@ -42,8 +42,8 @@ def main() -> None:
         render_sizing(folders)
     elif arguments.step == "segmenter":
         make_segmenter(folders)
-    elif arguments.step == "unrestored":
-        size_unrestored(folders)
+    elif arguments.step == "size-without-runs":
+        size_without_runs(folders)
     elif arguments.step == "size":
         evaluate_sizing(arguments.run, sizing_folder(folders))
     else:

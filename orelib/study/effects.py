@@ -13,7 +13,8 @@ from shlex import quote
 import numpy as np
 import pandas as pd
 
-from orelib.baselines import BASELINES
+from orelib.baselines import BASELINES, OF_NO_RUN, SHIPPED
+from orelib.config import PUBLISHED
 from orelib.metrics import LIMITS
 from orelib.runs import find_runs
 from orelib.study.bootstrap import ANY, UNTRAINED, Estimate, contrast, difference, estimate, paired, wins
@@ -40,13 +41,13 @@ PLAIN, WHOLE = "pix2pix", "improved"
 
 
 def scores(results: Path, name: str, metric: str, file: str = "metrics.csv") -> pd.DataFrame:
-    """Reads a metric of a method or variant: a row per seed, a column per test image. A baseline has one row.
+    """Reads a metric of a method or variant: a row per seed, a column per test image; one row for what no run restored.
 
     NaN where an image has no finite value.
 
     Raises FileNotFoundError when there is no such run; the error names the command that makes it.
     """
-    if name in BASELINES or name == "dry":
+    if name in OF_NO_RUN:
         path = baselines(results) if file == "metrics.csv" else Path(results) / file
         _demand(path, results)
         table = read_table(path)
@@ -196,6 +197,13 @@ def by_wetness(results: Path, name: str, metric: str, other: str | None = None) 
     return ends | {"wetter - drier": contrast(wetter, drier)}
 
 
+def sized_ways(results: Path) -> list[str]:
+    """Names all whose particle sizes a results folder holds: wet images, restored ones by each way, and dry ones."""
+    there = {*read_table(Path(results) / "sizing.csv")["method"]}
+    there |= {run.variant for run in find_runs(results, "sizing.csv")}
+    return [name for name in (*BASELINES, *SHIPPED, *PUBLISHED, "dry") if name in there]
+
+
 SIZING_ERRORS = {"count": "count error, %", "p50": "P50 error, mm", "p80": "P80 error, mm"}
 
 
@@ -220,6 +228,25 @@ def share_gone(results: Path, name: str) -> dict[str, Estimate]:
         baseline = wet[error].loc[UNTRAINED]
         shares[error] = estimate((baseline - restored[error]) / baseline.mean(), limits=(-np.inf, 1))
     return shares
+
+
+def sizing_by_wetness(results: Path, name: str) -> pd.DataFrame:
+    """Errors of particle sizes in wet and restored images, by thirds of the scenes' wetness.
+
+    A row per third, from the least wet scenes to the wettest; a column per error and image, with 95 % intervals over
+    other scenes and trainings, as text. Raises KeyError for results whose sizing scenes have no wetness.
+    """
+    table = read_table(Path(results) / "sizing.csv").query("method == 'do_nothing'")
+    order = table.set_index("image")["wetness"].sort_values()
+    rows = {}
+    for title, part in zip(("least wet", "between", "wettest"), np.array_split(order, 3), strict=True):
+        row = {"wetness": f"{part.min():.2f} to {part.max():.2f}"}
+        for error, heading in SIZING_ERRORS.items():
+            for image, way in (("wet", "do_nothing"), ("restored", name)):
+                errors = sizing_errors(results, way)[error][part.index]
+                row[f"{heading}, {image}"] = estimate(errors, limits=(0, np.inf)).text()
+        rows[title] = row
+    return pd.DataFrame(rows).T
 
 
 def on_photographs(results: Path) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from orelib.study.table3 import PAPER
 from orelib.utils.paths import shown
 
 TERMS = ("luminance", "contrast", "structure")
-OTHERS = ("pix2pix", "improved+lambda_ssim=0")
+GAINS = (("improved", "pix2pix"), ("improved+lambda_ssim=0", "pix2pix"), ("improved", "improved+lambda_ssim=0"))
 ROWS = {
     "do_nothing": "the wet image",
     "linear_colour": "a straight line through the colours",
@@ -183,16 +183,17 @@ def discriminator_losses(probabilities: np.ndarray) -> list[float]:
 
 
 def gains(*folders: Path) -> pd.DataFrame:
-    """Returns what Improved gains over others: a row for the paper, and rows for each folder of results.
+    """Returns what Improved gains over Pix2Pix, and where: a row for the paper, and rows for each folder of results.
 
     Gains in dB and in SSIM, and the share of the other's error that they take away: of its MSE, and of 1 - SSIM. What a
     folder has no scores of is left out.
     """
-    rows = {"the paper, over Pix2Pix": _gain(PAPER["improved"], PAPER["pix2pix"])}
+    rows = {"the paper: Improved over Pix2Pix": _gain(PAPER["improved"], PAPER["pix2pix"])}
     for folder in folders:
-        for other in OTHERS:
-            if is_there(folder, "improved", other):
-                rows[f"{shown(folder)}, over {ROWS[other]}"] = _gain(_means(folder, "improved"), _means(folder, other))
+        for one, other in GAINS:
+            if is_there(folder, one, other):
+                title = f"{shown(folder)}: {ROWS[one]} over {ROWS[other]}"
+                rows[title] = _gain(_means(folder, one), _means(folder, other))
     return pd.DataFrame(rows).T
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from orelib.baselines import BASELINES
+from orelib.baselines import BASELINES, SHIPPED
 from orelib.config import PUBLISHED, entry_of
 from orelib.metrics import LIMITS, column, mean_interval
 from orelib.runs import Folders, Run, read_settings, runs_of
@@ -40,7 +40,7 @@ CLAIM = (
 
 def title_of(name: str) -> str:
     """The name of a baseline, method or variant in tables."""
-    return BASELINES.get(name) or entry_of(name).title
+    return BASELINES.get(name) or SHIPPED.get(name) or entry_of(name).title
 
 
 def plain_title(name: str) -> str:

@@ -10,12 +10,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from orelib.baselines import SHIPPED
 from orelib.config import METHODS, PUBLISHED, entry_of
 from orelib.metrics import LIMITS
 from orelib.runs import find_runs
 from orelib.sizing.particles import percentile
 from orelib.study.bootstrap import Estimate, estimate
-from orelib.study.effects import METRICS, is_there, scores, sizing_errors
+from orelib.study.effects import METRICS, scores, sized_ways, sizing_errors
 from orelib.utils.tables import read_table
 from orelib.views.pictures import listed
 
@@ -24,6 +25,7 @@ SIZED = {
     "do_nothing": "wet",
     "linear_colour": "linear colour map",
     "telea": "Telea's filling",
+    **SHIPPED,
     **{name: METHODS[name].short for name in PUBLISHED},
     "dry": "dry",
 }
@@ -33,7 +35,7 @@ def answer_figure(results: Path) -> Figure:
     """All methods over seeds and scenes, with their 95 % intervals: PSNR, SSIM, particles found, and error of P80."""
     figure, axes = plt.subplots(1, 4, figsize=(11.5, 3.1), layout="constrained", sharey=True)
     plt.close(figure)
-    names = [name for name in SIZED if _is_sized(results, name)][::-1]
+    names = [name for name in SIZED if name in sized_ways(results)][::-1]
     titles = {
         "psnr": METRICS["psnr"],
         "ssim": METRICS["ssim"],
@@ -47,8 +49,8 @@ def answer_figure(results: Path) -> Figure:
                 found = estimate(sizing_errors(results, name)["p80"], limits=(0, np.inf))
             elif metric == "matched":
                 found = estimate(scores(results, name, "matched", "sizing.csv"), limits=(0, 1))
-            elif name == "dry":
-                continue  # equal to itself
+            elif name == "dry" or name in SHIPPED:
+                continue  # equal to itself; of another training
             else:
                 found = estimate(scores(results, name, metric), limits=LIMITS[metric])
             _interval(axis, place, found, entry_of(name).colour)
@@ -108,7 +110,7 @@ def passing_figure(results: Path) -> Figure:
 
     Bands are 95 % intervals over other scenes and other trainings.
     """
-    names = [name for name in ("do_nothing", "telea", *PUBLISHED, "dry") if _is_sized(results, name)]
+    names = [name for name in sized_ways(results) if name not in ("linear_colour", "biharmonic")]
     columns = -(-len(names) // 2)
     figure, axes = plt.subplots(
         2, columns, figsize=(2.6 * columns, 5.2), layout="constrained", sharex=True, sharey=True, squeeze=False
@@ -131,10 +133,6 @@ def passing_figure(results: Path) -> Figure:
         f"for {listed(SIZED[name] for name in names)} images."
     )
     return figure
-
-
-def _is_sized(results: Path, name: str) -> bool:
-    return name not in METHODS or is_there(results, name)
 
 
 def _sizes(results: Path, name: str) -> list[pd.DataFrame]:
@@ -168,7 +166,7 @@ def _passing(tables: list[pd.DataFrame], draws: int = 400) -> tuple[pd.Series, p
 def percentiles_of_all(results: Path) -> pd.DataFrame:
     """P50 and P80 in mm of all scenes taken together, by size class; the mean over seeds."""
     rows = []
-    for name in ("truth", *(name for name in SIZED if _is_sized(results, name))):
+    for name in ("truth", *(name for name in SIZED if name in sized_ways(results))):
         found = []
         for table in _sizes(results, name):
             masses = table.sum(axis=0)

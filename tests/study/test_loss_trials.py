@@ -104,12 +104,12 @@ def test_the_discriminators_loss():
 
 def test_gains_of_the_paper_and_of_a_folder(made_study, tmp_path):
     table = loss_trials.gains(tmp_path, made_study)
-    assert table.index[0] == "the paper, over Pix2Pix"
+    assert table.index[0] == "the paper: Improved over Pix2Pix"
     paper = table.iloc[0]
     assert paper["PSNR, dB"] == pytest.approx(0.088)
     assert paper["MSE taken away, %"] == pytest.approx(100 * (1 - 10**-0.0088))
     assert paper["1 - SSIM taken away, %"] == pytest.approx(100 * 0.0128 / (1 - 0.7013))
-    assert len(table) == 3
+    assert len(table) == 4
     assert table.notna().all(axis=None)
 
 

@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
+from orelib.baselines import SHIPPED
 from orelib.config import METHODS, Experiment, parse_changes
 from orelib.data.pairs import load_pairs
 from orelib.evaluation import evaluate
 from orelib.runs import Folders
-from orelib.sizing.scores import evaluate_sizing, size_unrestored
+from orelib.sizing.scores import evaluate_sizing, size_without_runs
 from orelib.study.kept import LOSSES, keep
 from orelib.study.variants import ablation, all_variants, table3_variants
 from orelib.training import train
@@ -52,13 +53,13 @@ def trained(kit_folder):
         run = train(Experiment("smoke", method), pairs, folders.run(method, 0))
         evaluate(run, pairs)
         evaluate_sizing(run, folders.data / "sizing")
-    size_unrestored(folders)
+    size_without_runs(folders)
     return folders
 
 
-def test_unrestored_scenes_are_sized_beside_the_dry_ones(trained, monkeypatch):
+def test_what_no_run_restored_is_sized_once(trained):
     rows = pd.read_csv(trained.results / "sizing.csv")
-    assert set(rows["method"]) == {"do_nothing", "linear_colour", "biharmonic", "telea", "dry"}
+    assert set(rows["method"]) == {"do_nothing", "linear_colour", "biharmonic", "telea", *SHIPPED, "dry"}
     assert set(pd.read_csv(trained.results / "sizes.csv")["method"]) == {*rows["method"], "truth"}
     assert len(pd.read_csv(trained.results / "scenes.csv")) == 3
 

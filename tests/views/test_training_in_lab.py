@@ -72,3 +72,21 @@ def test_a_training_is_watched_stopped_used_and_goes_on(browser, lab, notebook, 
     whole = train(Experiment("smoke", "slim", **CHANGES), pairs, tmp_path / "whole")
     for name in ("generator.safetensors", "history.csv", "validation.csv", "snapshots.json"):
         assert (run / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+def test_the_kernels_own_stop_button_stops_a_training_as_the_panels_does(browser, lab, lab_folder, folders):
+    changes = "steps=2000 validate_every=500"
+    notebook = put_notebook(
+        "05_training", lab_folder, profile="smoke", method="slim", data_dir=folders.data_dir,
+        results_dir=folders.results_dir, changes=changes,
+    )  # fmt: skip
+    run = Folders("smoke", folders.data_dir, folders.results_dir, changes).run("slim", 0)
+    with lab_tab(browser, lab, notebook.name) as tab:
+        run_all(tab)
+        tab.wait_for_selector(f"{PANEL}[data-state=running]", timeout=60_000)
+        tab.get_by_title("Interrupt the kernel").click()
+        tab.wait_for_selector(f"{PANEL}[data-state=stopped]", timeout=10_000)
+        error = tab.locator(".jp-OutputArea-output", has_text="Stopped: ")
+        error.wait_for()
+        assert "Traceback" not in error.inner_text()
+    assert load_restorer(run / "stopped.safetensors").about["stopped"]["step"] > 0

@@ -302,7 +302,7 @@ def patchgan_figure(
     here = Box(*cells.at(cell[1] / grid, 1 - (cell[0] + 1) / grid), cells.width / grid, cells.height / grid)
     for corner in (0, 1):
         arrow(axis, patch.at(1, corner), here.at(0, corner), RESIDUAL, "-", lw=1, zorder=4)
-    text = f"This logit judges the {field.size} x {field.size} px\nin the marked square, and no more."
+    text = f"This logit judges the {field.size} x {field.size} px\nin the marked square, wet and judged."
     say(axis, (cells.left, cells.bottom - 0.14), text, align="left", va="top", color=RESIDUAL, weight="bold")
     return figure
 
