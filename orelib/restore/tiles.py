@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from orelib.utils.side_by_side import side_by_side
+
 TILE = 512  # px; side of the samples that the paper trains on; smallest side of a tile of a larger photograph
 AREA = 3 / 2  # largest area of a tile, in squares of that side
 # Least number of px over which two tiles fade into each other. The kit's restorer, on photographs of a megapixel: tiles
@@ -22,17 +24,19 @@ def by_tiles(
     overlap: int,
     stride: int = 1,
     progress: Callable[[int, int], object] | None = None,
+    at_once: int = 1,
 ) -> np.ndarray:
     """Returns ``restore(image)``, computed tile by tile and blended.
 
     Where tiles overlap, one fades out while the other fades in, so that neighbours which differ, as they do when a
     network normalises over the whole image, leave no seam. The fading is slowest at the border of a tile, where the
     tile lacks its surroundings. An image of no more than one tile is restored whole. Besides the image and the result,
-    only one tile and the rows that two rows of tiles share are held.
+    only the tiles that are computed at the same time and the rows that two rows of tiles share are held.
 
     Parameters
     ----------
-    restore : maps a tile of the image, (h, w, C), to floats of the same shape and range. All tiles have one shape.
+    restore : maps a tile of the image, (h, w, C), to floats of the same shape and range. All tiles have one shape. It
+        must not change the tile, which may be a part of the image itself; what it returns may be changed.
     image : (H, W, C), of an integer dtype, as the result is; values are rounded, and clipped to the range of the dtype.
     tile : smallest side of a tile in pixels; a side of the image that is shorter is taken whole. See
         :func:`tile_shape`.
@@ -41,13 +45,17 @@ def by_tiles(
         divisor with ``overlap``, so that a pixel meets strided convolutions in the same phase in any tile. Sides of the
         image that are no multiples are filled up with its mirror image, which is cut off again.
     progress : called after each tile with the number of finished tiles and the number of all tiles.
+    at_once : how many tiles are restored at the same time, each in a thread of its own.
     """
     down_the_image, across_the_image = (_filled_up(side, stride) for side in image.shape[:2])
     height, width, channels = len(down_the_image), len(across_the_image), image.shape[2]
     tall, wide = tile_shape(height, width, tile, overlap, stride)
     tops, lefts = tile_starts(height, tall, overlap, stride), tile_starts(width, wide, overlap, stride)
-    columns = [weights[:, None] for weights in _weights(lefts, wide, overlap)]
-    rows = [weights[:, None, None] for weights in _weights(tops, tall, overlap)]
+    columns, rows = _weights(lefts, wide, overlap), _weights(tops, tall, overlap)
+    places = itertools.product(tops, lefts)
+    parts = (_part(image, down_the_image[y : y + tall], across_the_image[x : x + wide]) for y, x in places)
+    count = len(tops) * len(lefts)
+    restored = side_by_side(restore, parts, min(at_once, count))
     blended = np.empty_like(image)
     largest = np.iinfo(image.dtype).max
     above = np.zeros((0, width, channels), np.float32)  # sums of the rows that the last row of tiles shares with this
@@ -55,20 +63,37 @@ def by_tiles(
         shared = np.zeros((top + tall - below, width, channels), np.float32)
         left_over = np.zeros((tall, 0, channels), np.float32)  # of the columns that the last tile shares with this
         for right, (left, beyond) in enumerate(itertools.pairwise([*lefts, width])):
-            part = np.ix_(down_the_image[top : top + tall], across_the_image[left : left + wide])
-            # In memory channel by channel, as networks return them.
-            sums = np.moveaxis(np.zeros((channels, tall, wide), np.float32), 0, 2)
-            sums[: len(above)] = above[:, left : left + wide]
-            sums[:, : left_over.shape[1]] = left_over
-            sums += rows[down] * columns[right] * restore(image[part])
-            known = blended[top:below, left:beyond]
-            known[...] = np.rint(sums[: len(known), : known.shape[1]]).clip(0, largest)
+            sums = _faded(np.asarray(next(restored), np.float32), rows[down], columns[right])
+            both = left_over.shape[1]  # columns whose sums, from the last tile, hold the rows above already
+            sums[: len(above), both:] += above[:, left + both : left + wide]
+            sums[:, :both] += left_over
             shared[:, left:beyond] = sums[below - top :, : beyond - left]
             left_over = sums[:, beyond - left :].copy()
+            place = blended[top:below, left:beyond]
+            known = sums[: place.shape[0], : place.shape[1]]
+            np.rint(known, out=known)
+            place[...] = np.clip(known, 0, largest, out=known)
             if progress is not None:
-                progress(down * len(lefts) + right + 1, len(tops) * len(lefts))
+                progress(down * len(lefts) + right + 1, count)
         above = shared
     return blended
+
+
+def _part(image: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Returns the pixels of some rows and columns: a view, unless mirrored ones are among them."""
+    if all(len(places) == 1 or (np.diff(places) == 1).all() for places in (rows, columns)):
+        return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return image[np.ix_(rows, columns)]
+
+
+def _faded(part: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Multiplies a tile, float32 (h, w, C), by the weights of its rows and columns, in place; most of them are 1."""
+    for weights, lines in ((rows, part), (columns, part.swapaxes(0, 1))):
+        alone = np.flatnonzero(weights == 1)  # the middle of a tile, which no other tile shares
+        first, last = (alone[0], alone[-1] + 1) if len(alone) else (len(weights), len(weights))
+        for fading in (slice(0, first), slice(last, None)):
+            lines[fading] *= weights[fading, None, None]
+    return part
 
 
 def _filled_up(length: int, stride: int) -> np.ndarray:

@@ -1,0 +1,46 @@
+"""The same work on many things, a few of them at a time, in threads; the results come in order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Thing, Result = TypeVar("Thing"), TypeVar("Result")
+
+
+def side_by_side(
+    work: Callable[[Thing], Result],
+    things: Iterable[Thing],
+    at_once: int,
+    alone: Callable[[Thing], bool] = lambda thing: False,
+) -> Iterator[Result]:
+    """Yields ``work(thing)`` for each thing, in order; up to ``at_once`` are worked on at the same time.
+
+    One more is taken from ``things`` in advance, so that no thread waits while a result is used. A thing that is to be
+    worked on ``alone`` has no other beside it, and the calling thread does the work itself, as it does for all if
+    ``at_once`` is 1.
+
+    An error of the work is raised in its turn. Then, and when the iterator is closed or interrupted, no further work
+    begins, and the work that is being done is waited for.
+    """
+    if at_once == 1:
+        yield from map(work, things)
+        return
+    with ThreadPoolExecutor(at_once) as pool:
+        under_way: deque[Future[Result]] = deque()
+        try:
+            for thing in things:
+                by_itself = alone(thing)
+                while len(under_way) > (0 if by_itself else at_once):
+                    yield under_way.popleft().result()
+                if by_itself:
+                    yield work(thing)
+                else:
+                    under_way.append(pool.submit(work, thing))
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            for future in under_way:
+                future.cancel()
