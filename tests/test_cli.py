@@ -284,7 +284,7 @@ def test_a_watched_folder_in_json(wet, model, tmp_path, capsys, monkeypatch):
         if next(looks, "no more") == "no more":
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("orelib.restore.folders.time.sleep", sleep)
+    monkeypatch.setattr("orelib.restore.watch.time.sleep", sleep)
     assert run("restore", wet, tmp_path / "dry", "--model", model, "--watch", "--json") == 0
     said = capsys.readouterr()
     assert [json.loads(line)["file"] for line in said.out.splitlines()] == ["belt_0.png", "belt_1.png", "belt_2.png"]

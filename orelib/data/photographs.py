@@ -26,7 +26,7 @@ from orelib.data.formats.tiff import SIGNATURES, read_tiff, write_tiff
 from orelib.utils.files import appearing
 from orelib.utils.memory import memory_ran_out
 from orelib.utils.names import is_left_behind
-from orelib.utils.paths import shown
+from orelib.utils.paths import are_same, shown
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 
@@ -69,15 +69,8 @@ def photographs_below(folder: Path, leave_out: Path | None = None) -> tuple[list
         photographs += found
         folders = [path for path in rest if os.path.isdir(path) and not os.path.islink(path)]
         others += [path for path in rest if path not in folders]
-        waiting += [path for path in reversed(folders) if not _are_same(path, leave_out)]
+        waiting += [path for path in reversed(folders) if not (leave_out and are_same(path, leave_out))]
     return photographs, others
-
-
-def _are_same(folder: Path, other: Path | None) -> bool:
-    try:
-        return other is not None and os.path.samefile(folder, other)
-    except OSError:  # one of them is gone
-        return False
 
 
 def stated_pixels(path: Path) -> int | None:

@@ -14,6 +14,9 @@
 ``tiles``             large photographs in overlapping parts
 ``validation``        the validation images of a training, restored and scored
 ``snapshots``         one of them over the steps, as small pictures
-``folders``           restores a photograph, a folder, or a watched folder
+``copies``            makes restored copies of photographs, several at a time
+``places``            the folder of photographs and the folder of their copies
+``folders``           restores a photograph or a folder
+``watch``             restores what arrives in a folder
 ``default_restorer``  the restorer that comes with the kit, and its model card
 """

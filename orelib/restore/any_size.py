@@ -17,6 +17,7 @@ from orelib.restore.tiles import by_tiles
 CLASSICAL = "classical"  # the name of the restorer that is no file, where a model file could be named
 UNLIKE = "unlike the training photographs, most in {}"
 REMARKS = "; "  # stands between two remarks on one photograph
+AT_ONCE = 4  # most tiles, or photographs, that are restored at the same time, because each takes memory
 ASSUMED_LIGHT = 0.45  # share of the dry rock's light, linear, that the wet rock sends back; see docs/limits.md
 
 
@@ -35,7 +36,7 @@ class AnySizeRestorer(ABC):
 
     @abstractmethod
     def restore_tile(self, tile: np.ndarray) -> np.ndarray:
-        """Restores one tile, uint8 or uint16 (h, w, 3), which stays as it is, to new floats in the range of its dtype."""
+        """Restores one tile, uint8 or uint16 (h, w, 3), to new floats in the range of its dtype."""
 
     @abstractmethod
     def tiling(self) -> tuple[int, int, int]:

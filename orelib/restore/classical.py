@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from orelib.data.highlights import fill, highlights
-from orelib.restore.any_size import CLASSICAL, AnySizeRestorer
+from orelib.restore.any_size import AT_ONCE, CLASSICAL, AnySizeRestorer
+from orelib.utils.process import cores
 
 # dry = 0.92 sqrt(wet) on display values 0-1, each channel alike: rock of a wet grey of 100 sends back 0.43 of its dry
 # light. Chosen on 24 pairs of drill core, whose dry surface has half the wet one's contrast (in logarithms): 29.4 dB
@@ -28,6 +29,7 @@ class ClassicalRestorer(AnySizeRestorer):
 
     def __init__(self):
         self.about = {}
+        self.at_once = min(AT_ONCE, cores())
 
     @property
     def origin(self) -> str:

@@ -1,5 +1,7 @@
 """Work side by side: in order, as much at a time as is allowed, and nothing goes on after an error."""
 
+import os
+import signal
 import threading
 import time
 
@@ -93,3 +95,52 @@ def test_closed_early_it_waits_for_what_is_being_done():
     count = len(done)
     time.sleep(0.05)
     assert len(done) == count <= 4
+
+
+@pytest.mark.parametrize("end", ["closed", "failed"])
+def test_closed_or_failing_it_says_so_to_work_that_is_being_done(end):
+    ending, told = threading.Event(), []
+
+    def work(number):
+        if number == 1 and end == "failed":
+            raise KeyError
+        if number > 1:
+            told.append(ending.wait(60))
+
+    results = side_by_side(work, range(9), 2, ending=ending)
+    next(results)
+    if end == "closed":
+        results.close()
+    else:
+        with pytest.raises(KeyError):
+            next(results)
+    assert ending.is_set()
+    assert all(told)
+
+
+def test_interrupted_it_gives_what_is_being_done_and_then_the_interrupt():
+    waiting = threading.Event()
+
+    def work(number):
+        if number == 1:
+            waiting.wait(60)
+            time.sleep(0.05)
+        elif number == 2:
+            waiting.set()
+            os.kill(os.getpid(), signal.SIGINT)  # while the main thread waits for the number before
+        return number
+
+    given = []
+
+    def gather():
+        for each in side_by_side(work, range(99), 2):
+            given.append(each)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            gather()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert given[:3] == [0, 1, 2]
+    assert len(given) < 9
