@@ -1,13 +1,13 @@
-"""Frames a second on a belt, from JPEG to JPEG, beside the kit as it was before reading, restoring and writing overlapped.
+"""Frames a second on a belt, from JPEG to JPEG, beside the kit before it restored several photographs at a time.
 
     python benchmarks/belt.py
 
-Photographs of 1900 x 2048 px, rendered, are restored by the kit's restorer and by Slim (of the size of ``quick``, without
+Photographs of 1900 x 2048 px, rendered, are restored by the kit's restorer and by Slim (the size of ``quick``, without
 training, which costs the same), by OpenVINO on two threads. The columns *read* to *write* are milliseconds that a
 photograph takes by itself; *together* is a whole folder, divided by the number of its photographs.
 
-Every way is a process of its own, which takes turns with the others: ``belt.py PRECISION MODEL FOLDER`` prints the fewest
-milliseconds of each column, by the code that ``PYTHONPATH`` leads to.
+Every way is a process of its own, which takes turns with the others: ``belt.py PRECISION MODEL FOLDER`` prints the
+fewest milliseconds of each column, by the code that ``PYTHONPATH`` leads to.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from common import ROOT, markdown, start_process
@@ -118,22 +119,21 @@ def main(precision: str, model: Path, photographs: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         restorer.restore(read_photograph(first).pixels)  # compiles
         for number in range(2):
-            wet = timed(fewest, "read", lambda: read_photograph(first))
-            timed(fewest, "look", lambda: restorer.remark(wet.pixels))
-            dry = replace(wet, pixels=timed(fewest, "restore", lambda: restorer.restore(wet.pixels)))
-            timed(fewest, "write", lambda: write_photograph(Path(folder) / f"{number}.jpg", dry))
-        out = Path(folder) / "out"
-        table = timed(fewest, "together", lambda: restore_folder(restorer, photographs, out))
+            wet = timed(fewest, "read", read_photograph, first)
+            timed(fewest, "look", restorer.remark, wet.pixels)
+            dry = replace(wet, pixels=timed(fewest, "restore", restorer.restore, wet.pixels))
+            timed(fewest, "write", write_photograph, Path(folder) / f"{number}.jpg", dry)
+        table = timed(fewest, "together", restore_folder, restorer, photographs, Path(folder) / "out")
     if (table["status"] != "restored").any():
         raise RuntimeError(f"not all photographs were restored: {table['error'].max()}")
     fewest["together"] /= len(table)
     print(*(1000 * seconds for seconds in fewest.values()))
 
 
-def timed(fewest: dict[str, float], what: str, work):
-    """Does the work, and notes its seconds if they are the fewest; returns its result."""
+def timed(fewest: dict[str, float], what: str, work: Callable, *arguments: object) -> object:
+    """Calls ``work``, and notes its seconds if they are the fewest; returns its result."""
     began = time.perf_counter()
-    result = work()
+    result = work(*arguments)
     fewest[what] = min(fewest[what], time.perf_counter() - began)
     return result
 
