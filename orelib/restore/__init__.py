@@ -10,6 +10,7 @@
 ``calibration``       fits them on a user's own photographs
 ``model_file``        generator.safetensors, checked before it is read
 ``engines``           programs that compute: OpenVINO, ONNX Runtime or PyTorch
+``lean``              networks in a form that needs fewer passes over memory
 ``onnx_file``         a generator as an ONNX file
 ``tiles``             large photographs in overlapping parts
 ``validation``        the validation images of a training, restored and scored

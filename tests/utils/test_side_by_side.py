@@ -119,14 +119,15 @@ def test_closed_or_failing_it_says_so_to_work_that_is_being_done(end):
 
 
 def test_interrupted_it_gives_what_is_being_done_and_then_the_interrupt():
-    waiting = threading.Event()
+    interrupted = threading.Event()
 
     def work(number):
         if number == 1:
-            waiting.wait(60)
+            interrupted.wait(60)
             time.sleep(0.05)
         elif number == 2:
-            waiting.set()
+            time.sleep(0.05)
+            interrupted.set()
             os.kill(os.getpid(), signal.SIGINT)  # while the main thread waits for the number before
         return number
 
