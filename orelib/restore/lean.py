@@ -75,12 +75,7 @@ class LeanNAFNet(nn.Module):
         self.middle, self.shrink, self.enlarge = _lean_blocks(net.middle), net.shrink, net.enlarge
         self.first, self.last = net.first, net.last
         # Down from full resolution: 3 x 3, then 2 x 2 at every second pixel, is 4 x 4 at every second pixel.
-        self.shrink_wet = _convolution(
-            _chained(net.first.weight, net.shrink[0].weight),
-            _chained_bias(net.first, net.shrink[0]),
-            stride=2,
-            padding=1,
-        )
+        self.shrink_wet = _convolution(*_chained(net.first, net.shrink[0]), stride=2, padding=1)
         # Up to full resolution: a channel for each of the four pixels that one pixel becomes.
         self.enlarge_last = _convolution(_before_enlarging(net.last.weight, net.enlarge[0][0].weight), None, padding=1)
         self.straight = _convolution(*_chained(net.first, net.last), padding=2)
