@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # only its name is needed
 # file (its name, below the folder), status ("restored" or "failed"), seconds, width and height (None: failed), remark
 # (see AnySizeRestorer.remark), error ("": restored)
 Row = dict[str, str | float | int | None]
-LARGE = 25_000_000  # px; a photograph with more is restored alone, because it takes much memory
+LARGE = 16_000_000  # px; a photograph with more is restored alone, because it takes much memory
 
 
 class Job(NamedTuple):
@@ -68,7 +68,7 @@ class Copies:
     def make(self, jobs: Iterable[Job]) -> Iterator[Done]:
         """Does all jobs, a few at a time, and yields them in order. A photograph that fails does not stop the others.
 
-        When it is interrupted or closed, no copy appears any more.
+        Closed early, it makes no further copy. Interrupted by Ctrl-C, it still yields the photographs that are under way.
         """
         ending, names = Event(), set()
 
