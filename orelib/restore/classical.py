@@ -6,6 +6,7 @@ it does better than the networks that were trained on rendered scenes.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from orelib.data.highlights import fill, highlights
@@ -50,7 +51,9 @@ class ClassicalRestorer(AnySizeRestorer):
         tile = np.ascontiguousarray(tile)
         largest = np.iinfo(tile.dtype).max
         shallow = tile if tile.dtype == np.uint8 else (tile // 257).astype(np.uint8)
-        filled = fill(tile, highlights(shallow, EXCESS, AROUND, GROWN_TO)).astype(np.float32)
-        return np.maximum(
-            FACTOR * largest * (filled / largest) ** EXPONENT, filled
+        filled = fill(tile, highlights(shallow, EXCESS, AROUND, GROWN_TO))
+        values = np.arange(largest + 1, dtype=np.float32)
+        law = np.maximum(
+            FACTOR * largest * (values / largest) ** EXPONENT, values
         )  # water darkens, it brightens nothing
+        return cv2.LUT(filled, law) if tile.dtype == np.uint8 else law[filled]

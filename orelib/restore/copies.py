@@ -68,7 +68,7 @@ class Copies:
     def make(self, jobs: Iterable[Job]) -> Iterator[Done]:
         """Does all jobs, a few at a time, and yields them in order. A photograph that fails does not stop the others.
 
-        Closed early, it makes no further copy. Interrupted by Ctrl-C, it still yields the photographs that are under way.
+        Closed early, it makes no further copy. Interrupted by Ctrl-C, it still yields those that are under way.
         """
         ending, names = Event(), set()
 
