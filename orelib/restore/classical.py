@@ -53,7 +53,6 @@ class ClassicalRestorer(AnySizeRestorer):
         shallow = tile if tile.dtype == np.uint8 else (tile // 257).astype(np.uint8)
         filled = fill(tile, highlights(shallow, EXCESS, AROUND, GROWN_TO))
         values = np.arange(largest + 1, dtype=np.float32)
-        law = np.maximum(
-            FACTOR * largest * (values / largest) ** EXPONENT, values
-        )  # water darkens, it brightens nothing
+        # The larger of both, because water darkens and brightens nothing.
+        law = np.maximum(FACTOR * largest * (values / largest) ** EXPONENT, values)
         return cv2.LUT(filled, law) if tile.dtype == np.uint8 else law[filled]
