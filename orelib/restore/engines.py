@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from orelib.restore.any_size import AT_ONCE
+from orelib.restore.lean import lean
 from orelib.restore.tiles import TILE
 from orelib.utils.extras import how_to_install
 from orelib.utils.memory import memory_for
@@ -161,7 +162,7 @@ class OpenVinoEngine:
             model = self.core.read_model(network)
         else:
             with tracing():  # OpenVINO would trace it twice more, to compare
-                traced = torch.jit.trace(network.eval(), example(network), check_trace=False)
+                traced = torch.jit.trace(lean(network.eval()), example(network), check_trace=False)
                 model = openvino.convert_model(traced, input=ANY_SHAPE)
         self.model, self.precision = _of_channels_last(model), "float32"
         self.at_once = min(AT_ONCE, torch.get_num_threads())

@@ -41,21 +41,35 @@ class UnitDeviation(nn.Module):
         return x * (length * length / x.shape[1] - mean * mean + self.eps).rsqrt()
 
 
+class LeanBranch(nn.Module):
+    """A branch of a :class:`~orelib.nafnet.NAFBlock`, with its gain: (N, C, H, W) -> the same shape.
+
+    Each factor of the gate has convolutions of its own, so that no feature map is taken apart.
+    """
+
+    def __init__(self, branch: nn.Sequential, gain: Tensor):
+        super().__init__()
+        norm, first, *between, _, last = branch  # between: a depthwise convolution, or nothing
+        weight = first.weight[..., 0, 0].double()  # (2 C, C)
+        first.bias += (weight @ norm.bias.double()).float()
+        weight = weight * norm.weight.double()
+        first.weight[..., 0, 0] = (weight - weight.mean(1, keepdim=True)).float()
+        last.weight *= gain[..., None]
+        last.bias *= gain[:, 0, 0]
+        self.norm, self.last = UnitDeviation(norm.eps), last
+        self.one, self.other = (nn.Sequential(*layers) for layers in zip(*map(_halves, (first, *between)), strict=True))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(x)
+        return self.last(self.one(x) * self.other(x))
+
+
 class LeanBlock(nn.Module):
-    """A :class:`~orelib.nafnet.NAFBlock` without scales, offsets and gains of its own; takes over its layers."""
+    """A :class:`~orelib.nafnet.NAFBlock` without scales, offsets and gains of its own; takes over its weights."""
 
     def __init__(self, block: NAFBlock):
         super().__init__()
-        self.look, self.mix = block.look, block.mix
-        for branch, gain in ((self.look, block.look_gain), (self.mix, block.mix_gain)):
-            norm, first, last = branch[0], branch[1], branch[-1]
-            weight = first.weight[..., 0, 0].double()  # (2 C, C)
-            first.bias += (weight @ norm.bias.double()).float()
-            weight = weight * norm.weight.double()
-            first.weight[..., 0, 0] = (weight - weight.mean(1, keepdim=True)).float()
-            last.weight *= gain[..., None]
-            last.bias *= gain[:, 0, 0]
-            branch[0] = UnitDeviation(norm.eps)
+        self.look, self.mix = LeanBranch(block.look, block.look_gain), LeanBranch(block.mix, block.mix_gain)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.look(x)
@@ -105,6 +119,18 @@ class LeanNAFNet(nn.Module):
 
 def _lean_blocks(blocks: nn.Sequential) -> nn.Sequential:
     return nn.Sequential(*map(LeanBlock, blocks))
+
+
+def _halves(layer: nn.Conv2d) -> list[nn.Conv2d]:
+    """Returns two convolutions that give the first and the second half of a convolution's channels."""
+    half, groups, halves = layer.out_channels // 2, layer.groups, []
+    for weight, bias in zip(layer.weight.split(half), layer.bias.split(half), strict=True):
+        inputs = half if groups > 1 else layer.in_channels
+        part = nn.Conv2d(inputs, half, layer.kernel_size, padding=layer.padding, groups=min(groups, half))
+        part.weight.copy_(weight)
+        part.bias.copy_(bias)
+        halves.append(part)
+    return halves
 
 
 def _convolution(weight: Tensor, bias: Tensor | None, stride: int = 1, padding: int = 0) -> nn.Conv2d:

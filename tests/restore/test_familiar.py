@@ -73,7 +73,7 @@ def plain_statistics(values):
     red, green, blue = np.median(np.log(np.maximum(values, 0.02)), axis=(0, 1))
     light = np.log(np.maximum(values @ [0.299, 0.587, 0.114], 0.02))
     small = [reduced(light, factor) for factor in (1, 2, 4, 8)]
-    steps = [np.log(np.mean([np.abs(np.diff(image, axis=axis)).mean() for axis in (0, 1)]) + 1e-4) for image in small]
+    steps = [np.log(max(np.abs(np.diff(image, axis=axis)).mean() for axis in (0, 1)) + 1e-4) for image in small]
     saturation = np.log(0.02 + (values.max(axis=2) - values.min(axis=2)).mean())
     return [(red + green + blue) / 3, red - green, blue - green, light.std(), *-np.diff(steps), steps[2], saturation]
 
