@@ -73,7 +73,7 @@ class Backlog:
     and shares differ. ``now`` returns seconds.
     """
 
-    def __init__(self, now: Callable[[], float] = time.monotonic):
+    def __init__(self, now: Callable[[], float]):
         self._now, self._seen = now, {}
         self._told, self._told_at = 0, -AGAIN
 
@@ -98,7 +98,7 @@ def _watch(restorer: AnySizeRestorer, places: Places, interval: float) -> Iterat
     away = ""  # why a folder cannot be listed
     failures: dict[str, _Failure] = {}
     earlier: dict[str, tuple] = {}  # the state of each unfinished file when the folder was last looked at
-    backlog = Backlog()
+    backlog = Backlog(time.monotonic)
     # The folder is listed again and again, because belts write to network shares, which send no event for a new file.
     while True:
         try:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 import onnx
@@ -448,7 +449,9 @@ def test_memory_that_runs_out_is_one_error(files, engine, monkeypatch, noise):
             raise RuntimeError("Exception from src/inference: std::bad_alloc")
 
     monkeypatch.setattr(restorer.engine, "session", Full(), raising=False)
-    monkeypatch.setattr(restorer.engine, "_request", lambda shape: Full(), raising=False)
+    idle = SimpleQueue()
+    idle.put(Full())
+    monkeypatch.setattr(restorer.engine, "_requests", lambda shape: idle, raising=False)
     with pytest.raises(MemoryError, match=f"memory ran out: the engine {engine} needs more"):
         restorer.restore(noise.integers(0, 256, (8, 8, 3)).astype(np.uint8))
 
