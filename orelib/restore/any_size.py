@@ -39,8 +39,8 @@ class AnySizeRestorer(ABC):
         """Restores one tile, uint8 or uint16 (h, w, 3), to new floats in the range of its dtype."""
 
     @abstractmethod
-    def tiling(self) -> tuple[int, int, int]:
-        """Returns the smallest side of a tile, the overlap of tiles, and their stride, in px."""
+    def tiling(self) -> tuple[int, int, int] | tuple[int, int, int, float]:
+        """Returns how :func:`~orelib.restore.tiles.by_tiles` is to divide photographs: tile, overlap, stride, area."""
 
     @property
     @abstractmethod
@@ -107,8 +107,8 @@ class AnySizeRestorer(ABC):
             dry = restore_tile(tile)
             return dry if self.correction is None else self.correction.apply(dry, np.iinfo(tile.dtype).max)
 
-        return by_tiles(restore_and_correct, wet, *tiling, progress, self.at_once)
+        return by_tiles(restore_and_correct, wet, *tiling, progress=progress, at_once=self.at_once)
 
-    def for_photograph(self, wet: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], tuple[int, int, int]]:
+    def for_photograph(self, wet: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], tuple]:
         """Returns how a photograph, uint8 or uint16 (H, W, 3), is restored: :meth:`restore_tile`, :meth:`tiling`."""
         return self.restore_tile, self.tiling()

@@ -53,11 +53,11 @@ class CautiousRestorer(AnySizeRestorer):
         how = f", {classical:.0%}" if classical < 1 else ""
         return "" if familiar == 1 else f"{UNLIKE.format(oddest)}: restored the classical way{how}"
 
-    def tiling(self) -> tuple[int, int, int]:
-        """Returns the smallest side of a tile, the overlap of tiles, and their stride, in px."""
+    def tiling(self) -> tuple:
+        """Returns how photographs are divided: as for the network."""
         return self.network.tiling()
 
-    def for_photograph(self, wet: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], tuple[int, int, int]]:
+    def for_photograph(self, wet: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], tuple]:
         """Compares a photograph with the training photographs; returns how its tiles are restored, and the tiling."""
         share = self._network_share(wet)
         if share in (0, 1):

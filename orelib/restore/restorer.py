@@ -24,11 +24,14 @@ from orelib.restore.engines import ENGINES, Engine, EngineError, TorchEngine, de
 from orelib.restore.familiar import Familiar
 from orelib.restore.model_file import ModelFile, described
 from orelib.restore.onnx_file import as_onnx, read_onnx, write_onnx
-from orelib.restore.tiles import OVERLAP, TILE
+from orelib.restore.tiles import AREA, OVERLAP, TILE
 from orelib.utils.memory import memory_for
 from orelib.utils.paths import kit_path, shown
 from orelib.utils.weights import ModelFileError, demand_file, shapes_of, unusable, write
 
+# A small network needs little memory, so its tiles may be larger. With Slim, whose sides are multiples of 128 px, 8
+# instead of 21 % more pixels are computed than a photograph of 1900 x 2048 px has.
+SMALL, LARGE_AREA = 2_000_000, 4  # parameters; squares of a tile's side
 DEFAULT_RESTORER = Path(__file__).parent / "default_restorer" / "generator.safetensors"
 
 
@@ -104,10 +107,11 @@ class Restorer(AnySizeRestorer):
         """Share of the dry rock's light that the wet rock is taken to send back; None: learnt from photographs."""
         return ASSUMED_LIGHT if self.about.get("px_per_mm") else None
 
-    def tiling(self) -> tuple[int, int, int]:
-        """Returns the smallest side of a tile, the overlap of tiles, and their stride, in px."""
+    def tiling(self) -> tuple[int, int, int, float]:
+        """Returns smallest side of a tile, overlap and stride in px, and the largest area in squares of that side."""
         tile = max(self.stride, TILE - TILE % self.stride)
-        return tile, min(OVERLAP, tile // 2), self.stride
+        area = LARGE_AREA if self.parameters < SMALL else AREA
+        return tile, min(OVERLAP, tile // 2), self.stride, area
 
     @torch.inference_mode()
     def restore_tile(self, tile: np.ndarray) -> np.ndarray:

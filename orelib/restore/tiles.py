@@ -11,7 +11,7 @@ import numpy as np
 from orelib.utils.side_by_side import side_by_side
 
 TILE = 512  # px; side of the samples that the paper trains on; smallest side of a tile of a larger photograph
-AREA = 3 / 2  # largest area of a tile, in squares of that side
+AREA = 3 / 2  # usual largest area of a tile, in squares of that side
 # Least number of px over which two tiles fade into each other. The kit's restorer, on photographs of a megapixel: tiles
 # differed from the whole by 0.05 grey values on average, 12 at most; with 64 px by 0.02 and 4, in a tenth more time.
 OVERLAP = 32
@@ -23,6 +23,7 @@ def by_tiles(
     tile: int,
     overlap: int,
     stride: int = 1,
+    area: float = AREA,
     progress: Callable[[int, int], object] | None = None,
     at_once: int = 1,
 ) -> np.ndarray:
@@ -44,12 +45,13 @@ def by_tiles(
     stride : sides of tiles are multiples of it, as ``tile`` is. Tiles start at multiples of it, or of its common
         divisor with ``overlap``, so that a pixel meets strided convolutions in the same phase in any tile. Sides of the
         image that are no multiples are filled up with its mirror image, which is cut off again.
+    area : largest area of a tile, in squares of the side ``tile``.
     progress : called after each tile with the number of finished tiles and the number of all tiles.
     at_once : how many tiles are restored at the same time, each in a thread of its own.
     """
     down_the_image, across_the_image = (_filled_up(side, stride) for side in image.shape[:2])
     height, width, channels = len(down_the_image), len(across_the_image), image.shape[2]
-    tall, wide = tile_shape(height, width, tile, overlap, stride)
+    tall, wide = tile_shape(height, width, tile, overlap, stride, area)
     tops, lefts = tile_starts(height, tall, overlap, stride), tile_starts(width, wide, overlap, stride)
     columns, rows = _weights(lefts, wide, overlap), _weights(tops, tall, overlap)
     places = itertools.product(tops, lefts)
@@ -101,10 +103,12 @@ def _filled_up(length: int, stride: int) -> np.ndarray:
     return np.pad(np.arange(length), (0, -length % stride), mode="symmetric")
 
 
-def tile_shape(height: int, width: int, tile: int, overlap: int, stride: int = 1) -> tuple[int, int]:
+def tile_shape(
+    height: int, width: int, tile: int, overlap: int, stride: int = 1, area: float = AREA
+) -> tuple[int, int]:
     """Returns height and width of equal tiles for which the fewest pixels are computed.
 
-    No side is smaller than ``tile``, unless the image is, and the area at most :data:`AREA` times its square.
+    No side is smaller than ``tile``, unless the image is, and the area is at most ``area`` times its square.
     """
 
     def computed(shape: tuple[int, int]) -> int:
@@ -112,7 +116,7 @@ def tile_shape(height: int, width: int, tile: int, overlap: int, stride: int = 1
         return len(tops) * len(lefts) * math.prod(shape)
 
     shapes = itertools.product(_sides(height, tile, overlap, stride), _sides(width, tile, overlap, stride))
-    fitting = [shape for shape in shapes if math.prod(shape) <= AREA * tile**2]
+    fitting = [shape for shape in shapes if math.prod(shape) <= area * tile**2]
     return min(fitting, key=lambda shape: (computed(shape), math.prod(shape)))
 
 
