@@ -4,7 +4,8 @@
 
 Photographs of 1900 x 2048 px, rendered, are restored by the kit's restorer and by Slim (the size of ``quick``, without
 training, which costs the same), by OpenVINO on two threads. The columns *read* to *write* are milliseconds that a
-photograph takes by itself; *together* is a whole folder, divided by the number of its photographs.
+photograph takes by itself; *together* is a whole folder, divided by the number of its photographs, and *processor* what
+both cores together have computed meanwhile for one of them, which other programs change less.
 
 Every way is a process of its own, which takes turns with the others: ``belt.py PRECISION MODEL FOLDER`` prints the
 fewest milliseconds of each column, by the code that ``PYTHONPATH`` leads to.
@@ -24,7 +25,8 @@ from common import ROOT, markdown, start_process
 
 BEFORE = "f9da19d"  # the last commit before the folder was restored several photographs at a time
 SIDES, FRAMES, ROUNDS = (1900, 2048), 8, 3
-COLUMNS = ("read", "look", "restore", "write", "together")
+COLUMNS = ("read", "look", "restore", "write", "together", "processor")
+TOGETHER = COLUMNS.index("together")
 
 
 def measure() -> list[dict[str, str]]:
@@ -44,13 +46,13 @@ def measure() -> list[dict[str, str]]:
                     numbers = run(before if commit else ROOT, precision, model, photographs)
                     milliseconds.setdefault((title, way), []).append(numbers)
     fewest = {key: [min(column) for column in zip(*rounds, strict=True)] for key, rounds in milliseconds.items()}
-    return [row(title, way, numbers, fewest[title, "before"][-1]) for (title, way), numbers in fewest.items()]
+    return [row(title, way, numbers, fewest[title, "before"][TOGETHER]) for (title, way), numbers in fewest.items()]
 
 
 def row(title: str, way: str, numbers: list[float], before: float) -> dict[str, str]:
     """A row of the table: milliseconds of each part, frames a second, and how many times those of ``before``."""
     cells = {f"{name}, ms": f"{number:.0f}" for name, number in zip(COLUMNS, numbers, strict=True)}
-    together = numbers[-1]
+    together = numbers[TOGETHER]
     frames = {"frames/s": f"{1000 / together:.2f}", "times": f"{before / together:.2f}"}
     return {"restorer": title, "way": way} | cells | frames
 
@@ -123,10 +125,13 @@ def main(precision: str, model: Path, photographs: Path) -> None:
             timed(fewest, "look", restorer.remark, wet.pixels)
             dry = replace(wet, pixels=timed(fewest, "restore", restorer.restore, wet.pixels))
             timed(fewest, "write", write_photograph, Path(folder) / f"{number}.jpg", dry)
+        before = time.process_time()
         table = timed(fewest, "together", restore_folder, restorer, photographs, Path(folder) / "out")
+        fewest["processor"] = time.process_time() - before
     if (table["status"] != "restored").any():
         raise RuntimeError(f"not all photographs were restored: {table['error'].max()}")
-    fewest["together"] /= len(table)
+    for whole in ("together", "processor"):
+        fewest[whole] /= len(table)
     print(*(1000 * seconds for seconds in fewest.values()))
 
 
