@@ -18,7 +18,7 @@ from importlib.metadata import version
 from common import ROOT, markdown
 
 COMPARISONS = ("steps", "similarity", "mosaic", "restoring", "reproduce", "startup")
-TABLES = ("growth",)
+TABLES = ("growth", "belt")
 KEPT, PAGE = (ROOT / "results" / "reference" / f"benchmarks.{kind}" for kind in ("json", "md"))
 HEAD = """# Benchmarks
 

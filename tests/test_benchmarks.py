@@ -14,6 +14,7 @@ from orelib.baselines import BASELINES
 from orelib.config import Experiment
 from orelib.data.pairs import load_pairs
 from orelib.data.scenes import render_pair
+from orelib.restore.engines import is_installed
 from orelib.restore.restorer import DEFAULT_RESTORER
 from orelib.runs import Folders
 from orelib.training import train
@@ -110,6 +111,20 @@ def test_growth_is_measured():
     seconds, mebibytes = map(float, run("growth.py", "restore", 128).split())
     assert seconds > 0
     assert mebibytes >= 0
+
+
+@pytest.mark.skipif(not is_installed("openvino"), reason="orelib[openvino] is not installed")
+def test_a_belt_is_measured(common, tmp_path, noise):
+    for number in range(3):
+        Image.fromarray(noise.integers(0, 256, (40, 60, 3), dtype=np.uint8)).save(tmp_path / f"{number}.jpg")
+    import belt
+
+    printed = run("belt.py", "float32", DEFAULT_RESTORER, tmp_path).splitlines()[-1]
+    milliseconds = dict(zip(belt.COLUMNS, map(float, printed.split()), strict=True))
+    assert min(milliseconds.values()) > 0
+    row = belt.row("Slim", "now", list(milliseconds.values()), 2 * milliseconds["together"])
+    assert row["times"] == "2.00"
+    assert list(belt.restorers(tmp_path)) == ["the kit's", "Slim"]
 
 
 @pytest.mark.parametrize("way", ["plain", "torch"])

@@ -124,6 +124,35 @@ def test_a_folder_is_restored(wet, model, tmp_path, capsys):
     assert said.err == ""
 
 
+def test_folders_below_are_restored_when_that_is_asked_for(wet, model, tmp_path, capsys):
+    shutil.copytree(wet, wet / "day 1")
+    assert run("restore", wet, tmp_path / "flat", "--model", model) == 0
+    assert "(--recursive restores them, too): day 1/" in capsys.readouterr().out
+    assert run("restore", wet, wet / "dry", "--model", model, "--recursive") == 0
+    said = capsys.readouterr().out
+    assert "skipped" not in said
+    assert said.splitlines()[-1].startswith("6 restored, 0 failed")
+    assert names(wet / "dry" / "day 1") == ["belt_0.png", "belt_1.png", "belt_2.png"]
+    assert run("restore", wet / "belt_0.png", tmp_path / "one.png", "--model", model, "--recursive") == 2
+    assert "is one photograph" in one_line(capsys.readouterr().err)
+
+
+def test_the_precision_is_chosen_and_told(wet, model, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("orelib.restore.engines.has_bfloat16", lambda: False)
+    assert run("restore", wet, tmp_path / "plain", "--model", model, "--precision", "bfloat16") == 2
+    assert "bfloat16: choose" in one_line(capsys.readouterr().err) or "float32 alone" in capsys.readouterr().err
+    assert run("restore", wet, tmp_path / "dry", "--model", "classical", "--precision", "bfloat16") == 2
+    assert "leave --precision out" in one_line(capsys.readouterr().err)
+    if not is_installed("openvino"):
+        return
+    monkeypatch.setattr("orelib.restore.engines.has_bfloat16", lambda: True)
+    for number, (options, engine) in enumerate({
+        (): "openvino in bfloat16", ("--precision", "float32"): "openvino", ("--engine", "torch"): "torch"
+    }.items()):  # fmt: skip
+        assert run("restore", wet, tmp_path / str(number), "--model", model, *options) == 0
+        assert f" Engine: {engine}.\n" in capsys.readouterr().out
+
+
 def test_one_photograph_is_restored(wet, model, tmp_path):
     assert run("restore", wet / "belt_1.png", tmp_path / "dry.jpg", "--model", model) == 0
     with Image.open(tmp_path / "dry.jpg") as image:
@@ -284,7 +313,7 @@ def test_a_watched_folder_in_json(wet, model, tmp_path, capsys, monkeypatch):
         if next(looks, "no more") == "no more":
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("orelib.restore.folders.time.sleep", sleep)
+    monkeypatch.setattr("orelib.restore.watch.time.sleep", sleep)
     assert run("restore", wet, tmp_path / "dry", "--model", model, "--watch", "--json") == 0
     said = capsys.readouterr()
     assert [json.loads(line)["file"] for line in said.out.splitlines()] == ["belt_0.png", "belt_1.png", "belt_2.png"]
@@ -514,6 +543,30 @@ def test_check_aligns_what_is_shifted(bad_folder, tmp_path, capsys):
     document = json.loads(capsys.readouterr().out)
     assert {row["stem"]: row["action"] for row in document["aligned"]}["belt_1"] == "aligned"
     assert run("check", tmp_path / "aligned") == 0
+
+
+def test_check_of_all_folders_below(bad_folder, good_folder, tmp_path, capsys):
+    plant = tmp_path / "plant"
+    shutil.copytree(good_folder, plant / "line 1")
+    shutil.copytree(bad_folder, plant / "old" / "line 2")
+    (plant / "circle").symlink_to(plant)
+    assert run("check", plant, "--recursive") == 1
+    said = capsys.readouterr().out
+    assert [line for line in said.splitlines() if line.startswith("==")] == [
+        f"== {plant / 'line 1'}", f"== {plant / 'old' / 'line 2'}"
+    ]  # fmt: skip
+    assert said.splitlines()[-1] == "2 folder(s), 1 with problems"
+    assert run("check", plant, "--recursive", "--json") == 1
+    documents = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [document["ok"] for document in documents] == [True, False]
+    assert documents[0]["folder"].endswith("line 1")
+    assert run("check", plant / "line 1", "--recursive") == 0
+    capsys.readouterr()
+    (tmp_path / "empty").mkdir()
+    assert run("check", tmp_path / "empty", "--recursive") == 2
+    assert "holds no folder with train or test" in one_line(capsys.readouterr().err)
+    assert run("check", plant, "--recursive", "--align", tmp_path / "out") == 2
+    assert "leave --recursive out" in one_line(capsys.readouterr().err)
 
 
 def test_check_of_a_missing_folder_is_one_line(tmp_path, capsys):

@@ -6,7 +6,6 @@ A command imports what it needs when it runs, so that --help does not wait for N
 from __future__ import annotations
 
 import argparse
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ exit codes:
   2  wrong usage, or nothing could be done: the line that begins with "orelib:" says why
 """
 SMALL = 2_000_000  # px
+FASTEST = "the fastest"  # precision that the engine has on this processor
 
 
 def add_command(
@@ -58,11 +58,14 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def load_model(chosen: argparse.Namespace, photographs: Path, calibrated: bool = False) -> tuple[AnySizeRestorer, str]:
+def load_model(
+    chosen: argparse.Namespace, photographs: Path, calibrated: bool = False, precision: str = "float32"
+) -> tuple[AnySizeRestorer, str]:
     """Loads the restorer that the options of :func:`add_model` name; returns it, and the name of what computes.
 
     ``photographs``, a folder or a file, decides on the engine where none is named. ``calibrated`` on a user's rock, the
-    default is the classical restorer: such rock is unlike the scenes that the kit's network knows.
+    default is the classical restorer: such rock is unlike the scenes that the kit's network knows. ``precision`` is
+    one of :data:`~orelib.restore.engines.PRECISIONS` or :data:`FASTEST`; the classical restorer has none.
     """
     from orelib.restore.any_size import CLASSICAL
 
@@ -74,17 +77,22 @@ def load_model(chosen: argparse.Namespace, photographs: Path, calibrated: bool =
             raise ValueError("the classical restorer has nothing to be mixed with: leave --classical out")
         if engine is not None:
             raise ValueError("the classical restorer has no network to compute: leave --engine out")
+        if precision == "bfloat16":
+            raise ValueError("the classical restorer has no network to compute: leave --precision out")
         from orelib.restore.classical import ClassicalRestorer
 
         return ClassicalRestorer(), "opencv"
     prepare_for_torch()
     import torch
 
+    from orelib.restore.engines import fastest_precision
     from orelib.restore.restorer import load_restorer
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     engine = engine or _default_engine(model, photographs, device)
-    return load_restorer(model, device, engine, classical_share=chosen.classical), engine
+    precision = fastest_precision(engine) if precision == FASTEST else precision
+    restorer = load_restorer(model, device, engine, classical_share=chosen.classical, precision=precision)
+    return restorer, engine if precision == "float32" else f"{engine} in {precision}"
 
 
 def _default_engine(model: Path | None, photographs: Path, device: str) -> str:
@@ -98,17 +106,9 @@ def _default_engine(model: Path | None, photographs: Path, device: str) -> str:
 
 def _is_small(photographs: Path) -> bool:
     """Returns whether this is one photograph, too small for another engine to make up for its slower start."""
-    from PIL import Image
+    from orelib.data.photographs import stated_pixels
 
-    if not photographs.is_file():
-        return False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(photographs) as image:
-                return image.width * image.height < SMALL
-    except Exception:  # huge, or for tifffile instead of Pillow, or damaged, which is reported when it is read
-        return False
+    return photographs.is_file() and (stated_pixels(photographs) or SMALL) < SMALL
 
 
 def shown_as_given(path: Path) -> str:

@@ -26,7 +26,9 @@ def highlights(wet: np.ndarray, excess: float, around: int = SURROUNDINGS, grown
     if grown_to < 1:
         candidates, square = (above > grown_to * excess).astype(np.uint8), np.ones((3, 3), np.uint8)
         for _ in range(GROWTH):
-            bright = cv2.dilate(bright, square) & candidates
+            before, bright = bright, cv2.dilate(bright, square) & candidates
+            if np.array_equal(bright, before):
+                break
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
     return cv2.dilate(bright, cross, iterations=MARGIN).astype(bool)
 

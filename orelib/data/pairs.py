@@ -99,6 +99,21 @@ def find_pairs(root: Path, problems: list[str]) -> list[Pair]:
     return [pair for split in splits for pair in match_pairs(root / split, split, problems)]
 
 
+def data_folders_below(folder: Path) -> list[Path]:
+    """Returns the data folders at and below a folder, in order: those that hold ``train`` or ``test``.
+
+    Links to folders are not followed, and hidden folders are left out. Raises OSError when a folder cannot be listed.
+    """
+    found, waiting = [], [Path(folder)]
+    while waiting:
+        place = waiting.pop()
+        inside = [path for path in photographs_in(place)[1] if os.path.isdir(path) and not os.path.islink(path)]
+        if {"train", "test"} & {path.name for path in inside}:
+            found.append(place)
+        waiting += [path for path in reversed(inside) if path.name not in (*SPLITS, *SIDES)]
+    return found
+
+
 def folder_state(root: Path) -> str:
     """SHA-256 of the names, sizes and modification times of all files of a data folder's pairs; any change alters it.
 

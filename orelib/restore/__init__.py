@@ -10,10 +10,14 @@
 ``calibration``       fits them on a user's own photographs
 ``model_file``        generator.safetensors, checked before it is read
 ``engines``           programs that compute: OpenVINO, ONNX Runtime or PyTorch
+``lean``              networks in a form that needs fewer passes over memory
 ``onnx_file``         a generator as an ONNX file
 ``tiles``             large photographs in overlapping parts
 ``validation``        the validation images of a training, restored and scored
 ``snapshots``         one of them over the steps, as small pictures
-``folders``           restores a photograph, a folder, or a watched folder
+``copies``            makes restored copies of photographs, several at a time
+``places``            the folder of photographs and the folder of their copies
+``folders``           restores a photograph or a folder
+``watch``             restores what arrives in a folder
 ``default_restorer``  the restorer that comes with the kit, and its model card
 """

@@ -15,7 +15,9 @@ from orelib.restore.familiar import Familiar
 from orelib.restore.tiles import by_tiles
 
 CLASSICAL = "classical"  # the name of the restorer that is no file, where a model file could be named
+UNLIKE = "unlike the training photographs, most in {}"
 REMARKS = "; "  # stands between two remarks on one photograph
+AT_ONCE = 4  # most tiles, or photographs, that are restored at the same time, because each takes memory
 ASSUMED_LIGHT = 0.45  # share of the dry rock's light, linear, that the wet rock sends back; see docs/limits.md
 
 
@@ -24,19 +26,21 @@ class AnySizeRestorer(ABC):
 
     ``about`` describes where the restorer comes from; ``correction`` is applied to its output, before it is rounded;
     ``familiar`` tells which photographs are like the training photographs (None: unknown, or there were none).
+    ``at_once`` is how many tiles, or photographs, may be restored at the same time, each in a thread of its own.
     """
 
     about: dict
     correction: Correction | None = None
     familiar: Familiar | None = None
+    at_once: int = 1
 
     @abstractmethod
     def restore_tile(self, tile: np.ndarray) -> np.ndarray:
-        """Restores one tile, uint8 or uint16 (h, w, 3), to floats in the range of its dtype."""
+        """Restores one tile, uint8 or uint16 (h, w, 3), to new floats in the range of its dtype."""
 
     @abstractmethod
-    def tiling(self) -> tuple[int, int, int]:
-        """Returns the smallest side of a tile, the overlap of tiles, and their stride, in px."""
+    def tiling(self) -> tuple[int, int, int] | tuple[int, int, int, float]:
+        """Returns how :func:`~orelib.restore.tiles.by_tiles` is to divide photographs: tile, overlap, stride, area."""
 
     @property
     @abstractmethod
@@ -61,9 +65,8 @@ class AnySizeRestorer(ABC):
 
     def unlike(self, photograph: np.ndarray) -> str:
         """Returns a sentence on a photograph that is unlike the training photographs; else ""."""
-        if self.familiar is None or self.familiar.share(photograph) == 1:
-            return ""
-        return f"unlike the training photographs, most in {self.familiar.oddest(photograph)}"
+        share, oddest = self.familiar.compare(photograph) if self.familiar else (1, "")
+        return "" if share == 1 else UNLIKE.format(oddest)
 
     def describe(self) -> str:
         """Describes the restorer, and the correction of its output, in a few sentences."""
@@ -73,8 +76,8 @@ class AnySizeRestorer(ABC):
         """The dry image of a wet one.
 
         The photograph is restored at its own scale, a large one in overlapping tiles (:mod:`orelib.restore.tiles`);
-        mirrored margins fill it up to the stride and are cut off again. Besides ``wet`` and the result, one tile and
-        a few rows are held in memory. The same photograph gives the same result. Each tile is turned into
+        mirrored margins fill it up to the stride and are cut off again. Besides ``wet`` and the result, ``at_once``
+        tiles and a few rows are held in memory. The same photograph gives the same result. Each tile is turned into
         floating-point by itself, so 16 bits stay 16 bits, and little memory is needed.
 
         Parameters
@@ -104,8 +107,8 @@ class AnySizeRestorer(ABC):
             dry = restore_tile(tile)
             return dry if self.correction is None else self.correction.apply(dry, np.iinfo(tile.dtype).max)
 
-        return by_tiles(restore_and_correct, wet, *tiling, progress)
+        return by_tiles(restore_and_correct, wet, *tiling, progress=progress, at_once=self.at_once)
 
-    def for_photograph(self, wet: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], tuple[int, int, int]]:
+    def for_photograph(self, wet: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], tuple]:
         """Returns how a photograph, uint8 or uint16 (H, W, 3), is restored: :meth:`restore_tile`, :meth:`tiling`."""
         return self.restore_tile, self.tiling()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from orelib.restore.any_size import AnySizeRestorer
+from orelib.restore.any_size import UNLIKE, AnySizeRestorer
 from orelib.restore.classical import ClassicalRestorer
 from orelib.utils.allowed import parameter
 
@@ -28,7 +28,7 @@ class CautiousRestorer(AnySizeRestorer):
     def __init__(self, network: AnySizeRestorer, classical_share: float = 0.0):
         self.network, self.classical = network, ClassicalRestorer()
         self.classical_share = parameter("classical_share", classical_share)
-        self.about = network.about
+        self.about, self.at_once = network.about, network.at_once
 
     @property
     def origin(self) -> str:
@@ -46,14 +46,18 @@ class CautiousRestorer(AnySizeRestorer):
 
     def unlike(self, photograph: np.ndarray) -> str:
         """Returns a sentence on a photograph that the network does not know; else an empty text."""
-        unlike, share = self.network.unlike(photograph), self._network_share(photograph)
-        return unlike and f"{unlike}: restored the classical way{f', {1 - share:.0%}' if share else ''}"
+        if self.network.familiar is None:
+            return ""
+        familiar, oddest = self.network.familiar.compare(photograph)
+        classical = 1 - (1 - self.classical_share) * familiar
+        how = f", {classical:.0%}" if classical < 1 else ""
+        return "" if familiar == 1 else f"{UNLIKE.format(oddest)}: restored the classical way{how}"
 
-    def tiling(self) -> tuple[int, int, int]:
-        """Returns the smallest side of a tile, the overlap of tiles, and their stride, in px."""
+    def tiling(self) -> tuple:
+        """Returns how photographs are divided: as for the network."""
         return self.network.tiling()
 
-    def for_photograph(self, wet: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], tuple[int, int, int]]:
+    def for_photograph(self, wet: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], tuple]:
         """Compares a photograph with the training photographs; returns how its tiles are restored, and the tiling."""
         share = self._network_share(wet)
         if share in (0, 1):

@@ -6,10 +6,12 @@ it does better than the networks that were trained on rendered scenes.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from orelib.data.highlights import fill, highlights
-from orelib.restore.any_size import CLASSICAL, AnySizeRestorer
+from orelib.restore.any_size import AT_ONCE, CLASSICAL, AnySizeRestorer
+from orelib.utils.process import cores
 
 # dry = 0.92 sqrt(wet) on display values 0-1, each channel alike: rock of a wet grey of 100 sends back 0.43 of its dry
 # light. Chosen on 24 pairs of drill core, whose dry surface has half the wet one's contrast (in logarithms): 29.4 dB
@@ -28,6 +30,7 @@ class ClassicalRestorer(AnySizeRestorer):
 
     def __init__(self):
         self.about = {}
+        self.at_once = min(AT_ONCE, cores())
 
     @property
     def origin(self) -> str:
@@ -48,7 +51,8 @@ class ClassicalRestorer(AnySizeRestorer):
         tile = np.ascontiguousarray(tile)
         largest = np.iinfo(tile.dtype).max
         shallow = tile if tile.dtype == np.uint8 else (tile // 257).astype(np.uint8)
-        filled = fill(tile, highlights(shallow, EXCESS, AROUND, GROWN_TO)).astype(np.float32)
-        return np.maximum(
-            FACTOR * largest * (filled / largest) ** EXPONENT, filled
-        )  # water darkens, it brightens nothing
+        filled = fill(tile, highlights(shallow, EXCESS, AROUND, GROWN_TO))
+        values = np.arange(largest + 1, dtype=np.float32)
+        # The larger of both, because water darkens and brightens nothing.
+        law = np.maximum(FACTOR * largest * (values / largest) ** EXPONENT, values)
+        return cv2.LUT(filled, law) if tile.dtype == np.uint8 else law[filled]

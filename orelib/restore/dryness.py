@@ -10,10 +10,12 @@ light looks wet.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from orelib.data.highlights import above_surroundings
 from orelib.restore.familiar import windows_of
+from orelib.utils.counting import Counted
 
 # A photograph counts as dry below 3 median ** 1.5 glints. The form is that of a linear discriminant of both logarithms
 # between wet and dry, over scenes of both kinds and 24 pairs of drill core; the factor leaves 1 of 24 wet tiles of core
@@ -37,7 +39,7 @@ def signs_of_water(photograph: np.ndarray) -> tuple[float, float]:
     """
     shallow = photograph if photograph.dtype == np.uint8 else (photograph // 257).astype(np.uint8)
     windows = [np.ascontiguousarray(window) for window in windows_of(shallow)]
-    above = np.concatenate([above_surroundings(window).ravel() for window in windows])
-    darkest, brightest = np.percentile(above, (TAIL, 100 - TAIL))
-    luma = np.concatenate([(window @ np.float32([0.299, 0.587, 0.114])).ravel() for window in windows])
-    return float(max(brightest, 1) / max(-darkest, 1)), float(np.median(luma)) / 255
+    above = Counted(map(above_surroundings, windows), -255, 255)
+    darkest, brightest = (above.percentile(share) for share in (TAIL, 100 - TAIL))
+    luma = Counted((cv2.cvtColor(window, cv2.COLOR_RGB2GRAY) for window in windows), 0, 255)
+    return max(brightest, 1) / max(-darkest, 1), sum(luma.middle()) / 2 / 255

@@ -53,3 +53,11 @@ def shown(path: Path) -> str:
         return printable(str(place.relative_to(os.path.realpath(_kit_around(Path.cwd()) or Path.cwd()))))
     except ValueError:
         return printable(str(path))
+
+
+def are_same(path: Path, other: Path) -> bool:
+    """Returns whether two paths lead to one file or folder; False where one of them leads nowhere."""
+    try:
+        return os.path.samefile(path, other)
+    except OSError:
+        return False

@@ -8,6 +8,11 @@ import sys
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
+def cores() -> int:
+    """Returns how many cores this process may use: on Linux those that it is held to, such as by ``taskset``."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def prepare_for_torch() -> None:
     """Makes all settings; for the start of a program, before torch is loaded."""
     wait_briefly()

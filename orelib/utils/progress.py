@@ -47,7 +47,7 @@ class Progress:
         if due or self.done == self.start + 1 or self.done >= self.total:
             self.printed, self.printed_at = self.done, now
             rate = (now - self.began) / max(self.done - self.start, 1)
-            left = _clock(rate * (self.total - self.done))
+            left = clock(rate * (self.total - self.done))
             say(f"{self.title}: {self.done}/{self.total}, {rate:.3f} s each, {left} left {note}".rstrip())
 
     def close(self) -> None:
@@ -55,7 +55,8 @@ class Progress:
             self.bar.close()
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Returns a time as it is read: 0:05, 12:30 or 1:02:03."""
     minutes, seconds = divmod(int(seconds + 0.5), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

@@ -498,7 +498,7 @@ def test_other_suffixes_are_refused_and_nothing_is_left(tmp_path):
 
 def test_remarks_are_said_when_a_photograph_is_restored(tmp_path, noise, capsys):
     tifffile.imwrite(tmp_path / "a.tif", values(noise, 8, 2, 20, 30, 3), photometric="rgb")
-    same = SimpleNamespace(restore=lambda pixels: pixels, remark=lambda pixels: "")
+    same = SimpleNamespace(restore=lambda pixels: pixels, remark=lambda pixels: "", at_once=1)
     rows = restore_folder(same, tmp_path / "a.tif", tmp_path / "out")
     assert rows["status"].tolist() == ["restored"]
     assert "a.tif: of its 2 pages or channels only page 1 is read\n" in capsys.readouterr().out

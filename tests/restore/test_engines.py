@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 import onnx
@@ -24,7 +25,14 @@ from orelib.restore.engines import (
     is_installed,
 )
 from orelib.restore.onnx_file import as_onnx
-from orelib.restore.restorer import ModelFileError, export_onnx, load_restorer, save_generator
+from orelib.restore.restorer import (
+    DEFAULT_RESTORER,
+    ModelFileError,
+    Restorer,
+    export_onnx,
+    load_restorer,
+    save_generator,
+)
 
 OTHERS = [
     pytest.param(name, marks=pytest.mark.skipif(not is_installed(name), reason=f"orelib[{name}] is not installed"))
@@ -108,7 +116,86 @@ def test_a_folder_of_many_sizes_compiles_few_networks():
         wet = torch.rand(1, 3, 32, 32 * side)
         with torch.inference_mode():
             assert (engine(wet) - generator(wet)).abs().max() < 1e-4
-    assert len(engine.requests) == 3
+    assert len(engine.compiled) == 3
+
+
+@pytest.mark.skipif(not is_installed("openvino"), reason="orelib[openvino] is not installed")
+def test_tiles_side_by_side_are_those_that_come_one_by_one(files, noise, monkeypatch):
+    monkeypatch.setattr("orelib.restore.restorer.TILE", 64)
+    monkeypatch.setattr("orelib.restore.engines.TILE", 32)  # so that tiles have threads of their own
+    torch.set_num_threads(3)
+    try:
+        restorer = load_restorer(files["slim"], engine="openvino")
+    finally:
+        torch.set_num_threads(1)
+    wet, calls = noise.integers(0, 256, (150, 260, 3)).astype(np.uint8), []
+    together = restorer.restore(wet, lambda *count: calls.append(count))
+    assert restorer.at_once == 3
+    assert calls == [(number, len(calls)) for number in range(1, len(calls) + 1)]
+    assert len(calls) > 4
+    restorer.at_once = 1
+    assert np.array_equal(together, restorer.restore(wet))
+
+
+# ---- less than single precision ----------------------------------------------------------------------------------
+
+
+class Counting:
+    """An engine that counts its calls."""
+
+    packages, at_once = (), 1
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, wet):
+        self.calls += 1
+        return wet
+
+
+def test_photographs_of_16_bits_are_computed_by_the_deep_engine(noise):
+    fast, deep = Counting(), Counting()
+    restorer = Restorer(torch.nn.Identity(), 1, engine=fast, deep_engine=deep)
+    shallow = noise.integers(0, 256, (8, 8, 3)).astype(np.uint8)
+    restorer.restore(shallow)
+    assert (fast.calls, deep.calls) == (1, 0)
+    restorer.restore(shallow.astype(np.uint16))
+    assert (fast.calls, deep.calls) == (1, 1)
+
+
+@pytest.mark.skipif(not is_installed("openvino"), reason="orelib[openvino] is not installed")
+def test_bfloat16_is_for_processors_and_engines_that_have_it(files, noise, monkeypatch):
+    monkeypatch.setattr("orelib.restore.engines.has_bfloat16", lambda: False)
+    with pytest.raises(EngineError, match="this processor does not compute in bfloat16"):
+        load_restorer(files["slim"], engine="openvino", precision="bfloat16")
+    monkeypatch.setattr("orelib.restore.engines.has_bfloat16", lambda: True)
+    for engine in ("torch", "onnx"):
+        with pytest.raises(EngineError, match="float32 alone"):
+            load_restorer(files["slim"], engine=engine, precision="bfloat16")
+    with pytest.raises(EngineError, match="no precision 'half': choose one of float32, bfloat16"):
+        load_restorer(files["slim"], engine="openvino", precision="half")
+    fast = load_restorer(files["slim"], engine="openvino", precision="bfloat16")
+    assert (fast.engine.precision, fast.deep_engine.precision) == ("bfloat16", "float32")
+    wet = noise.integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    assert largest_difference(fast, load_restorer(files["slim"]), wet) <= 8  # random weights enlarge what is rounded
+
+
+def rounded(module, inputs, output):
+    return output.bfloat16().float()
+
+
+def test_bfloat16_changes_what_the_kits_restorer_restores_by_2_of_255_at_most(noise):
+    """As a processor computes it: weights and the output of every layer are rounded to bfloat16, sums are not."""
+    exact, fast = (load_restorer(DEFAULT_RESTORER) for _ in range(2))
+    for module in fast.generator.modules():
+        if not list(module.children()):
+            module.register_forward_hook(rounded)
+    with torch.no_grad():
+        for weight in fast.generator.parameters():
+            weight.copy_(weight.bfloat16())
+    for seed in range(3):
+        wet = render_pair(3_000_000 + seed, (256, 256), px_per_mm=3 + 2 * seed).wet
+        assert 0 < largest_difference(exact, fast, wet) <= 2
 
 
 # Models are freed in the order in which they were loaded, or by another thread; then comes Ctrl-C.
@@ -362,7 +449,9 @@ def test_memory_that_runs_out_is_one_error(files, engine, monkeypatch, noise):
             raise RuntimeError("Exception from src/inference: std::bad_alloc")
 
     monkeypatch.setattr(restorer.engine, "session", Full(), raising=False)
-    monkeypatch.setattr(restorer.engine, "_request", lambda shape: Full(), raising=False)
+    idle = SimpleQueue()
+    idle.put(Full())
+    monkeypatch.setattr(restorer.engine, "_requests", lambda shape: idle, raising=False)
     with pytest.raises(MemoryError, match=f"memory ran out: the engine {engine} needs more"):
         restorer.restore(noise.integers(0, 256, (8, 8, 3)).astype(np.uint8))
 

@@ -58,8 +58,33 @@ def test_few_photographs_know_themselves(scenes, count):
 
 
 def test_it_names_what_is_odd(familiar, scenes):
-    assert familiar.oddest((scenes[0].wet * 0.1).astype(np.uint8)).startswith(("brightness (less", "contrast"))
-    assert familiar.oddest(scenes[0].wet[..., ::-1]).split(" (")[0] in NAMES
+    _, oddest = familiar.compare((scenes[0].wet * 0.1).astype(np.uint8))
+    assert oddest.startswith(("brightness (less", "contrast"))
+    assert familiar.compare(scenes[0].wet[..., ::-1])[1].split(" (")[0] in NAMES
+
+
+def plain_statistics(values):
+    """The statistics of a window, written as their names say; float64 (h, w, 3) in 0-1."""
+
+    def reduced(light, factor):
+        height, width = (side // factor for side in light.shape)
+        return light[: height * factor, : width * factor].reshape(height, factor, width, factor).mean(axis=(1, 3))
+
+    red, green, blue = np.median(np.log(np.maximum(values, 0.02)), axis=(0, 1))
+    light = np.log(np.maximum(values @ [0.299, 0.587, 0.114], 0.02))
+    small = [reduced(light, factor) for factor in (1, 2, 4, 8)]
+    steps = [np.log(max(np.abs(np.diff(image, axis=axis)).mean() for axis in (0, 1)) + 1e-4) for image in small]
+    saturation = np.log(0.02 + (values.max(axis=2) - values.min(axis=2)).mean())
+    return [(red + green + blue) / 3, red - green, blue - green, light.std(), *-np.diff(steps), steps[2], saturation]
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("shape", [(128, 128), (47, 99)])
+def test_counting_and_halving_change_no_statistic(scenes, noise, depth, shape):
+    wet = scenes[0].wet[: shape[0], : shape[1]]
+    if depth == 16:
+        wet = wet.astype(np.uint16) * 256 + noise.integers(0, 256, wet.shape, dtype=np.uint16)
+    assert statistics_of(wet) == pytest.approx(plain_statistics(wet / (2**depth - 1)), abs=2e-5)
 
 
 def test_it_survives_json(familiar, scenes):

@@ -3,6 +3,7 @@
 import errno
 import itertools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,9 +22,10 @@ from PIL import Image
 from orelib.data import photographs
 from orelib.data.photographs import Photograph, PhotographError, read_photograph, write_photograph
 from orelib.methods import Pix2Pix
-from orelib.restore import folders
-from orelib.restore.folders import demand_all, restore_folder, restored_examples, watch_folder
+from orelib.restore import copies
+from orelib.restore.folders import demand_all, restore_folder, restored_examples
 from orelib.restore.restorer import Restorer
+from orelib.restore.watch import Backlog, watch_folder
 
 COLUMNS = ["file", "status", "seconds", "width", "height", "remark", "error"]
 
@@ -34,7 +36,19 @@ def identity():
     same = torch.nn.Conv2d(3, 3, 1)
     torch.nn.init.dirac_(same.weight)
     torch.nn.init.zeros_(same.bias)
-    return Restorer(same, stride=16)
+    restorer = Restorer(same, stride=16)
+    restorer.at_once = 3
+    return restorer
+
+
+class Plain:
+    """A restorer that does nothing."""
+
+    at_once = 1
+    remark = staticmethod(lambda pixels: "")
+
+    def restore(self, pixels):
+        return pixels
 
 
 @pytest.fixture
@@ -176,7 +190,9 @@ def test_what_is_no_photograph_is_named(tmp_path, identity, noise, capsys):
         (wet / name).write_bytes(b"x")
     rows = restore_folder(identity, wet, tmp_path / "dry")
     assert rows["file"].tolist() == ["belt_0.png"]
-    assert "skipped, because they are no photographs: archive/, notes.txt\n" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "skipped, because they are no photographs: notes.txt\n" in said
+    assert "skipped, because they are folders (--recursive restores them, too): archive/\n" in said
 
 
 def test_nothing_that_exists_is_overwritten(tmp_path, identity, noise):
@@ -229,9 +245,7 @@ def test_two_photographs_never_become_one_file(tmp_path, identity, noise):
 def test_what_others_put_there_meanwhile_is_not_overwritten(tmp_path, noise):
     wet, out = plain_photographs(tmp_path / "wet", 2, noise), tmp_path / "dry"
 
-    class Slow:
-        remark = staticmethod(lambda pixels: "")
-
+    class Slow(Plain):
         def restore(self, pixels):
             (out / "belt_1.png").write_text("theirs")
             return pixels
@@ -250,11 +264,9 @@ def test_two_runs_at_once_write_each_copy_once(tmp_path, noise):
     wet, out = plain_photographs(tmp_path / "wet", 6, noise), tmp_path / "dry"
     together, tables = threading.Barrier(2, timeout=60), []
 
-    class Meeting:
+    class Meeting(Plain):
         def __init__(self):
             self.met = False
-
-        remark = staticmethod(lambda pixels: "")
 
         def restore(self, pixels):
             if not self.met:
@@ -274,14 +286,13 @@ def test_two_runs_at_once_write_each_copy_once(tmp_path, noise):
 
 
 def test_two_watchers_share_a_folder(tmp_path, identity, noise, looked):
+    identity.at_once = 1
     wet, dry = plain_photographs(tmp_path / "wet", 3, noise), tmp_path / "dry"
     looked += [nothing] * 8
     other = []
 
-    class Slower:
+    class Slower(Plain):
         """Each photograph is restored by another watcher while this one restores it."""
-
-        remark = staticmethod(lambda pixels: "")
 
         def restore(self, pixels):
             if len(other) < 2:
@@ -318,7 +329,8 @@ def test_no_entry_ends_the_work(odd, tmp_path, identity, capsys):
     for name in LOOPS:
         assert f"{name}: " in rows["error"][name]
     said = capsys.readouterr().out
-    assert "skipped, because they are no photographs: folder\\x1b.png/, pipe.png\n" in said
+    assert "skipped, because they are no photographs: pipe.png\n" in said
+    assert "restores them, too): folder\\x1b.png/\n" in said
     assert (said + "".join(rows["error"])).replace("\n", "").isprintable()
 
 
@@ -395,6 +407,183 @@ def test_one_photograph_goes_into_a_file_or_a_folder(tmp_path, identity, noise):
         restore_folder(identity, tmp_path / "notes.txt", tmp_path / "new")
 
 
+# ---- several at a time -------------------------------------------------------------------------------------------
+
+
+class Together(Plain):
+    """Restores two photographs at the same time, or waits for the second one for ever."""
+
+    at_once = 2
+
+    def __init__(self):
+        self.together = threading.Barrier(2, timeout=60)
+
+    def restore(self, pixels):
+        self.together.wait()
+        return pixels
+
+
+def test_several_photographs_are_restored_at_a_time_and_reported_in_order(tmp_path, noise):
+    wet = plain_photographs(tmp_path / "wet", 6, noise)
+    rows = restore_folder(Together(), wet, tmp_path / "dry")
+    assert rows["file"].tolist() == names(wet) == names(tmp_path / "dry")
+    assert (rows["status"] == "restored").all()
+
+
+def test_a_large_photograph_and_one_of_unknown_size_are_restored_alone(tmp_path, noise, monkeypatch):
+    wet = plain_photographs(tmp_path / "wet", 4, noise)
+    Image.fromarray(values(noise, 8, 50, 60, 3)).save(wet / "belt_1.png")
+    tifffile.imwrite(wet / "belt_2.tif", values(noise, 16, 20, 30, 3), photometric="rgb")
+    sizes = {"belt_1.png": 3000, "belt_2.tif": None}  # for a kind of file that Pillow does not read
+    monkeypatch.setattr(copies, "stated_pixels", lambda path: sizes.get(path.name, 600))
+    monkeypatch.setattr(copies, "LARGE", 2000)
+    now, most = set(), {}
+
+    class Watching(Plain):
+        at_once = 3
+
+        def restore(self, pixels):
+            now.add(id(pixels))
+            time.sleep(0.02)
+            most[pixels.shape, str(pixels.dtype)] = max(most.get((pixels.shape, str(pixels.dtype)), 0), len(now))
+            now.remove(id(pixels))
+            return pixels
+
+    assert (restore_folder(Watching(), wet, tmp_path / "dry")["status"] == "restored").all()
+    assert most.pop(((50, 60, 3), "uint8")) == 1
+    assert most.pop(((20, 30, 3), "uint16")) == 1
+    assert len(most) == 1
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_interrupted_every_copy_was_reported_and_no_file_is_half(tmp_path, noise, at_once):
+    wet, reported = plain_photographs(tmp_path / "wet", 9, noise), []
+    restorer, fourth = Moody(), values(noise, 8, 20, 30, 3)
+    restorer.at_once = at_once
+    Image.fromarray(fourth).save(wet / "belt_3.png")
+
+    def interrupted(pixels):
+        if np.array_equal(pixels, fourth):
+            raise KeyboardInterrupt
+        return pixels
+
+    restorer.restore = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        restore_folder(restorer, wet, tmp_path / "dry", reported.append)
+    done = [row["file"] for row in reported]
+    assert done[:3] == ["belt_0.png", "belt_1.png", "belt_2.png"]
+    assert {row["status"] for row in reported} == {"restored"}
+    assert not list((tmp_path / "dry").glob(".*"))
+    assert set(done) <= set(names(tmp_path / "dry")) <= {*done, "belt_4.png", "belt_5.png", "belt_6.png"}
+    rows = restore_folder(Plain(), wet, tmp_path / "dry", replace_copies=True)
+    assert (rows["status"] == "restored").all()
+
+
+def test_a_report_that_fails_is_the_last_one(tmp_path, noise):
+    """Such as a closed window: nothing is restored any more without a report."""
+    wet = plain_photographs(tmp_path / "wet", 40, noise)
+    restorer = Moody()
+    restorer.at_once = 2
+
+    def report(row):
+        raise RuntimeError("no longer")
+
+    with pytest.raises(RuntimeError, match="no longer"):
+        restore_folder(restorer, wet, tmp_path / "dry", report)
+    assert restorer.calls <= 5
+
+
+# ---- folders below folders ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tree(tmp_path, noise):
+    """Photographs in a folder and in two below it, some under the same names."""
+    wet = plain_photographs(tmp_path / "wet", 2, noise)
+    for place in ("day 1", "day 1/night", "empty"):
+        (wet / place).mkdir()
+    plain_photographs(wet / "day 1", 1, noise)
+    plain_photographs(wet / "day 1" / "night", 1, noise)
+    (wet / "day 1" / "circle").symlink_to(wet)
+    (wet / "day 1" / "notes.txt").write_text("to do")
+    return wet
+
+
+ALL = ["belt_0.png", "belt_1.png", "day 1/belt_0.png", "day 1/night/belt_0.png"]
+
+
+def files(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_the_tree_of_folders_is_kept(tmp_path, identity, tree, capsys, inside):
+    out = tree / "day 1" / "out" if inside else tmp_path / "out"
+    for _ in range(2):  # again, now that the folder of the copies is there
+        rows = restore_folder(identity, tree, out, replace_copies=True, recursive=True)
+        assert rows["file"].tolist() == ALL
+        assert (rows["status"] == "restored").all()
+        assert files(out) == ALL
+        assert not (out / "empty").exists()
+    for name in ALL:
+        assert np.array_equal(read_photograph(tree / name).pixels, read_photograph(out / name).pixels)
+    said = capsys.readouterr().out
+    assert "skipped, because they are no photographs: day 1/notes.txt\n" in said
+    assert "skipped, because they are links to folders: day 1/circle/\n" in said
+    examples = restored_examples(rows, tree, out, count=4)
+    assert [name for name, *_ in examples] == ALL
+
+
+def test_below_folders_nothing_that_exists_is_overwritten_and_no_two_become_one(tmp_path, identity, tree):
+    out = tmp_path / "out"
+    (out / "Day 1").mkdir(parents=True)  # one folder with "day 1" where case does not count
+    (out / "Day 1" / "BELT_0.png").write_text("theirs")
+    rows = restore_folder(identity, tree, out, recursive=True).set_index("file")
+    assert rows.index[rows["status"] == "failed"].tolist() == ["day 1/belt_0.png"]
+    assert "BELT_0.png exists already" in rows.loc["day 1/belt_0.png", "error"]
+    assert (out / "Day 1" / "BELT_0.png").read_text() == "theirs"
+
+
+def test_folders_that_differ_in_case_alone_do_not_share_a_name(tmp_path, identity, tree):
+    if (tree / "DAY 1").exists():
+        pytest.skip("this disk does not tell upper from lower case")
+    shutil.copytree(tree / "day 1" / "night", tree / "DAY 1")
+    rows = restore_folder(identity, tree, tmp_path / "out", recursive=True, replace_copies=True).set_index("file")
+    assert rows.index[rows["status"] == "failed"].tolist() == ["day 1/belt_0.png"]
+    assert "so rename one" in rows.loc["day 1/belt_0.png", "error"]
+
+
+def test_copies_never_fall_among_originals(tmp_path, identity, tree):
+    with pytest.raises(ValueError, match="copies could fall among them"):
+        restore_folder(identity, tree / "day 1" / "night", tree, recursive=True, replace_copies=True)
+    with pytest.raises(ValueError, match="copies could fall among them"):
+        watch_folder(identity, tree / "day 1", tree, recursive=True)
+
+
+def test_the_folder_of_the_copies_is_not_named_among_what_is_skipped(tmp_path, identity, noise, capsys):
+    wet = plain_photographs(tmp_path / "wet", 1, noise)
+    for _ in range(2):
+        restore_folder(identity, wet, wet / "out", replace_copies=True)
+    assert "skipped" not in capsys.readouterr().out
+
+
+def test_a_tree_is_watched(tmp_path, identity, tree, looked, noise):
+    out = tmp_path / "out"
+
+    def arrive():
+        plain_photographs(tree / "day 2", 1, noise)
+
+    looked += [nothing, arrive, nothing, nothing]
+    rows = take(watch_folder(identity, tree, out, recursive=True), 5)
+    assert [row["file"] for row in rows] == [*ALL, "day 2/belt_0.png"]
+    assert files(out) == sorted([*ALL, "day 2/belt_0.png"])
+    (out / "day 1" / ".belt_0.42.png").write_bytes(b"half")
+    (out / "day 1" / "belt_0.png").unlink()
+    looked += [nothing, nothing]
+    assert [row["file"] for row in take(watch_folder(identity, tree, out, recursive=True), 1)] == ["day 1/belt_0.png"]
+    assert files(out) == sorted([*ALL, "day 2/belt_0.png"])
+
+
 # ---- a watched folder --------------------------------------------------------------------------------------------
 
 
@@ -411,7 +600,7 @@ def looked(monkeypatch):
         assert between, "nothing more to come: the folder would be watched for ever"
         between.pop(0)()
 
-    monkeypatch.setattr("orelib.restore.folders.time.sleep", sleep)
+    monkeypatch.setattr("orelib.restore.watch.time.sleep", sleep)
     return between
 
 
@@ -474,9 +663,7 @@ def test_a_share_that_is_away_when_a_copy_is_written_is_not_made_anew(tmp_path, 
 
     leaving = [dry]
 
-    class Slow:
-        remark = staticmethod(lambda pixels: "")
-
+    class Slow(Plain):
         def restore(self, pixels):
             if leaving:
                 leaving.pop().rename(away)
@@ -491,13 +678,11 @@ def test_a_share_that_is_away_when_a_copy_is_written_is_not_made_anew(tmp_path, 
     assert next(watched)["status"] == "restored"
 
 
-class Moody:
+class Moody(Plain):
     """A restorer that fails as often as it is told, each time for a reason of the moment."""
 
     def __init__(self, *errors):
         self.errors, self.calls = list(errors), 0
-
-    remark = staticmethod(lambda pixels: "")
 
     def restore(self, pixels):
         self.calls += 1
@@ -537,7 +722,7 @@ def test_what_fails_again_and_again_is_tried_ever_less_often(tmp_path, noise, lo
 def test_a_file_that_is_locked_is_tried_again(tmp_path, identity, noise, looked, monkeypatch, why):
     wet = plain_photographs(tmp_path / "wet", 1, noise)
     name = {"unreadable": "read_photograph", "unwritable": "write_photograph"}[why]
-    whole = getattr(folders, name)
+    whole = getattr(copies, name)
     errors = [PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "x.12.png"))] * 2
 
     def locked(*arguments, **options):
@@ -545,7 +730,7 @@ def test_a_file_that_is_locked_is_tried_again(tmp_path, identity, noise, looked,
             raise errors.pop()
         return whole(*arguments, **options)
 
-    monkeypatch.setattr(folders, name, locked)
+    monkeypatch.setattr(copies, name, locked)
     looked += [nothing] * 6
     rows = take(watch_folder(identity, wet, tmp_path / "dry"), 2)
     assert [row["status"] for row in rows] == ["failed", "restored"]
@@ -603,9 +788,10 @@ def test_only_leftovers_of_our_own_are_removed(tmp_path, identity, noise, looked
 WATCHER = """
 import os, sys, time
 from pathlib import Path
-from orelib.restore.folders import watch_folder
+from orelib.restore.watch import watch_folder
 
 class Unchanged:
+    at_once = int(sys.argv[4])
     remark = staticmethod(lambda pixels: "")
 
     def restore(self, wet):
@@ -622,13 +808,34 @@ for row in watch_folder(Unchanged(), sys.argv[1], sys.argv[2], interval=0.05):
 """
 
 
+def start_watcher(wet, dry, stop_after, at_once):
+    command = [sys.executable, "-c", WATCHER, str(wet), str(dry), str(stop_after), str(at_once)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def test_killed_while_several_are_restored_every_copy_is_whole_and_made_once(tmp_path, noise):
+    wet, dry = plain_photographs(tmp_path / "wet", 30, noise, size=(200, 300)), tmp_path / "dry"
+    made = {}
+    for lines in (1, 5, 30):
+        process = start_watcher(wet, dry, stop_after=-1, at_once=3)
+        for _ in range(min(lines, 30 - len(made))):
+            assert process.stdout.readline().endswith(" restored\n")
+        process.kill()
+        process.communicate()
+        copies = {path.name: path.stat().st_mtime_ns for path in dry.glob("belt_*.png")}
+        assert {name: copies[name] for name in made} == made
+        for name in copies:
+            assert np.array_equal(read_photograph(dry / name).pixels, read_photograph(wet / name).pixels)
+        made = copies
+    assert sorted(made) == names(wet)
+
+
 def test_killed_and_started_again_each_photograph_is_restored_once(tmp_path, noise):
     """SIGKILL while the third copy is written but has not appeared; then a watcher that is left to finish."""
     wet, dry = plain_photographs(tmp_path / "wet", 5, noise), tmp_path / "dry"
 
     def start(stop_after):
-        command = [sys.executable, "-c", WATCHER, str(wet), str(dry), str(stop_after)]
-        return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        return start_watcher(wet, dry, stop_after, at_once=1)
 
     def wait_for(condition, process):
         while not condition():
@@ -671,9 +878,7 @@ def test_a_photograph_that_changes_while_it_is_restored_gets_no_copy_of_what_it_
     final = noise.integers(0, 256, (24, 40, 3), dtype=np.uint8)
     states = []
 
-    class Slow:
-        remark = staticmethod(lambda pixels: "")
-
+    class Slow(Plain):
         def restore(self, pixels):
             if not states:  # meanwhile, a camera goes on writing
                 states.append(path.stat().st_mtime_ns)
@@ -710,3 +915,49 @@ def test_what_a_copy_cannot_hold_is_told(tmp_path, identity, noise, capsys):
     Image.fromarray(noise.integers(0, 256, (24, 40, 3), dtype=np.uint8)).save(source, exif=exif)
     restore_folder(identity, source, tmp_path / "dry.jpg")
     assert "belt.png: its EXIF is left out" in capsys.readouterr().out
+
+
+# ---- a backlog ---------------------------------------------------------------------------------------------------
+
+
+def told(arrivals):
+    """What a backlog tells when it is looked at these times, in seconds, with so many photographs waiting."""
+    clock = iter([second for second, _ in arrivals])
+    backlog = Backlog(lambda: next(clock))
+    return [backlog.look(map(str, range(first, last))) for _, (first, last) in arrivals]
+
+
+def test_who_keeps_up_is_told_nothing():
+    assert not any(told([(second, (3 * second, 3 * second + 3)) for second in range(100)]))
+    assert not any(told([(9 * second, (0, 0)) for second in range(20)]))
+
+
+def test_a_backlog_is_told_when_it_begins_doubles_or_lasts_and_when_it_is_gone():
+    lasting = [(5 * look, (0, 7)) for look in range(20)]
+    says = told([*lasting, (100, (0, 20)), (105, (3, 9)), (106, (30, 31)), (107, (30, 31))])
+    assert says[:2] == ["", ""]
+    assert says[2] == "behind: 7 photographs wait, the first for 0:10"
+    assert [second for (second, _), text in zip(lasting, says, strict=False) if text] == [10, 70]
+    assert says[20:] == [
+        "behind: 20 photographs wait, the first for 1:40", "", "caught up: no photograph has waited for 10 s", ""
+    ]  # fmt: skip
+
+
+def test_a_watcher_that_is_too_slow_says_so_and_looks_again_meanwhile(tmp_path, noise, looked, monkeypatch, capsys):
+    """Each photograph takes 4 s, and two more arrive meanwhile."""
+    wet, seconds = plain_photographs(tmp_path / "wet", 1, noise), [0.0]
+    monkeypatch.setattr("orelib.restore.watch.time.monotonic", lambda: seconds[0])
+
+    class Slow(Plain):
+        def restore(self, pixels):
+            seconds[0] += 4
+            for _ in range(2):
+                shutil.copy(wet / "belt_0.png", wet / f"belt_{len(names(wet))}.png")
+            return pixels
+
+    looked += [nothing] * 8
+    rows = take(watch_folder(Slow(), wet, tmp_path / "dry"), 12)
+    assert len({row["file"] for row in rows}) == 12
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("behind: ")]
+    assert said
+    assert re.fullmatch(r"behind: \d+ photographs wait, the first for 0:\d\d", said[0])

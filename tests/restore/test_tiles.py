@@ -54,11 +54,12 @@ def test_tiles_compute_few_pixels_twice():
     assert computed < 1.125 * height * width
 
 
+@pytest.mark.parametrize("at_once", [1, 3])
 @pytest.mark.parametrize("depth", [8, 16])
 @pytest.mark.parametrize("size", [(96, 130), (40, 20), (33, 64), (200, 16), (5, 70), (70, 1), (1, 1)])
-def test_what_each_pixel_decides_alone_comes_out_as_from_the_whole(size, depth):
+def test_what_each_pixel_decides_alone_comes_out_as_from_the_whole(size, depth, at_once):
     image = image_of(*size, depth)
-    negative = by_tiles(lambda part: 2.0**depth - 1 - part, image, 32, 8)
+    negative = by_tiles(lambda part: 2.0**depth - 1 - part, image, 32, 8, at_once=at_once)
     assert negative.dtype == image.dtype
     assert np.array_equal(negative, 2**depth - 1 - image)
 
@@ -99,6 +100,26 @@ def test_memory_grows_with_the_result_alone(turned):
         assert tracemalloc.get_traced_memory()[1] < 1.25 * image.nbytes
     finally:
         tracemalloc.stop()
+
+
+def test_fading_is_that_of_a_plain_sum_of_weighted_tiles(noise):
+    """Against the same sums, written down in full."""
+    image, tile, overlap = noise.integers(0, 256, (90, 150, 3), dtype=np.uint8), 32, 12
+
+    def restore(part):
+        return part * np.float32(0.5) + part.mean(dtype=np.float32)
+
+    tall, wide = tile_shape(90, 150, tile, overlap)
+    sums, weights = np.zeros(image.shape), np.zeros((90, 150, 1))
+    ramps = [np.minimum(np.minimum(np.arange(1, n + 1), np.arange(n, 0, -1)) / (overlap + 1), 1) for n in (tall, wide)]
+    down, across = (ramp**2 * (3 - 2 * ramp) for ramp in ramps)
+    for top in tile_starts(90, tall, overlap):
+        for left in tile_starts(150, wide, overlap):
+            place, weight = np.s_[top : top + tall, left : left + wide], (down[:, None] * across)[..., None]
+            sums[place] += weight * restore(image[place])
+            weights[place] += weight
+    expected = (sums / weights).clip(0, 255)
+    assert np.abs(by_tiles(restore, image, tile, overlap) - expected).max() < 0.51
 
 
 def test_every_tile_is_counted():

@@ -78,9 +78,10 @@ def samples_of(image: Image.Image) -> np.ndarray:
     mode = "RGBA" if image.has_transparency_data else "L" if image.mode == "L" else "RGB"
     width, height = image.size
     samples = np.empty((height, width, len(mode)), np.uint8)
-    rows = max(1, 2**20 // width)
+    rows = max(1, 2**18 // width)  # few enough to stay near the processor
     for top in range(0, height, rows):
-        band = image.crop((0, top, width, min(top + rows, height))).convert(mode)
+        band = image.crop((0, top, width, min(top + rows, height)))
+        band = band if band.mode == mode else band.convert(mode)
         samples[top : top + rows] = np.asarray(band).reshape(-1, width, len(mode))
     return samples
 
