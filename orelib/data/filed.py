@@ -34,7 +34,7 @@ def is_filed(root: Path) -> bool:
 def file_pairs(filing: Filing, out: Path, agreed: bool = False) -> Path:
     """Copies the pairs of a filing into a new folder, as they are; returns the folder.
 
-    ``filed.json`` in it says which file became which. A folder of the same name that was filed before is kept as it is.
+    ``filed.json`` in it says which file became which. A folder of the same pairs that was filed before is kept.
     ``agreed`` says that a person has seen the proposals and what is left out.
 
     Raises
@@ -55,12 +55,13 @@ def file_pairs(filing: Filing, out: Path, agreed: bool = False) -> Path:
             "wet and dry, or file them in the browser, in 09_your_photos"
         )
     refuse(problems + ([filing.problem] if filing.problem else []), filing.root, "nothing was filed")
-    if (out / FILED).exists():
+    about = {"made_by": "orelib", "root": str(filing.root), "state": state_of(filing.root)}
+    about["pairs"] = filing.table().to_dict("records")
+    if (out / FILED).exists():  # the same pairs, found among other files
+        write_json(out / FILED, about)
         return out
     files = [path for pair in filing.pairs for path in (pair.partners.wet, pair.partners.dry)]
     demand_room(out.absolute().parent, sum(path.stat().st_size for path in files), "the pairs", "file fewer")
-    about = {"made_by": "orelib", "root": str(filing.root), "state": state_of(filing.root)}
-    about["pairs"] = filing.table().to_dict("records")
     with writing(out, "Nothing was kept."), appearing_folder(out) as unfinished:
         for split, side in product(SPLITS, SIDES):
             (unfinished / split / side).mkdir(parents=True)
@@ -75,14 +76,17 @@ def file_pairs(filing: Filing, out: Path, agreed: bool = False) -> Path:
 def copy_sides(filing: Filing, out: Path) -> Path:
     """Copies the pairs of a filing into ``out/wet`` and ``out/dry``, whatever their splits; replaces earlier copies.
 
-    Raises PairError where there is no pair, and OSError when ``out`` cannot be written.
+    Where there are no pairs, all photographs are taken for dry ones, and copied into ``out/dry``. Raises OSError when
+    ``out`` cannot be written.
     """
-    refuse([] if filing.pairs else ["it holds no pair"], filing.root, "nothing was copied")
+    sources = [(side, pair.partners.name, getattr(pair.partners, side)) for side, pair in product(SIDES, filing.pairs)]
+    if not sources:
+        photographs = photographs_below(filing.root)[0]
+        sources = [("dry", within(path, filing.root).replace("/", "_"), path) for path in photographs]
     with writing(out, "Nothing was kept."), appearing_folder(out, replace_earlier=True) as unfinished:
-        for side, pair in product(SIDES, filing.pairs):
-            source = getattr(pair.partners, side)
+        for side, name, source in sources:
             (unfinished / side).mkdir(exist_ok=True)
-            shutil.copyfile(source, unfinished / side / f"{pair.partners.name}{source.suffix}")
+            shutil.copyfile(source, unfinished / side / f"{name.removesuffix(source.suffix)}{source.suffix}")
     return out
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from orelib.data.alignment import COARSE_SIDE, light, needed_trust, shift_of_lights
+from orelib.data.alignment import COARSE_SIDE, light, shift_of_lights
 from orelib.data.photographs import PhotographError, read_image
 from orelib.data.places import margins_of, spectra_of, thumbnail
 from orelib.utils.names import composed, one_name
@@ -151,21 +151,18 @@ def _by_last_letter(photographs: Iterable[Named]) -> list[tuple[Named, Named]]:
 
 
 def _by_two_folders(left: dict[Path, Named]) -> list[Partners]:
-    """Matches one name in two folders that no word tells apart; takes the matched ones out of ``left``."""
+    """Matches one name in two folders that no word tells apart, if both show one place; takes them out of ``left``."""
     by_folders = defaultdict(list)
     for group in _grouped(left.values(), _anywhere):
         if len(group) == 2 and group[0].folders != group[1].folders and not any(named.side for named in group):
-            one, other = sorted(group, key=lambda named: named.folders)
-            by_folders[one.folders, other.folders].append((one, other))
+            looks = [_look_at(named) for named in sorted(group, key=lambda named: named.folders)]
+            if None not in looks and _trust(*looks):  # cameras give one number to many places
+                by_folders[looks[0].named.folders, looks[1].named.folders].append(looks)
     found = []
     for pairs in by_folders.values():
-        try:
-            lights = [[np.median(read_image(named.path)) for named in pair] for pair in pairs]
-        except (PhotographError, OSError, MemoryError):
-            continue  # they stay without a partner, and reading them again says why
-        swapped = np.median([one - other for one, other in lights]) > 0
-        for one, other in pairs:
-            wet, dry = (other, one) if swapped else (one, other)
+        swapped = np.median([one.brightness - other.brightness for one, other in pairs]) > 0
+        for pair in pairs:
+            wet, dry = (look.named for look in (reversed(pair) if swapped else pair))
             found.append(_partners(wet, dry, proposal="wet and dry told by brightness"))
             del left[wet.path], left[dry.path]
     return found
@@ -199,12 +196,11 @@ def by_content(photographs: Iterable[Named]) -> list[Partners]:
         for other in sorted(fitting, key=lambda k: -margins[k])[:CANDIDATES]:
             pair = min(number, other), max(number, other)
             if margins[other] > 0 and pair not in trusts:
-                shift = shift_of_lights(look.grey, looks[other].grey)
-                trusts[pair] = shift.trust if shift.measured else 0.0
+                trusts[pair] = _trust(look, looks[other])
     found, taken = [], set()
     for pair, trust in sorted(trusts.items(), key=lambda item: -item[1]):
         one, other = (looks[number] for number in pair)
-        if trust >= needed_trust(one.grey.shape) and not taken & set(pair):
+        if trust and not taken & set(pair):
             taken |= set(pair)
             found.append(_proposed(one, other))
     return sorted(found, key=lambda partners: partners.name)
@@ -220,6 +216,12 @@ def _look_at(named: Named) -> _Look | None:
     small = grey[: height // factor * factor, : width // factor * factor]
     small = small.reshape(height // factor, factor, width // factor, factor).mean(axis=(1, 3))
     return _Look(named, (height, width), small, float(np.median(grey)))
+
+
+def _trust(one: _Look, other: _Look) -> float:
+    """How clear it is that two photographs show one place (see :class:`~orelib.data.alignment.Shift`); 0: it is not."""
+    shift = shift_of_lights(one.grey, other.grey)
+    return shift.trust if shift.measured else 0.0
 
 
 def _may_be_partners(one: _Look, other: _Look) -> bool:

@@ -14,6 +14,7 @@
 ``tiles``             large photographs in overlapping parts
 ``validation``        the validation images of a training, restored and scored
 ``snapshots``         one of them over the steps, as small pictures
+``own``               the restorer that a user trained last
 ``folders``           restores a photograph, a folder, or a watched folder
 ``default_restorer``  the restorer that comes with the kit, and its model card
 """

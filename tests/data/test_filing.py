@@ -177,10 +177,12 @@ def test_sides_alone_are_copied_for_a_calibration(beside, tmp_path):
     out = copy_sides(plan_filing(beside), tmp_path / "sides")
     assert {path.name for path in (out / "wet").iterdir()} == {path.name for path in (out / "dry").iterdir()}
     copy_sides(plan_filing(beside), tmp_path / "sides")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(PairError, match="no pair"):
-        copy_sides(plan_filing(tmp_path / "empty"), tmp_path / "sides")
     assert len(list((out / "wet").iterdir())) == 12
+    for number in range(2):
+        (tmp_path / "dry" / str(number)).mkdir(parents=True)
+        shutil.copy(beside / f"belt_{number}_dry.png", tmp_path / "dry" / str(number) / "pile.png")
+    copy_sides(plan_filing(tmp_path / "dry"), tmp_path / "sides")
+    assert sorted(path.name for path in out.rglob("*.png")) == ["0_pile.png", "1_pile.png"]
 
 
 def test_results_follow_the_data(pair_folder, tmp_path, monkeypatch):
