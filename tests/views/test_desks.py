@@ -98,6 +98,8 @@ def test_chosen_photographs_are_restored_instead_of_the_example(kit, watching, s
     assert (made.folder / "0_wet.png").read_bytes() == scenes["0_wet.png"]
     again = photographs_desk(None, None, "smoke")  # the cell is run again
     assert again.folder == made.folder
+    assert press(again, "ready")["next"] == "They are restored below."
+    assert "again" not in again.said
 
 
 def test_more_are_added_and_begun_anew_nothing_is_deleted(kit, watching, scenes):

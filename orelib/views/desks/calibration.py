@@ -23,7 +23,7 @@ class CalibrationDesk(Desk):
     ``given`` is a file of ``orelib calibrate``.
     """
 
-    kind = "calibration"
+    kind, below = "calibration", "It is used below."
     invites = "Choose one pair, or dry photographs …"
 
     def __init__(self, given: Path | None):

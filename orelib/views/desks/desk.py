@@ -50,7 +50,7 @@ class Desk(AnsweringWidget):
 
     _esm = "\n".join((_CONTROLS / name).read_text("utf-8") for name in ("element.js", "desk.js"))
     _css = (_CONTROLS / "desk.css").read_text("utf-8")
-    kind, invites, flat = "", "Choose photographs …", False
+    kind, invites, below, flat = "", "Choose photographs …", "", False
 
     texts = traitlets.Dict().tag(sync=True)
     is_open = traitlets.Bool(True).tag(sync=True)
@@ -123,6 +123,9 @@ class Desk(AnsweringWidget):
         if "use" in message:
             return self.use()
         said = self.look()
+        if "ready" in message and "again" in said:  # the cell has just been run, and those below it follow
+            said.pop("again")
+            said["next"] = self.below
         if "end" in message:
             return said | {"remarks": [*self._inbox.remarks, *said.get("remarks", ())]}
         return said

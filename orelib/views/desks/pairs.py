@@ -27,7 +27,7 @@ class PairsDesk(Desk):
     Where nobody watches, pairs whose names say everything are filed at once, and others are refused with a PairError.
     """
 
-    kind = "pairs"
+    kind, below = "pairs", "They are trained on below."
     invites = "Choose wet and dry photographs …"
 
     def __init__(self, given: Path | None):

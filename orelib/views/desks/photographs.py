@@ -25,7 +25,7 @@ class PhotographsDesk(Desk):
     rendered scenes of a profile, as an example.
     """
 
-    kind, flat = "photographs", True
+    kind, below, flat = "photographs", "They are restored below.", True
 
     def __init__(self, given: Path | None, pairs: Path | None, profile: str):
         self._pairs, self._profile = pairs, profile
