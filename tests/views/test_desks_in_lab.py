@@ -26,7 +26,7 @@ def kit(lab_folder):
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """Six pairs, x_wet.png and x_dry.png: paths by side. """
+    """Six pairs, x_wet.png and x_dry.png: paths by side."""
     folder, found = tmp_path_factory.mktemp("camera"), {"wet": [], "dry": []}
     for seed in range(6):
         scene = render_pair(seed, (112, 128), px_per_mm=2.5, wetness=0.6)
@@ -59,7 +59,7 @@ class Person:
         opened.value.set_files(paths)
         self.actions += 1
         self.tab.wait_for_function(
-            "(desk) => ['found', 'ready'].includes(desk.dataset.state)", arg=desk.element_handle()
+            "(desk) => ['found', 'ready'].includes(desk.dataset.state)", arg=desk.element_handle(), timeout=60_000
         )
 
     def desk(self, number):
@@ -149,7 +149,7 @@ def test_pairs_from_two_folders_and_a_calibration(browser, lab, kit, files, tmp_
     with lab_tab(browser, lab, f"kit/notebooks/{NAME}.ipynb") as tab:
         person = Person(tab)
         person.run_all()
-        person.has_run())
+        person.has_run()
         desk = person.desk(2)
         desk.get_by_role("button", name="Begin anew").click()
         desk.get_by_text("Nothing is chosen yet").wait_for()

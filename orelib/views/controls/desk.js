@@ -107,7 +107,7 @@ export default {
       };
       const figures = model.get("rows").map((row) =>
         element(
-          "figure", { "data-split": row.split, "data-proposed": Boolean(row.proposal) },
+          "figure", { "data-split": row.split, "data-proposed": `${row.proposal !== ""}` },
           element("div", {}, picture(row.wet, `${row.name}, wet`), picture(row.dry, `${row.name}, dry`)),
           element("figcaption", {}, element("b", {}, row.split), ` ${row.name}`, ...(row.proposal ? [element("em", {}, row.proposal)] : [])),
         ),
