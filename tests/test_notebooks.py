@@ -155,11 +155,44 @@ def test_09_refuses_pairs_with_problems_or_aligns_them(tmp_path):
                 Image.fromarray(image).save(path)
     parameters = {"profile": "smoke", "data_dir": str(tmp_path / "mine"), "results_dir": str(tmp_path), "images": 1}
     with pytest.raises(papermill.PapermillExecutionError, match=r"4 problem\(s\).*(?s:.*)align"):
-        execute("09_your_photos", tmp_path / "out.ipynb", **parameters)
-    execute("09_your_photos", tmp_path / "out.ipynb", align="yes", **parameters)
+        execute("09_your_photos", tmp_path / "out.ipynb", align="no", **parameters)
+    execute("09_your_photos", tmp_path / "out.ipynb", **parameters)
     aligned = np.asarray(Image.open(tmp_path / "smoke" / "aligned" / "test" / "wet" / "0.png"))
     assert aligned.shape == (160, 148, 3)
     assert (tmp_path / "smoke" / "nafnet-seed0" / "metrics.csv").exists()
+
+
+def test_09_with_nothing_given_restores_an_example_and_trains_nothing(tmp_path):
+    for folder in ("notebooks", "orelib"):
+        (tmp_path / folder).mkdir()  # an empty kit
+    notebook = papermill.execute_notebook(
+        str(source("09_your_photos")), str(tmp_path / "out.ipynb"), {"profile": "smoke"}, engine_name="orelib",
+        progress_bar=False, cwd=str(tmp_path / "notebooks"),
+    )  # fmt: skip
+    results = tmp_path / "results" / "yours" / "example-smoke" / "smoke"
+    assert len(list((results / "restored").iterdir())) == 3
+    assert not list(tmp_path.rglob("config.json"))
+    assert not list(tmp_path.rglob("*.zip"))
+    pages = [
+        output.get("data", {}).get("text/html", "") for cell in notebook.cells for output in cell.get("outputs", [])
+    ]
+    assert any("3 of 3 photographs restored" in "".join(page) for page in pages)
+
+
+def test_09_files_pairs_that_lie_beside_each_other_and_results_follow_them(tmp_path, pair_folder):
+    for folder in ("kit/notebooks", "kit/orelib", "mine"):
+        (tmp_path / folder).mkdir(parents=True)
+    for path in pair_folder.glob("*/*/*.png"):
+        shutil.copy(path, tmp_path / "mine" / f"{path.stem}_{path.parent.name}.png")
+    parameters = {"profile": "smoke", "data_dir": str(tmp_path / "mine"), "methods": "slim", "images": 1}
+    papermill.execute_notebook(
+        str(source("09_your_photos")), str(tmp_path / "out.ipynb"), parameters, engine_name="orelib",
+        progress_bar=False, cwd=str(tmp_path / "kit" / "notebooks"),
+    )  # fmt: skip
+    [run] = (tmp_path / "kit" / "results" / "yours").glob("mine-*/smoke/slim-seed0")
+    assert (run / "metrics.csv").exists()
+    assert len(list((tmp_path / "kit" / "data" / "yours").glob("mine-*/*/wet/*.png"))) == 8
+    assert not (tmp_path / "kit" / "data" / "yours" / "restorer.json").exists()
 
 
 def test_the_report_holds_it_all_on_one_page(executed, few_pairs):

@@ -7,6 +7,11 @@
 ``pair``         one pair of photographs, read and inspected
 ``pairs``        folders of wet and dry photographs, matched and checked
 ``check``        all problems of pairs, found before training
+``places``       photographs that show the same place, found among many
+``partners``     wet and dry photographs of one place, matched by their names and by what they show
+``splitting``    pairs split by place
+``filing``       the plan of photographs of any folder as pairs to train on
+``filed``        the plan carried out: photographs copied as pairs
 ``alignment``    the measured shift between wet and dry
 ``aligned``      folders of pairs, cut to the area that both photographs show
 ``wetting``      a dry photograph, wetted by the water of the scenes

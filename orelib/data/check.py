@@ -15,34 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
-from scipy import fft
 
-from orelib.data.alignment import (
-    LARGEST_SHIFT,
-    Shift,
-    correlation,
-    edges,
-    light,
-    misfit,
-    peak,
-    shift_of_lights,
-    spectrum,
-    why_not_measurable,
-)
+from orelib.data.alignment import LARGEST_SHIFT, Shift, light, misfit, shift_of_lights, why_not_measurable
 from orelib.data.pair import SIDES, Inspected, Pair, inspect_pair, name_same_images, of_each, refuse
 from orelib.data.pairs import find_pairs, hold_out
+from orelib.data.places import MOST_ALIKE, SAME_PLACE, margins_of, marks_of, spectra_of, thumbnail
 from orelib.utils.paths import shown
 
-THUMBNAIL = 64  # px a side; large enough to tell places apart, small enough to compare many
-# Margin of the correlation (alignment.peak) from which two thumbnails show the same place. Unrelated scenes and tiles
-# of core stay below 0.1, other ore beside the same machinery below 0.21; recompressed, reduced and brightened copies
-# reach 0.3 and more, as do most places photographed again with the camera moved by a tenth of the image.
-SAME_PLACE = 0.25
-# Each image is compared with this many images of another split, the most similar by their marks. Of 560 images changed
-# as above, or moved by up to a fifth, each was, among 599, the most similar to the image it was made from.
-MOST_ALIKE = 8
-LOWEST = 10  # cycles per thumbnail, up to which amplitudes are compared
 HALF_A_STOP = 2**0.5  # a pair whose exposure differs from the others' by more than this factor gets a remark
 SWAPPED = 1.1  # exposure; water darkens rock to about 0.7, and automatic exposure brings that back to 1 at most
 
@@ -116,7 +95,7 @@ def _look(pair: Pair, largest_shift: float) -> _Seen:
     lights = {side: light(image) for side, image in images.items()}
     wet_grey, dry_grey = (float(grey.mean(dtype=np.float64)) for grey in lights.values())
     seen.exposure = wet_grey / max(dry_grey, 0.5)  # 0.5: the dry image may be black
-    seen.thumbnails = {side: _thumbnail(grey) for side, grey in lights.items()}
+    seen.thumbnails = {side: thumbnail(grey) for side, grey in lights.items()}
     seen.shift = shift_of_lights(**lights)
     del lights  # they are large for a large photograph
     wet, dry = images.values()
@@ -128,11 +107,6 @@ def _look(pair: Pair, largest_shift: float) -> _Seen:
         else:
             seen.remarks.append(why_not_measurable(wet, dry))
     return seen
-
-
-def _thumbnail(grey: np.ndarray) -> np.ndarray:
-    """Reduces an image (H, W) to a small square, so that copies of any size can be compared."""
-    return np.asarray(Image.fromarray(grey).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX))
 
 
 def _judge_shift(seen: _Seen, largest_shift: float) -> None:
@@ -174,8 +148,8 @@ def _find_same_places(seen: Sequence[_Seen]) -> None:
     for number, look in enumerate(seen):
         splits[look.pair.split].append(number)
     for side in SIDES:
-        spectra = _spectra([look.thumbnails[side] for look in seen])
-        marks = _marks(spectra)
+        spectra = spectra_of([look.thumbnails[side] for look in seen])
+        marks = marks_of(spectra)
         for split, other_split in combinations(splits, 2):
             ones, others = np.array(splits[split]), splits[other_split]
             copies = defaultdict(list)  # positions in ``ones``, by pixels
@@ -186,46 +160,11 @@ def _find_same_places(seen: Sequence[_Seen]) -> None:
                 likeness[copies.get(other.pixels[side], [])] = -np.inf  # named already
                 likely = np.argsort(likeness)[-MOST_ALIKE:]
                 likely = ones[likely[np.isfinite(likeness[likely])]]
-                margins = _margins(spectra[likely], spectra[number])
+                margins = margins_of(spectra[likely], spectra[number])
                 if len(margins) and margins.max() >= SAME_PLACE:
                     one = seen[likely[margins.argmax()]]
                     text = f"shows the same place as {one.file(side)} ({split}): {other.cure}"
                     other.blame(side, text)
-
-
-def _spectra(thumbnails: Sequence[np.ndarray]) -> np.ndarray:
-    """Spectra of the edges of thumbnails, complex64 (N, H, W), without the part common to all."""
-    found = np.empty((len(thumbnails), THUMBNAIL, THUMBNAIL), np.complex64)
-    for number, thumbnail in enumerate(thumbnails):
-        found[number] = edges(thumbnail)
-    if len(found) > 2:  # a fixed camera sees some things in every image, such as the rim of the belt
-        found -= found.mean(axis=0)
-    for number, gradient in enumerate(found):
-        found[number] = spectrum(gradient)
-    return found
-
-
-def _marks(spectra: np.ndarray) -> np.ndarray:
-    """Features that tell places apart wherever the camera stands: float32 (N, D); their product is the likeness.
-
-    A shift changes the phases of a spectrum, but not the amplitudes; those at low frequencies survive compression,
-    reduction and noise.
-    """
-    if not len(spectra):
-        return np.zeros((0, 0), np.float32)
-    frequency = fft.fftfreq(THUMBNAIL, 1 / THUMBNAIL)
-    amplitudes = np.abs(spectra[:, np.hypot(frequency[:, None], frequency) <= LOWEST])
-    marks = (amplitudes - amplitudes.mean(axis=0)) / (amplitudes.std(axis=0) + 1e-9)
-    return marks / (np.linalg.norm(marks, axis=1, keepdims=True) + 1e-9)
-
-
-def _margins(thumbnails: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Margins of the correlation of spectra (N, H, W) with another (H, W); 0 where they are too low to matter."""
-    surfaces = correlation(thumbnails, other)
-    margins = np.zeros(len(thumbnails))
-    for number in np.flatnonzero(surfaces.max(axis=(1, 2)) >= SAME_PLACE):  # a margin is at most the correlation
-        margins[number] = peak(surfaces[number])[1]
-    return margins
 
 
 def _table(seen: Sequence[_Seen]) -> pd.DataFrame:

@@ -15,6 +15,7 @@
 ``tiles``             large photographs in overlapping parts
 ``validation``        the validation images of a training, restored and scored
 ``snapshots``         one of them over the steps, as small pictures
+``own``               the restorer that a user trained last
 ``copies``            makes restored copies of photographs, several at a time
 ``places``            the folder of photographs and the folder of their copies
 ``folders``           restores a photograph or a folder

@@ -29,6 +29,7 @@ from orelib.utils.memory import memory_for
 from orelib.utils.paths import kit_path, shown
 from orelib.utils.weights import ModelFileError, demand_file, shapes_of, unusable, write
 
+KIT = "kit"  # names the restorer that comes with the kit, where a path could be given
 # A small network needs little memory, so its tiles may be larger. With Slim, whose sides are multiples of 128 px, 8
 # instead of 21 % more pixels are computed than a photograph of 1900 x 2048 px has.
 SMALL, LARGE_AREA = 2_000_000, 4  # parameters; squares of a tile's side
@@ -225,9 +226,12 @@ def load_restorer(
 def named_model(model: str | None) -> Path | str | None:
     """Returns what a notebook's parameter ``model`` names, for :func:`load_restorer`; see there. Raises SettingsError.
 
-    None and "classical" stay as they are; a relative path counts from the root of the kit.
+    "kit", like None, is the restorer that comes with the kit. "classical" stays as it is; a relative path counts from
+    the root of the kit.
     """
-    return kit_path("model", model) if model and model != CLASSICAL else model or None
+    if not model or model == KIT:
+        return None
+    return model if model == CLASSICAL else kit_path("model", model)
 
 
 def _load_network(path: Path, device: torch.device | str, engine: str, precision: str) -> Restorer:

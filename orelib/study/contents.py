@@ -31,7 +31,11 @@ NOTEBOOKS = (
     Notebook("06_loss_curves", "the loss curves of all methods (Fig. 6 and 7)", TRAININGS),
     Notebook("07_table3", "Table 3, the paper beside what was measured", TRAININGS),
     Notebook("08_compare", "Fig. 8, and a slider over wet, dry and restored images"),
-    Notebook("09_your_photos", "your photographs restored; your pairs checked, trained on, scored", takes="minutes"),
+    Notebook(
+        "09_your_photos",
+        "your photographs restored; a restorer trained on your own pairs",
+        takes="seconds, and minutes to train",
+    ),
     Notebook("10_particle_sizing", "particles found and sized in wet, restored and dry images", STUDY),
     Notebook("11_ablation", "what each part of the method contributes", STUDY),
     Notebook("12_claims", "the paper's claims one by one, with evidence and verdict", STUDY),

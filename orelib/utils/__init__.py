@@ -1,6 +1,7 @@
 """Files, paths, tables and notebooks' kernels: nothing here knows of ore or networks.
 
 ``allowed``       what settings and parameters may be
+``archives``      ZIP files
 ``checksums``     files that say when they are damaged
 ``command``       errors of a module that is run as a command
 ``counting``      medians and percentiles of pixels
@@ -8,6 +9,7 @@
 ``extras``        packages that only some uses need
 ``files``         files and folders that appear whole or not at all
 ``headless``      a papermill engine without a TCP port
+``inbox``         files that arrive in pieces
 ``jupyter``       settings and a template that the installation puts where Jupyter looks
 ``kernel``        its kernel
 ``memory``        memory that runs out

@@ -19,24 +19,35 @@ STATE = "application/vnd.jupyter.widget-state+json"
 def keep_pages(model: dict, **_) -> None:
     """Removes the widgets whose output has a page of ours from a notebook that is about to be saved.
 
+    The saved states of our widgets go, too, if no output shows them, because their cells were run again since: they may
+    hold photographs. (JupyterLab saves states only where a setting says so.)
+
     ``model`` is the contents model that Jupyter calls a ``pre_save_hook`` with; it is changed in place. Other files,
     other outputs and other widgets stay as they are.
     """
     if model.get("type") != "notebook" or not isinstance(model.get("content"), dict):
         return
-    notebook, removed = model["content"], set()
+    notebook, removed, shown = model["content"], set(), set()
     for cell in notebook.get("cells", ()):
         for output in cell.get("outputs", ()):
             data = output.get("data", {})
             if VIEW in data and _is_page(data.get("text/html", "")):
                 removed.add(data.pop(VIEW).get("model_id"))
+            elif VIEW in data:
+                shown.add(data[VIEW].get("model_id"))
     states = notebook.get("metadata", {}).get("widgets", {}).get(STATE, {}).get("state", {})
-    for model_id in removed & set(states):
+    needed = shown.union(*map(_parts, states.values()))
+    stale = {model_id for model_id, state in states.items() if _is_ours(state)} - needed
+    for model_id in (removed | stale) & set(states):
         _remove(model_id, states)
 
 
 def _is_page(text: str | list[str]) -> bool:
     return f'class="{PAGE_CLASS}"' in "".join(text)[:1000]
+
+
+def _is_ours(state: dict) -> bool:
+    return str(state.get("state", {}).get("_anywidget_id", "")).startswith("orelib.")
 
 
 def _remove(model_id: str, states: dict[str, dict]) -> None:

@@ -19,6 +19,8 @@
 ``gallery``           test images, restored by every generator
 ``report``            all results on one page
 ``offline``           exported notebooks that need no network
+``desks``             where a person gives photographs in the browser
+``unsaved``           what a saved notebook does not keep
 ``watched``           whether somebody watches
 """
 

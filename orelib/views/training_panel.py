@@ -23,7 +23,7 @@ from orelib.utils.saving import PAGE_CLASS
 from orelib.views.curves import Curve, Line, curve_svg
 from orelib.views.explorer import CONTROLS
 from orelib.views.pictures import picture_of
-from orelib.views.watched import WatchedWidget, is_watched
+from orelib.views.watched import AnsweringWidget, is_watched
 
 EVERY = 0.5  # s between two updates
 NAMES = {"G": "generator loss G", "D": "discriminator loss D", "PSNR": "PSNR, validation", "SSIM": "SSIM, validation"}
@@ -39,7 +39,7 @@ def training_panel() -> TrainingPanel | None:
     return TrainingPanel() if is_watched() else None
 
 
-class TrainingPanel(WatchedWidget):
+class TrainingPanel(AnsweringWidget):
     """Shows a training, as a :class:`~orelib.utils.watching.Watch`.
 
     Curves are drawn from at most 150 points each. When the training is over, its output also holds a page with the
@@ -62,23 +62,6 @@ class TrainingPanel(WatchedWidget):
         self._shown_at, self._output = 0.0, None
         super().__init__()
         self.on_msg(self._hear)
-
-    def open(self) -> None:
-        """Opens the connection to the browser, only if somebody watches."""
-        super().open()
-        if is_watched():
-            self._let_subshells_answer()
-
-    def _send(self, msg: dict, buffers: list | None = None) -> None:
-        super()._send(msg, buffers)
-        self._let_subshells_answer()
-
-    def _let_subshells_answer(self) -> None:
-        """Lets a message of the browser go to the subshell that it names, and not wait for the cell that trains.
-
-        ipykernel 7.4 notes in the connection which shell last sent something, and hands what comes back to that one.
-        """
-        getattr(self.comm, "__dict__", {}).pop("_reply_subshell_id", None)
 
     def _hear(self, widget: TrainingPanel, message: dict, buffers: list) -> None:
         """Answers the button, usually in another thread than the one that trains."""

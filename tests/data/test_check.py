@@ -295,7 +295,7 @@ def test_a_changed_copy_is_found_among_many(many):
 
 def test_each_image_is_compared_with_a_few_others_however_many_there_are(many, monkeypatch):
     compared = []
-    monkeypatch.setattr(check, "_margins", lambda ones, other: compared.append(len(ones)) or np.zeros(len(ones)))
+    monkeypatch.setattr(check, "margins_of", lambda ones, other: compared.append(len(ones)) or np.zeros(len(ones)))
     check_folder(many)
     tests, validations = 12, 4
     assert len(compared) == 2 * (2 * tests + validations)  # sides; test with train and val, val with train

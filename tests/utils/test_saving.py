@@ -59,6 +59,22 @@ def test_the_saved_state_of_a_removed_widget_goes_with_its_parts_that_no_other_n
     assert set(left["metadata"]["widgets"][STATE]["state"]) == {"other", "shared"}
 
 
+def test_the_saved_states_of_our_widgets_go_if_no_output_shows_them():
+    def ours(**parts):
+        return {"state": {"_anywidget_id": "orelib.views.compare.Compare"} | parts}
+
+    states = {
+        "stale": ours(layout="IPY_MODEL_own"),
+        "own": {"state": {}},
+        "shown": ours(),  # by a reader's own code, without a page
+        "in a box": ours(),
+        "box": {"state": {"children": ["IPY_MODEL_in a box"]}},
+        "other": {"state": {"_anywidget_id": "theirs.Widget"}},
+    }
+    left = saved(notebook(output("shown"), output("box"), states=states))
+    assert set(left["metadata"]["widgets"][STATE]["state"]) == {"shown", "in a box", "box", "other"}
+
+
 @pytest.mark.parametrize(
     "model", [{"type": "file", "content": PAGE}, {"type": "notebook"}, {"type": "notebook", "content": None}]
 )
