@@ -239,7 +239,9 @@ def sizing_by_wetness(results: Path, name: str) -> pd.DataFrame:
     table = read_table(Path(results) / "sizing.csv").query("method == 'do_nothing'")
     order = table.set_index("image")["wetness"].sort_values()
     rows = {}
-    for title, part in zip(("least wet", "between", "wettest"), np.array_split(order, 3), strict=True):
+    thirds = np.array_split(np.arange(len(order)), 3)
+    for title, places in zip(("least wet", "between", "wettest"), thirds, strict=True):
+        part = order.iloc[places]
         row = {"wetness": f"{part.min():.2f} to {part.max():.2f}"}
         for error, heading in SIZING_ERRORS.items():
             for image, way in (("wet", "do_nothing"), ("restored", name)):

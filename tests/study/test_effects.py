@@ -138,6 +138,21 @@ def test_half_of_the_error_is_gone(made_study):
     assert effects.share_gone(made_study, "dry")["p50"].mean == pytest.approx(1, abs=0.02)
 
 
+def test_sizing_errors_by_wetness(made_study):
+    table = effects.sizing_by_wetness(made_study, "improved")
+    assert list(table.index) == ["least wet", "between", "wettest"]
+    assert table["wetness"].tolist() == ["0.10 to 0.28", "0.46 to 0.64", "0.82 to 1.00"]
+    wet, restored = (table[f"P80 error, mm, {image}"].str.split().str[0].astype(float) for image in ("wet", "restored"))
+    assert wet.tolist() == pytest.approx([8, 8, 8], abs=0.1)
+    assert restored.tolist() == pytest.approx([4, 4, 4], abs=0.1)
+
+
+def test_sized_ways_go_from_wet_to_dry(made_study):
+    ways = effects.sized_ways(made_study)
+    assert (ways[0], ways[-1]) == ("do_nothing", "dry")
+    assert {*SHIPPED, *METHODS, "telea"} <= {*ways}
+
+
 def test_figures_show_every_method(made_study):
     labels = [text.get_text() for text in study_figures.answer_figure(made_study).axes[0].get_yticklabels()]
     assert {"wet", "Improved", "NAFNet", "dry"} <= set(labels)
