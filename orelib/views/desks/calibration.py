@@ -45,7 +45,7 @@ class CalibrationDesk(Desk):
         if self.given is not None:
             return {"line": f"The calibration in {shown(self.given)} is used.", "state": "ready"}
         self.filing = plan_filing(self.chosen)
-        self.rows = rows_of(self.filing)
+        self.rows = [row | {"split": ""} for row in rows_of(self.filing)]
         said = {"line": f"In {shown(self.chosen)}.", "remarks": remarks_on(self.filing), "state": "found"}
         alone = len(self.filing.left_out)
         what = counted(self.filing)
