@@ -6,7 +6,6 @@ A command imports what it needs when it runs, so that --help does not wait for N
 from __future__ import annotations
 
 import argparse
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,17 +97,9 @@ def _default_engine(model: Path | None, photographs: Path, device: str) -> str:
 
 def _is_small(photographs: Path) -> bool:
     """Returns whether this is one photograph, too small for another engine to make up for its slower start."""
-    from PIL import Image
+    from orelib.data.photographs import stated_pixels
 
-    if not photographs.is_file():
-        return False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(photographs) as image:
-                return image.width * image.height < SMALL
-    except Exception:  # huge, or for tifffile instead of Pillow, or damaged, which is reported when it is read
-        return False
+    return photographs.is_file() and (stated_pixels(photographs) or SMALL) < SMALL
 
 
 def shown_as_given(path: Path) -> str:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import errno
 import os
+import warnings
 import zlib
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import ImageCms
+from PIL import Image, ImageCms
 
 from orelib.data.formats.bitmaps import read_bitmap, write_lossy
 from orelib.data.formats.png import PNG, read_png, write_png
@@ -45,6 +46,52 @@ def photographs_in(folder: Path) -> tuple[list[Path], list[Path]]:
             if not is_left_behind(entry.name):
                 (photographs if is_photograph else others).append(path)
     return photographs, others
+
+
+def photographs_below(folder: Path, leave_out: Path | None = None) -> tuple[list[Path], list[Path]]:
+    """Returns the photographs in a folder and in all folders below it, and all else that a user put there.
+
+    As :func:`photographs_in`, folder by folder: a folder's own photographs come before those of its subfolders. Links
+    to folders are not followed, because they may lead in a circle: they are among the rest. The folder ``leave_out``
+    is not looked into, and is not among the rest; it may be missing.
+
+    Raises OSError when one of the folders cannot be listed.
+    """
+    photographs, others, waiting = [], [], [Path(folder)]
+    while waiting:
+        place = waiting.pop()
+        try:
+            found, rest = photographs_in(place)
+        except FileNotFoundError:
+            if place == Path(folder):
+                raise
+            continue  # it was removed since the folder above it was listed
+        photographs += found
+        folders = [path for path in rest if os.path.isdir(path) and not os.path.islink(path)]
+        others += [path for path in rest if path not in folders]
+        waiting += [path for path in reversed(folders) if not _are_same(path, leave_out)]
+    return photographs, others
+
+
+def _are_same(folder: Path, other: Path | None) -> bool:
+    try:
+        return other is not None and os.path.samefile(folder, other)
+    except OSError:  # one of them is gone
+        return False
+
+
+def stated_pixels(path: Path) -> int | None:
+    """Returns how many pixels a photograph has by its header, which takes a fraction of a millisecond to read.
+
+    None: unknown, because the file is missing, damaged, of a kind that Pillow does not read, or suspiciously large.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                return image.width * image.height
+    except Exception:  # of almost any class; reading the photograph tells what is wrong with it
+        return None
 
 
 def file_state(path: Path) -> tuple[int, int] | None:
