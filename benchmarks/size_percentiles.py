@@ -15,8 +15,10 @@ weighted for those that the border cuts.
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -72,6 +74,9 @@ def _row(found: Distribution) -> dict:
 
 
 def _of_imagegrains(labels: np.ndarray, edge: float | None) -> dict:
+    # It imports a function of cellpose that downloads models, which is not called here.
+    for name in ("cellpose", "cellpose.utils"):
+        sys.modules.setdefault(name, ModuleType(name)).download_url_to_file = None
     from imagegrains.grainsizing import grains_from_masks
     from imagegrains.gsd_uncertainty import bootstrapping
 

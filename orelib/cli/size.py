@@ -125,6 +125,6 @@ def _reporter(results, as_json: bool) -> Callable[[dict], None]:
         if as_json:
             say(json.dumps(row, allow_nan=False), results)
         elif row["status"] == "failed":
-            say(f"failed: {printable(row['error'])}", results)
+            say(f"failed: {printable(row['file'])}: {printable(row['error'])}", results)
 
     return report

@@ -24,7 +24,7 @@ DRAWS = 1000
 # to 95 of 100 intervals held the truth; of still broader ones fewer, because the largest particles are rare.
 LEAST_COUNT = 30  # particles
 LEAST_ALIKE = 10  # particles of one mass that would tell as much: few large ones may hold most of the mass
-LEAST_LARGER = 5  # particles above a percentile
+LEAST_LARGER = 3  # particles above a percentile
 ABOVE_SMALLEST = 1.5  # a percentile must be so many times the smallest size that counts, which else decides it
 LARGEST_CUT = 0.5  # share of the particles' area that the border may cut
 CURVE = 20  # sizes of the curve for each factor of 10

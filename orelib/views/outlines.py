@@ -22,7 +22,7 @@ LEGEND = "yellow: counted; blue: cut by the border; grey: too small; magenta: a 
 
 
 def outlined(side: Side, longest: int | None = None) -> np.ndarray:
-    """Returns a photograph with the outlines of its particles, uint8 (H, W, 3).
+    """Returns a photograph with the outlines of its particles and balls, uint8 (H, W, 3).
 
     ``longest`` is the most pixels of its longer side; the photograph is reduced before it is drawn on, so that lines
     stay a pixel wide.
@@ -33,7 +33,7 @@ def outlined(side: Side, longest: int | None = None) -> np.ndarray:
     image = np.array(Image.fromarray(side.image).resize((width, height), Image.Resampling.BOX))
     labels = np.asarray(Image.fromarray(side.labels).resize((width, height), Image.Resampling.NEAREST))
     colours = _colours(side.measured.table, int(side.labels.max()))
-    lines = find_boundaries(labels, mode="inner") & (labels > 0)
+    lines = find_boundaries(labels, mode="inner") & np.isin(labels, side.measured.table["label"])
     image[lines] = colours[labels[lines]]
     return _with_balls(image, side.scale.balls, factor)
 
@@ -45,8 +45,8 @@ def write_outlines(path: Path, side: Side) -> None:
 
 
 def _colours(table: pd.DataFrame, largest: int) -> np.ndarray:
-    """The colour of each particle by its number, uint8 (largest + 1, 3); what is in no row lay under a ball."""
-    colours = np.full((largest + 1, 3), BALL, np.uint8)
+    """The colour of each particle by its number, uint8 (largest + 1, 3)."""
+    colours = np.zeros((largest + 1, 3), np.uint8)
     for left_out, colour in COLOURS.items():
         colours[table.loc[table["left_out"] == left_out, "label"]] = colour
     return colours

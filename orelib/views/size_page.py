@@ -44,8 +44,8 @@ _BESIDE = "display:grid;grid-template-columns:repeat(auto-fit,minmax(220px,1fr))
 NOT_TO_CONCLUDE = (
     "The curve is of the particles that are seen on the surface. Heaps and belts sort their particles, and what lies "
     "below is not seen.",
-    f"Particles less than {LEAST_PX} px across, or {1 / LOOKED_AT:.1%} of a photograph's side, are not counted. Where "
-    "there are many of them, all percentiles are too large.",
+    f"Particles less than {LEAST_PX} px across, or less than a {LOOKED_AT}th of a photograph's side, are not counted. "
+    "Where there are many of them, all percentiles are too large.",
     "The 95 % intervals say what other particles, other photographs and the accuracy of the scale would change. They "
     "do not say how wrong the outlines are: look at them. Two particles under one outline make sizes too large, one "
     "particle in two parts makes them too small.",
@@ -141,7 +141,7 @@ def _cells(entry: Entry) -> dict[str, str]:
     return {
         "counted": f"{found.count:,}",
         "cut by the border": f"{found.cut:,}",
-        **{name.upper(): in_mm(percentile) for name, percentile in found.percentiles.items()},
+        **{name.upper(): in_mm(percentile).replace(" ", "\u00a0") for name, percentile in found.percentiles.items()},
         "counted from, mm": f"{found.smallest_mm:.3g}" if found.count else "-",
         "remark": entry.remarks,
     }
@@ -152,10 +152,14 @@ def _answer(side: str, found: Distribution, one_of_several: bool) -> str:
     named = f"{TITLES[side][0].upper()}{TITLES[side][1:]}: " if one_of_several else ""
     given = {name: in_mm(each) for name, each in found.percentiles.items() if name != "p20" and not each.why_not}
     if not given:
-        return f'<p class="answer">{named}No size can be given. {html.escape(found.remark)}.</p>'
+        return f'<p class="answer">{named}No size can be given. {html.escape(_sentence(found.remark))}.</p>'
     said = ", ".join(f"<strong>{name.upper()} {size} mm</strong>" for name, size in given.items())
-    missing = f" {html.escape(found.remark)}." if len(given) < len(SHARES) - 1 else ""
+    missing = f" {html.escape(_sentence(found.remark))}." if len(given) < len(SHARES) - 1 else ""
     return f'<p class="answer">{named}{said}.{missing}</p>'
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _counts(entries: Sequence[Entry], together: Mapping[str, Distribution], failed: Mapping[str, str]) -> str:
@@ -171,7 +175,7 @@ def _counts(entries: Sequence[Entry], together: Mapping[str, Distribution], fail
 def _failures(failed: Mapping[str, str]) -> str:
     if not failed:
         return ""
-    rows = "".join(f"<li>{html.escape(printable(error))}</li>" for error in failed.values())
+    rows = "".join(f"<li>{html.escape(printable(f'{name}: {why}'))}</li>" for name, why in failed.items())
     return f'<h3>Not sized</h3><ul class="failed">{rows}</ul>'
 
 
@@ -189,7 +193,7 @@ def _scales(entries: Sequence[Entry]) -> pd.DataFrame:
 
 
 def outline_pictures(entries: Sequence[Entry]) -> list[str]:
-    """Returns the photographs with their outlines as HTML: the sides of one beside each other, or two photographs."""
+    """Returns the photographs with their outlines as HTML: the sides of one beside each other, or three photographs."""
     several = len({each.side for each in entries}) > 1
     figures: dict[str, list[str]] = {}
     for each in entries:
@@ -197,14 +201,15 @@ def outline_pictures(entries: Sequence[Entry]) -> list[str]:
             continue
         name = f"{printable(each.file)}, {TITLES[each.side]}" if several else printable(each.file)
         found = each.distribution
-        p50, p80 = (in_mm(found.percentiles[share]) for share in ("p50", "p80"))
+        sizes = {share: in_mm(each) for share, each in found.percentiles.items() if not each.why_not}
+        said = ", ".join(f"{share.upper()} {size} mm" for share, size in sizes.items()) or "no size can be given"
         counted = f"{found.count:,} particles counted"
         alt = f"{name}, with the outlines of its particles: {counted}, {found.cut:,} cut by the border."
-        figure = picture_of(each.picture, alt, f"{name}: {counted}; P50 {p50}, P80 {p80} mm")
+        figure = picture_of(each.picture, alt, f"{name}: {counted}; {said}")
         figures.setdefault(each.file, []).append(figure)
     rows = list(figures.values())
     if not several:
-        rows = [[figure for row in rows[k : k + 2] for figure in row] for k in range(0, len(rows), 2)]
+        rows = [[figure for row in rows[k : k + 3] for figure in row] for k in range(0, len(rows), 3)]
     return [f'<div class="sides" style="{_BESIDE}">{"".join(row)}</div>' for row in rows]
 
 

@@ -58,7 +58,7 @@ class SizeReport:
     def demand_all(self) -> None:
         """Raises PhotographError that lists the photographs that could not be sized, if any."""
         if self.failed:
-            listing = "\n".join(f"  - {error}" for error in self.failed.values())
+            listing = "\n".join(f"  - {printable(name)}: {why}" for name, why in self.failed.items())
             raise PhotographError(f"{len(self.failed)} photographs were not sized:\n{listing}")
 
     def rows(self) -> pd.DataFrame:
@@ -146,7 +146,8 @@ def _size_all(
             break
         except Exception as error:  # of any kind: the other photographs are sized all the same
             named = isinstance(error, PhotographError | ScaleError)
-            result.failed[name] = str(error) if named else f"{shown(path)}: {type(error).__name__}: {error}"
+            why = str(error).removeprefix(f"{shown(path)}: ") if named else f"{type(error).__name__}: {error}"
+            result.failed[name] = why
             rows = [failed_row(name, result.failed[name])]
         else:
             result.entries += entries
@@ -219,4 +220,5 @@ def _write_tables(folder: Path, result: SizeReport, measured: dict[str, dict[str
 def _nothing(result: SizeReport, count: int) -> str:
     if result.interrupted:
         return "interrupted before the first photograph was sized: nothing was written"
-    return f"none of {count} photograph(s) could be sized: {next(iter(result.failed.values()))}"
+    name, why = next(iter(result.failed.items()))
+    return f"none of {count} photograph(s) could be sized: {printable(name)}: {why}"

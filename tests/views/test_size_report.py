@@ -137,8 +137,8 @@ def test_a_photograph_that_fails_does_not_stop_the_others(photos, sizer, tmp_pat
     report = size_folder(tmp_path / "in", tmp_path / "out", sizer)
     assert list(report.failed) == ["broken.png"]
     table = read_table(tmp_path / "out" / "sizes.csv").set_index("file")
-    assert "broken.png: cannot be read" in table.loc["broken.png", "error"]
-    assert "broken.png" in (tmp_path / "out" / "sizes.html").read_text("utf-8")
+    assert table.loc["broken.png", "error"].startswith("cannot be read")
+    assert "broken.png: cannot be read" in (tmp_path / "out" / "sizes.html").read_text("utf-8")
     with pytest.raises(PhotographError, match=r"1 photographs were not sized:\n.*broken"):
         report.demand_all()
 
