@@ -18,7 +18,7 @@ from orelib.utils.names import printable
 from orelib.views.compare import page
 from orelib.views.outlines import LEGEND
 from orelib.views.pages import PAGE_STYLE, as_figure, as_table, as_text
-from orelib.views.pictures import picture_of
+from orelib.views.pictures import listed, picture_of
 from orelib.views.size_figures import TITLES, in_mm, passing_curves_figure
 
 _STYLE = (
@@ -108,6 +108,7 @@ def size_page(
         "<h2>Each photograph</h2>",
         as_text("Sizes in mm, by mass [95 % interval]. P80: 80 % of the mass lies in particles smaller than this."),
         as_table(sizes_table(entries, together)),
+        _oddities(entries),
         _failures(failed),
         "<h2>Scale</h2>",
         as_table(_scales(entries)),
@@ -132,7 +133,12 @@ def sizes_table(entries: Sequence[Entry], together: Mapping[str, Distribution]) 
     rows = list(entries)
     if len(rows) > len(together):
         rows += [Entry("all together", side, found) for side, found in together.items()]
-    table = pd.DataFrame([{"photograph": printable(each.file), "": TITLES[each.side]} | _cells(each) for each in rows])
+    table = pd.DataFrame(
+        [
+            {"photograph": printable(each.file), "": TITLES[each.side].replace(" ", "\u00a0")} | _cells(each)
+            for each in rows
+        ]
+    )
     return table.drop(columns=[""] if len(together) == 1 else []).loc[:, lambda table: table.ne("").any()]
 
 
@@ -143,7 +149,7 @@ def _cells(entry: Entry) -> dict[str, str]:
         "cut by the border": f"{found.cut:,}",
         **{name.upper(): in_mm(percentile).replace(" ", "\u00a0") for name, percentile in found.percentiles.items()},
         "counted from, mm": f"{found.smallest_mm:.3g}" if found.count else "-",
-        "remark": entry.remarks,
+        "remark": found.remark,
     }
 
 
@@ -170,6 +176,16 @@ def _counts(entries: Sequence[Entry], together: Mapping[str, Distribution], fail
         f"{photographs} photograph{'s' * (photographs != 1)}, {found.count:,} whole particles counted, {found.cut:,} "
         f"cut by the border. In brackets: 95 % intervals.{failures}"
     )
+
+
+def _oddities(entries: Sequence[Entry]) -> str:
+    """What the restorer finds odd about photographs, each remark once."""
+    files: dict[str, list[str]] = {}
+    for each in entries:
+        for remark in each.remark.split(REMARKS) if each.remark else []:
+            files.setdefault(remark, []).append(printable(each.file))
+    rows = "".join(f"<li>{html.escape(f'{listed(names)}: {remark}')}</li>" for remark, names in files.items())
+    return f"<h3>Remarks of the restorer</h3><ul>{rows}</ul>" if rows else ""
 
 
 def _failures(failed: Mapping[str, str]) -> str:

@@ -166,7 +166,7 @@ def test_sizes_near_the_smallest_that_counts_are_not_given():
 
 
 def test_a_percentile_above_which_there_are_few_particles_is_not_given():
-    found = why_not(made(np.concatenate([np.full(200, 10.0), [35.0]])))
+    found = why_not(made(np.concatenate([np.linspace(10, 10.5, 200), [38.0]])))
     assert f"1 particle is larger, {LEAST_LARGER} are needed" in found["p80"]
     assert found["p20"] == found["p50"] == ""
 
