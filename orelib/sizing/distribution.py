@@ -153,9 +153,9 @@ def _why_not(size: float, together: np.ndarray, facts: dict) -> str:
     if facts["cut_share"] > LARGEST_CUT:
         return f"the border cuts {facts['cut_share']:.0%} of the particles' area"
     if larger < LEAST_LARGER:
-        return f"{larger} particle{'s are' if larger != 1 else ' is'} larger, {LEAST_LARGER} are needed"
+        return f"only {larger} particle{'s are' if larger != 1 else ' is'} larger"
     return ""
 
 
 def _too_few(count: int) -> str:
-    return f"{count} whole particle{'s' * (count != 1)}, {LEAST_COUNT} are needed"
+    return f"only {count} whole particle{'s' * (count != 1)}"

@@ -25,6 +25,7 @@ _STYLE = (
     PAGE_STYLE
     + """
 .sides figcaption { font-size: 13px; opacity: 0.85; }
+table.dataframe td:last-child { min-width: 14em; }
 .answer { font-size: 18px; }
 .failed { color: #d55e00; }
 @page { margin: 14mm; }
@@ -106,7 +107,10 @@ def size_page(
             "P80, where they can be given",
         ),
         "<h2>Each photograph</h2>",
-        as_text("Sizes in mm, by mass [95 % interval]. P80: 80 % of the mass lies in particles smaller than this."),
+        as_text(
+            "Sizes in mm, by mass [95 % interval]. P80: 80 % of the mass lies in particles smaller than this. Counted: "
+            "whole particles; cut: by the border."
+        ),
         as_table(sizes_table(entries, together)),
         _oddities(entries),
         _failures(failed),
@@ -146,9 +150,8 @@ def _cells(entry: Entry) -> dict[str, str]:
     found = entry.distribution
     return {
         "counted": f"{found.count:,}",
-        "cut by the border": f"{found.cut:,}",
+        "cut": f"{found.cut:,}",
         **{name.upper(): in_mm(percentile).replace(" ", "\u00a0") for name, percentile in found.percentiles.items()},
-        "counted from, mm": f"{found.smallest_mm:.3g}" if found.count else "-",
         "remark": found.remark,
     }
 
@@ -197,13 +200,17 @@ def _failures(failed: Mapping[str, str]) -> str:
 
 def _scales(entries: Sequence[Entry]) -> pd.DataFrame:
     """A row for each way in which a scale was found; photographs that share one are counted."""
-    files: dict[str, list[str]] = {}
+    files: dict[str, list[Entry]] = {}
     for each in entries:
         if each.side != RESTORED:
-            files.setdefault(each.scale, []).append(each.file)
+            files.setdefault(each.scale, []).append(each)
     rows = [
-        {"photograph": printable(names[0]) if len(names) == 1 else f"{len(names)} photographs", "scale": scale}
-        for scale, names in files.items()
+        {
+            "photograph": printable(those[0].file) if len(those) == 1 else f"{len(those)} photographs",
+            "scale": scale,
+            "counted from, mm": f"{max(each.distribution.smallest_mm for each in those):.3g}",
+        }
+        for scale, those in files.items()
     ]
     return pd.DataFrame(rows)
 
