@@ -204,14 +204,17 @@ def _scales(entries: Sequence[Entry]) -> pd.DataFrame:
     for each in entries:
         if each.side != RESTORED:
             files.setdefault(each.scale, []).append(each)
-    rows = [
-        {
-            "photograph": printable(those[0].file) if len(those) == 1 else f"{len(those)} photographs",
-            "scale": scale,
-            "counted from, mm": f"{max(each.distribution.smallest_mm for each in those):.3g}",
-        }
-        for scale, those in files.items()
-    ]
+    rows = []
+    for scale, those in files.items():
+        names = sorted({printable(each.file) for each in those})
+        smallest = max((each.distribution.smallest_mm for each in those if each.distribution.count), default=None)
+        rows.append(
+            {
+                "photograph": names[0] if len(names) == 1 else f"{len(names)} photographs",
+                "scale": scale,
+                "counted from, mm": "-" if smallest is None else f"{smallest:.3g}",
+            }
+        )
     return pd.DataFrame(rows)
 
 
