@@ -35,7 +35,7 @@ table.dataframe td:last-child { min-width: 14em; }
   table.dataframe { display: table; overflow: visible; font-size: 8.5pt; }
   tr, .figure, .sides { break-inside: avoid; }
   h2, h3 { break-after: avoid; margin-top: 20px; }
-  .sides img { max-height: 105mm; }
+  .sides img { max-height: 85mm; }
 }
 """
 )
