@@ -87,9 +87,9 @@ lint: env  ## format the code and fix what ruff can fix
 lab: env  ## open JupyterLab on notebooks/00_start.ipynb
 	jupyter lab --ServerApp.root_dir='$(CURDIR)' --LabApp.default_url=/lab/tree/notebooks/00_start.ipynb
 
-notebooks: env  ## execute 00 to 09 in place, as they are committed: quick profile, embedded scenes
+notebooks: env  ## execute 00 to 09 and 13 in place, as they are committed: quick profile, embedded scenes
 	$(MAKE) reproduce PROFILE=quick SEED=0 DATA_DIR= RESULTS_DIR=results
-	$(EXECUTE) notebooks/0*.ipynb
+	$(EXECUTE) notebooks/0*.ipynb notebooks/13_*.ipynb
 	python -m ruff format notebooks
 	@# The results were made by exactly these notebooks; only their outputs are newer.
 	$(SNAKEMAKE) --touch --config profile=quick seed=0
@@ -107,7 +107,7 @@ study: env  ## the published experiment: all methods and the ablation with sever
 
 tables: env  ## rebuild all tables, figures and quoted numbers from results/reference/, a minute, nothing is trained
 	papermill --engine orelib notebooks/07_table3.ipynb - --no-progress-bar -r results_dir results/reference > /dev/null
-	$(EXECUTE) notebooks/1*.ipynb
+	$(EXECUTE) notebooks/1[0-2]*.ipynb
 	python -m ruff format notebooks
 	python -m orelib.study.document
 

@@ -61,7 +61,7 @@ def one_line(text):
 # ---- usage -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [[], ["restore"], ["calibrate"], ["export"], ["check"], ["wet"]])
+@pytest.mark.parametrize("command", [[], ["restore"], ["size"], ["calibrate"], ["export"], ["check"], ["wet"]])
 def test_help_shows_an_example_and_the_exit_codes(command, capsys):
     assert run(*command, "--help") == 0
     text = capsys.readouterr().out

@@ -113,6 +113,13 @@ def test_the_core_restores_and_checks_without_the_extras(core, pair_folder, tmp_
     assert "8 pairs, 0 problem(s)" in checked.stdout, checked.stderr
 
 
+def test_sizing_photographs_says_which_extra_it_needs(core, pair_folder):
+    sized = core("-m", "orelib.cli", "size", pair_folder / "test" / "wet", "--px-per-mm", "4")
+    assert sized.returncode == 2
+    assert 'pip install "orelib[reproduce]"' in sized.stderr
+    assert sized.stderr.count("\n") == 1
+
+
 def test_the_core_sizes_and_trains_without_the_extras(core, pair_folder):
     code = f"""
 import numpy as np

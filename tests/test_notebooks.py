@@ -28,7 +28,8 @@ from orelib.views.report import write_report
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PARAMETERS = {"profile", "method", "methods", "seed", "data_dir", "results_dir", "images", "photographs_dir", "model",
-              "calibration", "start_from", "changes", "largest_shift", "align", "scene"}  # fmt: skip
+              "calibration", "start_from", "changes", "largest_shift", "align", "scene", "dry_dir", "px_per_mm",
+              "balls_mm", "restore"}  # fmt: skip
 TRAININGS = [("05_training", {"method": method}) for method in METHODS]
 ORDER = [
     ("00_start", {}),
@@ -41,6 +42,7 @@ ORDER = [
     ("07_table3", {}),
     ("08_compare", {}),
     ("09_your_photos", {}),
+    ("13_your_sizes", {}),
 ]
 SHOWN = ("text/plain", "text/markdown")
 STUDIES = ("11_ablation", "10_particle_sizing", "12_claims")  # read the published experiment, and train nothing

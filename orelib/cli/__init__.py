@@ -1,6 +1,7 @@
 """The command line, ``orelib``.
 
 ``restore``    makes photographs of wet ore look dry
+``size``       measures particle sizes in photographs
 ``calibrate``  measures a correction of the results on a user's own photographs
 ``export``     writes a generator in another format
 ``check``      checks pairs before training
@@ -20,7 +21,7 @@ import os
 import sys
 from typing import NoReturn
 
-from orelib.cli import calibrate, check, export, notebooks, restore, wet
+from orelib.cli import calibrate, check, export, notebooks, restore, size, wet
 from orelib.cli.common import EXIT_CODES
 from orelib.utils.names import printable
 
@@ -81,6 +82,6 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (restore, calibrate, export, check, wet, notebooks):
+    for command in (restore, size, calibrate, export, check, wet, notebooks):
         command.add(commands)
     return parser

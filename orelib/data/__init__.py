@@ -7,7 +7,7 @@
 ``pair``         one pair of photographs, read and inspected
 ``pairs``        folders of wet and dry photographs, matched and checked
 ``check``        all problems of pairs, found before training
-``places``       photographs that show the same place, found among many
+``same_places``  photographs that show the same place, found among many
 ``partners``     wet and dry photographs of one place, matched by their names and by what they show
 ``splitting``    pairs split by place
 ``filing``       the plan of photographs of any folder as pairs to train on

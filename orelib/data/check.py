@@ -19,7 +19,7 @@ import pandas as pd
 from orelib.data.alignment import LARGEST_SHIFT, Shift, light, misfit, shift_of_lights, why_not_measurable
 from orelib.data.pair import SIDES, Inspected, Pair, inspect_pair, name_same_images, of_each, refuse
 from orelib.data.pairs import find_pairs, hold_out
-from orelib.data.places import MOST_ALIKE, SAME_PLACE, margins_of, marks_of, spectra_of, thumbnail
+from orelib.data.same_places import MOST_ALIKE, SAME_PLACE, margins_of, marks_of, spectra_of, thumbnail
 from orelib.utils.paths import shown
 
 HALF_A_STOP = 2**0.5  # a pair whose exposure differs from the others' by more than this factor gets a remark

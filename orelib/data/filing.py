@@ -18,7 +18,7 @@ from orelib.data.alignment import light
 from orelib.data.pair import SIDES, Pair, inspect_pair, of_each
 from orelib.data.partners import Partners, find_partners
 from orelib.data.photographs import SUFFIXES
-from orelib.data.places import thumbnail
+from orelib.data.same_places import thumbnail
 from orelib.data.splitting import hold_out_places, number_places
 from orelib.utils.checksums import file_checksum
 from orelib.utils.names import fits_a_table, is_left_behind, one_name, printable

@@ -23,7 +23,7 @@ import numpy as np
 
 from orelib.data.alignment import COARSE_SIDE, light, shift_of_lights
 from orelib.data.photographs import PhotographError, read_image
-from orelib.data.places import margins_of, spectra_of, thumbnail
+from orelib.data.same_places import margins_of, spectra_of, thumbnail
 from orelib.utils.names import composed, one_name
 
 # Words that name a side, as whole words of a file's or folder's name: English, German, Polish, Spanish.

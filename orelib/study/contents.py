@@ -39,6 +39,7 @@ NOTEBOOKS = (
     Notebook("10_particle_sizing", "particles found and sized in wet, restored and dry images", STUDY),
     Notebook("11_ablation", "what each part of the method contributes", STUDY),
     Notebook("12_claims", "the paper's claims one by one, with evidence and verdict", STUDY),
+    Notebook("13_your_sizes", "particle sizes in your photographs", takes="a minute"),
 )
 
 

@@ -159,6 +159,7 @@ PARAMETERS: dict[str, Allowed] = {
     "largest_shift": number(0, 1000),
     "classical_share": number(0, 1),
     "align": one_of("yes", "no"),
+    "restore": one_of("yes", "no"),
     "darker": number(0.1, 1),  # no rock that was measured sends back less when it is wet
     "methods": Allowed("text: names of methods with spaces between", _text),
 }

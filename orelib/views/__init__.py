@@ -18,6 +18,12 @@
 ``compare``           the slider over wet, dry and restored images (slider/: the part that runs in the browser)
 ``gallery``           test images, restored by every generator
 ``report``            all results on one page
+``pages``             parts of a page: text, tables, figures
+``outlines``          photographs with the outlines of their particles
+``size_figures``      passing curves
+``size_page``         particle sizes of photographs on one page
+``size_report``       the page, and all else that is written about particle sizes
+``scale_marker``      an object of known size, marked in a photograph (controls/, too)
 ``offline``           exported notebooks that need no network
 ``desks``             where a person gives photographs in the browser
 ``unsaved``           what a saved notebook does not keep

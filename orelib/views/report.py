@@ -8,11 +8,9 @@ Tables and figures are the same as in the notebooks, made by the same functions.
 from __future__ import annotations
 
 import argparse
-import html
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from orelib.config import entry_of
 from orelib.data.pairs import Pairs, load_pairs
@@ -26,17 +24,9 @@ from orelib.utils.provenance import read_provenance
 from orelib.views import figures
 from orelib.views.compare import page
 from orelib.views.gallery import Gallery
-from orelib.views.pictures import figure_of
+from orelib.views.pages import PAGE_STYLE, as_figure, as_table, as_text
 
 SLIDER_IMAGES = 5  # test images: the worst, the best and some between; a few MB of lossless images
-_STYLE = """
-body { max-width: 1100px; margin: 24px auto; padding: 0 16px; font: 15px/1.5 system-ui, sans-serif; }
-table.dataframe { border-collapse: collapse; margin: 12px 0; display: block; overflow-x: auto; }
-table.dataframe :is(th, td) { padding: 3px 12px 3px 0; border-bottom: 1px solid #8884; text-align: left; }
-table.dataframe { font-variant-numeric: tabular-nums; }
-.figure { margin: 16px 0; }
-h2 { margin-top: 40px; }
-"""
 
 
 def write_report(folders: Folders, pairs: Pairs, seed: int = 0) -> Path:
@@ -54,42 +44,44 @@ def write_report(folders: Folders, pairs: Pairs, seed: int = 0) -> Path:
     counts = f"{len(pairs.train)} training, {len(pairs.val)} validation and {len(pairs.test)} test pairs"
     parts = [
         "<h1>Dry images of wet ore, reproduced</h1>",
-        _text(f"Profile {folders.profile}, seed {seed}; {data}: {counts}. Means over the test images [95 % interval]."),
+        as_text(
+            f"Profile {folders.profile}, seed {seed}; {data}: {counts}. Means over the test images [95 % interval]."
+        ),
         "<h2>Table 3: the paper's values beside the measured ones</h2>",
-        _text("The paper's numbers come from other photographs, so compare differences between methods, not levels."),
-        _table(readable(table)),
-        _text(remarks(table)),
-        _figure(figures.table3_figure(table), "Table 3 as a figure: measured means with 95 % intervals"),
-        _text(CLAIM),
+        as_text("The paper's numbers come from other photographs, so compare differences between methods, not levels."),
+        as_table(readable(table)),
+        as_text(remarks(table)),
+        as_figure(figures.table3_figure(table), "Table 3 as a figure: measured means with 95 % intervals"),
+        as_text(CLAIM),
         "<h3>Method against method, image by image</h3>",
-        _table(differences(folders.results, seed).reset_index()),
+        as_table(differences(folders.results, seed).reset_index()),
         "<h3>Costs</h3>",
-        _table(readable_costs(table)),
+        as_table(readable_costs(table)),
         "<h2>Slider</h2>",
-        _text(
+        as_text(
             "Test images from the worst to the best. Drag the divider, or move it with the arrow keys. Zoom with ctrl "
             "and the wheel, + and -, or a double click; drag an enlarged image to move it."
         ),
         gallery.compare(_spread(gallery), models).section("slider"),
         "<h2>Fig. 8: water removal by different methods</h2>",
-        _figure(
+        as_figure(
             figures.comparison_figure([gallery.example(image, models) for image in gallery.sorted()[:2]]),
             "Wet, dry and restored, with enlarged windows on the glare",
         ),
         "<h2>Training</h2>",
-        _figure(figures.loss_curves_figure(histories, "generator", "G loss"), "Fig. 6: generator loss"),
-        _figure(figures.loss_curves_figure(histories, "discriminator", "D loss"), "Fig. 7: discriminator loss"),
-        _figure(
+        as_figure(figures.loss_curves_figure(histories, "generator", "G loss"), "Fig. 6: generator loss"),
+        as_figure(figures.loss_curves_figure(histories, "discriminator", "D loss"), "Fig. 7: discriminator loss"),
+        as_figure(
             figures.validation_figure(validations), "Validation images; the ring marks the generator that was kept"
         ),
         "<h2>Configuration</h2>",
-        _text("Every setting of every method; orelib/config.py explains them."),
-        _table(_settings(runs)),
+        as_text("Every setting of every method; orelib/config.py explains them."),
+        as_table(_settings(runs)),
         "<h2>Provenance</h2>",
-        _table(_provenance(runs)),
+        as_table(_provenance(runs)),
     ]
     path = folders.results / "report.html"
-    write_text(path, page("\n".join(parts), f"orelib: {folders.profile}, seed {seed}", _STYLE))
+    write_text(path, page("\n".join(parts), f"orelib: {folders.profile}, seed {seed}", PAGE_STYLE))
     return path
 
 
@@ -125,18 +117,6 @@ def _provenance(runs: dict[str, Run]) -> pd.DataFrame:
             **last["packages"],
         }
     return pd.DataFrame(rows).map(str).rename_axis("of the run").reset_index()
-
-
-def _text(text: str) -> str:
-    return f"<p>{html.escape(text)}</p>" if text else ""
-
-
-def _table(table: pd.DataFrame) -> str:
-    return table.to_html(index=False, border=0, na_rep="-")
-
-
-def _figure(figure: Figure, caption: str) -> str:
-    return f'<div class="figure">{figure_of(figure, caption)}</div>'
 
 
 def main() -> None:

@@ -16,9 +16,12 @@ from PIL import Image
 
 from orelib.data.check import check_folder
 from orelib.data.scenes import SizeDistribution, render_pair
+from orelib.sizing.distribution import distribution
+from orelib.sizing.measured import Measured
+from orelib.sizing.sized import AS_IT_IS, DRY
 from orelib.study import effects
 from orelib.utils.execute import execute_in_place
-from orelib.views import checked, figures, study_figures
+from orelib.views import checked, figures, size_figures, study_figures
 from orelib.views.pictures import encoded, figure_of, listed, picture_of
 
 SMALLEST = 8  # pt
@@ -34,6 +37,9 @@ def drawn(made_study, pair_folder):
     scores = pd.DataFrame({"step": [100, 200], "psnr": [20.0, 22.0], "ssim": [0.5, 0.6]})
     table = pd.DataFrame([{"method": "improved", "psnr": 20.0, "psnr_low": 19.0, "psnr_high": 21.0, "ssim": 0.5,
                            "ssim_low": 0.4, "ssim_high": 0.6, "paper_psnr": 23.759, "paper_ssim": 0.7141}])  # fmt: skip
+    sizes = np.linspace(4, 20, 60)
+    particles = {"size_mm": sizes, "area_mm2": sizes**2, "mass": sizes**3, "weight": 1.0, "left_out": ""}
+    sized = distribution([Measured(pd.DataFrame(particles), 3.0, 0.0)], draws=20)
     return {
         "pairs_figure": figures.pairs_figure([("0$7", scene.wet, scene.dry), ("long", scene.wet[:4], scene.dry[:4])]),
         "layers_figure": figures.layers_figure(scene, px_per_mm=2.5),
@@ -50,6 +56,9 @@ def drawn(made_study, pair_folder):
         "answer_figure": study_figures.answer_figure(made_study),
         "effects_figure": study_figures.effects_figure(effects.ablation_effects(made_study, "smoke")),
         "passing_figure": study_figures.passing_figure(made_study),
+        "passing_curves_figure": size_figures.passing_curves_figure(
+            {AS_IT_IS: sized, DRY: sized}, {AS_IT_IS: [sized] * 2}
+        ),
         "segmentation_figure": study_figures.segmentation_figure([("wet", scene.wet, scene.labels)]),
     }
 
