@@ -14,8 +14,8 @@ from orelib.data.same_places import same_places
 def number_places(thumbnails: Sequence[Mapping[str, np.ndarray]], pixels: Sequence[Mapping[str, str]]) -> list[int]:
     """Numbers the places that pairs show, from 0 in their order.
 
-    Pairs share a number where their ``thumbnails`` (of each side, see :func:`~orelib.data.same_places.thumbnail`) show the
-    same place, wet or dry, or where two images have the same checksum of their ``pixels``; and so do those that are
+    Pairs share a number where their ``thumbnails`` (of each side, see :func:`~orelib.data.same_places.thumbnail`) show
+    the same place, wet or dry, or where two images have the same checksum of their ``pixels``; and so do those that are
     linked by others, such as the first and last of overlapping frames.
     """
     first = list(range(len(thumbnails)))

@@ -92,6 +92,7 @@ def test_the_same_photograph_gives_the_same_result(saved, noise):
 
 def test_progress_counts_tiles(identity, noise, monkeypatch):
     monkeypatch.setattr(module, "TILE", 64)
+    monkeypatch.setattr(module, "LARGE_AREA", module.AREA)  # as for a large network
     calls = []
     identity.restore(values(noise, 8, 64, 288, 3), lambda done, total: calls.append((done, total)))
     assert calls == [(done, 4) for done in range(1, 5)]
