@@ -1,6 +1,6 @@
 """How well the kit's segmenter finds particles in photographs whose particles were outlined by hand.
 
-    python benchmarks/segmenter.py <folder> [<folder> ...] [--csv <file>]
+    python benchmarks/segmenter.py <folder> [<folder> ...] [--csv <file>] [--enlarged <factor> ...]
 
 A folder holds ``images`` and ``masks``; a mask is a PNG of the image's stem and size with a number for each particle,
 and 0 for what nobody outlined, which counts neither for the segmenter nor against it. The segmenter has learnt from
@@ -8,8 +8,8 @@ rendered scenes alone, and finds its working scale by itself. Counted are the ou
 larger than a disc of 8 px: ``matched``, the share that one found particle overlaps by more than half of their union,
 ``iou``, the mean overlap of these, and ``size``, the median of found against outlined size. Of the others, as shares of
 all: ``merged``, most of it lies in a found particle that is more than half larger, ``split``, most of it lies in
-several found ones, ``missed``, most of it lies in none, and ``extent``, what remains. Photographs are taken as they
-are, and enlarged twice, which should change nothing.
+several found ones, ``missed``, most of it lies in none, and ``extent``, what remains. With ``--enlarged 1 2`` it also
+looks at photographs enlarged twice, which should change little.
 """
 
 from __future__ import annotations
@@ -34,12 +34,13 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("folders", type=Path, nargs="+")
     arguments.add_argument("--csv", type=Path, help="file to write the table to")
+    arguments.add_argument("--enlarged", type=int, nargs="+", default=[1], help="factors by which to enlarge first")
     chosen = arguments.parse_args()
     segmenter = load_segmenter()
     rows = [
         {"folder": folder.name, "enlarged": factor} | quality(segmenter, folder, factor)
         for folder in chosen.folders
-        for factor in (1, 2)
+        for factor in chosen.enlarged
     ]
     table = pd.DataFrame(rows)
     print(table.to_string(index=False))
