@@ -111,7 +111,7 @@ tables: env  ## rebuild all tables, figures and quoted numbers from results/refe
 	python -m ruff format notebooks
 	python -m orelib.study.document
 
-segmenter: env  ## train the segmenter that comes with the kit, minutes, and put it into orelib/sizing/
+segmenter: env  ## train the segmenter that comes with the kit, within an hour, and put it into orelib/sizing/
 	$(SNAKEMAKE) --config profile=cpu -- data/cpu/sizing/manifest.json
 	python -m orelib.study segmenter cpu
 

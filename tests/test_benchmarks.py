@@ -48,7 +48,7 @@ def test_the_segmenter_is_measured_on_outlined_photographs(tmp_path):
     for name, image in (("images", scene.dry), ("masks", scene.labels.astype(np.uint16))):
         (tmp_path / "belt" / name).mkdir(parents=True)
         Image.fromarray(image).save(tmp_path / "belt" / name / "one.png")
-    run("segmenter.py", tmp_path / "belt", "--csv", tmp_path / "out.csv")
+    run("segmenter.py", tmp_path / "belt", "--csv", tmp_path / "out.csv", "--enlarged", 1, 2)
     table = pd.read_csv(tmp_path / "out.csv")
     assert table["enlarged"].tolist() == [1, 2]
     assert (table["outlined"] > 3).all()

@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 from skimage.measure import regionprops_table
-from torch import nn
 
 from orelib.baselines import Restore
 from orelib.config import Experiment
@@ -63,9 +62,9 @@ def percentile(sizes: np.ndarray, masses: np.ndarray, share: float) -> float:
 
 def match(found: np.ndarray, true: np.ndarray, px_per_mm: float) -> pd.DataFrame:
     """Returns the true particles that were found, with their overlap: found, true (numbers), iou."""
-    overlaps = _overlaps(found, true)
-    counted = overlaps["true"].isin(particles(true, px_per_mm)["label"])
-    return overlaps[counted & (overlaps["iou"] > LEAST_IOU)]
+    pairs = overlaps(found, true)
+    counted = pairs["true"].isin(particles(true, px_per_mm)["label"])
+    return pairs[counted & (pairs["iou"] > LEAST_IOU)]
 
 
 def compare_particles(found: np.ndarray, true: np.ndarray, px_per_mm: float) -> dict[str, float]:
@@ -86,7 +85,7 @@ def compare_particles(found: np.ndarray, true: np.ndarray, px_per_mm: float) -> 
     return values
 
 
-def _overlaps(found: np.ndarray, true: np.ndarray) -> pd.DataFrame:
+def overlaps(found: np.ndarray, true: np.ndarray) -> pd.DataFrame:
     """Intersection over union of every found and true particle that touch: found, true, iou."""
     both = np.ravel(found).astype(np.int64) * (int(true.max()) + 1) + np.ravel(true)
     pairs, shared = np.unique(both, return_counts=True)
@@ -118,19 +117,6 @@ def score_sizing(
         rows.append({"image": stem, "wetness": wetness} | compare_particles(found, true, px_per_mm))
         classes.append(_masses(particles(found, px_per_mm)).assign(image=stem))
     return pd.DataFrame(rows), pd.concat(classes, ignore_index=True)[["image", "size_mm", "mass"]]
-
-
-LEVELS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
-
-
-def choose_level(network: nn.Module, folder: Path) -> Segmenter:
-    """Returns the segmenter with the level that is best on dry validation scenes (mean of matched times overlap)."""
-
-    def found(segmenter: Segmenter) -> float:
-        rows, _ = score_sizing(folder, segmenter, np.copy, "val", "dry")
-        return (rows["matched"] * rows["iou"]).mean()
-
-    return max((Segmenter(network, level) for level in LEVELS), key=found)
 
 
 def true_sizes(folder: Path, split: str = "test") -> pd.DataFrame:

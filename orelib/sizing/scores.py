@@ -13,27 +13,29 @@ from orelib.data.pairs import load_pairs
 from orelib.restore.any_size import CLASSICAL
 from orelib.restore.restorer import load_restorer
 from orelib.runs import Folders, read_experiment
-from orelib.sizing.particles import choose_level, score_sizing, sizing_folder, true_sizes
-from orelib.sizing.segmenter import WEIGHTS, load_segmenter, save_segmenter, train_segmenter
+from orelib.sizing.learning import fit_segmenter, train_network
+from orelib.sizing.particles import score_sizing, sizing_folder, true_sizes
+from orelib.sizing.segmenter import WEIGHTS, load_segmenter, save_segmenter, segmenter_checksum
 from orelib.training import start_torch
-from orelib.utils.provenance import is_listed, is_whole, write_provenance
+from orelib.utils.provenance import NAME, is_listed, is_whole, read_provenance, write_provenance
 from orelib.utils.tables import write_csv
 
 
 def evaluate_sizing(run: Path, scenes: Path) -> None:
     """Sizes the particles in the scenes for sizing after the run's generator has restored them.
 
-    Writes ``sizing.csv`` and ``sizes.csv``; a run that has them is left as it is.
+    Writes ``sizing.csv`` and ``sizes.csv``; a run that has them, by the same segmenter, is left as it is.
     """
-    run = Path(run)
-    if not (is_whole(run / "sizing.csv") and is_whole(run / "sizes.csv")):
+    run, segmenter = Path(run), segmenter_checksum()
+    same = (run / NAME).exists() and read_provenance(run).get("segmenter") == segmenter
+    if not (same and is_whole(run / "sizing.csv") and is_whole(run / "sizes.csv")):
         device = start_torch(read_experiment(run))
         restorer = load_restorer(run / "generator.safetensors", device)
         rows, sizes = score_sizing(scenes, load_segmenter(), restorer.restore)
         write_csv(run / "sizes.csv", sizes)
         write_csv(run / "sizing.csv", rows)
-    if not (is_listed(run / "sizing.csv") and is_listed(run / "sizes.csv")):
-        write_provenance(run, "sizing.csv", "sizes.csv")
+    if not (same and is_listed(run / "sizing.csv") and is_listed(run / "sizes.csv")):
+        write_provenance(run, "sizing.csv", "sizes.csv", segmenter=segmenter)
 
 
 def size_without_runs(folders: Folders) -> None:
@@ -58,13 +60,14 @@ def size_without_runs(folders: Folders) -> None:
     write_csv(folders.results / "scenes.csv", table[table["split"] == "test"].drop(columns="split"))
     write_csv(folders.results / "sizes.csv", pd.concat(sizes))
     write_csv(folders.results / "sizing.csv", pd.concat(rows))
-    write_provenance(folders.results, "scenes.csv", "sizes.csv", "sizing.csv")
+    write_provenance(folders.results, "scenes.csv", "sizes.csv", "sizing.csv", segmenter=segmenter_checksum())
 
 
 def make_segmenter(folders: Folders) -> None:
     """Trains the segmenter that comes with the kit on a profile's scenes, and saves it in the package."""
-    segmenter = choose_level(train_segmenter(folders.data), sizing_folder(folders))
+    network = train_network(folders.data)
+    segmenter = fit_segmenter(network, folders.data)
     rows, _ = score_sizing(sizing_folder(folders), segmenter, np.copy, "val", "dry")
     matched, iou = rows["matched"].mean(), rows["iou"].mean()
-    print(f"dry validation scenes: {matched:.1%} of the particles found, overlap {iou:.3f}, level {segmenter.level}")
+    print(f"dry validation scenes: {matched:.1%} of the particles found, overlap {iou:.3f}")
     save_segmenter(segmenter, WEIGHTS, data_checksum=load_pairs(folders).checksum)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from orelib.data.photographs import SUFFIXES, Photograph, in_8_bits, photographs_below, photographs_in, read_photograph
 from orelib.restore.any_size import AnySizeRestorer
@@ -17,6 +16,7 @@ from orelib.sizing.segmenter import Segmenter
 from orelib.utils.names import composed
 from orelib.utils.paths import shown
 
+LOOKED_AT = 140  # particles of the smallest size that the segmenter finds, side by side along a large photograph
 AS_IT_IS, RESTORED, DRY = "photograph", "restored", "dry"  # the sides of a photograph
 
 
@@ -69,7 +69,7 @@ class Sizer:
             raise ScaleError(f"{shown(path)}: {error}") from error
 
     def _side(self, side: str, image: np.ndarray, scale: Scale, remark: str = "") -> Side:
-        labels = segment_any(self.segmenter, image)
+        labels = self.segmenter.segment_any(image)
         return Side(side, image, labels, scale, measure(labels, scale, smallest_px(image)), remark)
 
 
@@ -120,42 +120,6 @@ def _stem(name: str) -> str:
     return composed(name[: len(name) - len(Path(name).suffix)])
 
 
-# ---- to be replaced by Segmenter.segment_any ---------------------------------------------------------------------
-
-FACTORS = (0.25, 0.5, 1.0, 2.0)
-KNOWN_PX = 40  # width of the particles that hold half of the mass in the scenes that the segmenter knows
-LOOKED_AT = 140  # smallest particles beside each other that fill a side of the largest photograph that is looked at
-TRIAL, LARGEST = 1024, 4_000_000  # px: side of the part on which factors are tried, and most pixels that are segmented
-
-
 def smallest_px(image: np.ndarray) -> float:
     """Returns how many px across a particle needs to be found: a photograph is looked at at a limited size."""
     return max(LEAST_PX, float(np.sqrt(image.shape[0] * image.shape[1])) / LOOKED_AT)
-
-
-def segment_any(segmenter: Segmenter, image: np.ndarray) -> np.ndarray:
-    """Returns particle numbers, int32 (H, W), of a uint8 photograph (H, W, 3) of unknown scale."""
-    if hasattr(segmenter, "segment_any"):
-        return segmenter.segment_any(image)
-    height, width = image.shape[:2]
-    part = image[(height - min(height, TRIAL)) // 2 :, (width - min(width, TRIAL)) // 2 :][:TRIAL, :TRIAL]
-    factors = [factor for factor in FACTORS if height * width * factor**2 <= LARGEST] or [FACTORS[0]]
-    factor = min(factors, key=lambda each: _strangeness(_segmented(segmenter, part, each), each))
-    return _segmented(segmenter, image, factor)
-
-
-def _segmented(segmenter: Segmenter, image: np.ndarray, factor: float) -> np.ndarray:
-    size = [max(32, round(side * factor)) for side in image.shape[1::-1]]
-    resized = Image.fromarray(image).resize(size, Image.Resampling.BICUBIC)
-    labels = segmenter.segment(np.asarray(resized), 2.0)
-    return np.asarray(Image.fromarray(labels).resize(image.shape[1::-1], Image.Resampling.NEAREST))
-
-
-def _strangeness(labels: np.ndarray, factor: float) -> float:
-    """How far, as the logarithm of a factor, the particles are from the size that the segmenter knows."""
-    areas = np.sort(np.bincount(labels.ravel())[1:])
-    if not len(areas):
-        return np.inf
-    passing = (areas**1.5).cumsum() / (areas**1.5).sum()
-    width = factor * np.sqrt(np.interp(0.5, passing, areas))
-    return abs(np.log(max(width, 1) / KNOWN_PX))

@@ -18,7 +18,7 @@ from orelib.config import PUBLISHED
 from orelib.metrics import LIMITS
 from orelib.runs import find_runs
 from orelib.study.bootstrap import ANY, UNTRAINED, Estimate, contrast, difference, estimate, paired, wins
-from orelib.study.kept import baselines
+from orelib.study.kept import baselines, segmenter_of
 from orelib.study.table3 import PAPER, plain_title, title_of
 from orelib.study.variants import ABLATION_SEEDS, all_variants, table3_variants, variant_names
 from orelib.utils.allowed import SettingsError
@@ -106,7 +106,18 @@ def demand_study(results: Path, profile: str, ablation: bool = False) -> list[st
         raise FileNotFoundError(
             f"{shown(results)} lacks {', '.join(lacking)} of the experiment: run {_command(results)} first"
         )
+    _demand_one_segmenter(results)
     return unfinished
+
+
+def _demand_one_segmenter(results: Path) -> None:
+    """Raises ValueError when runs were sized by another segmenter than the images that are not restored."""
+    by = segmenter_of(results)
+    if others := [run.name for run in find_runs(results, "sizing.csv") if segmenter_of(run) != by]:
+        raise ValueError(
+            f"the sizes in {shown(results)} were found by different segmenters ({', '.join(others)} by another one): "
+            f"delete the sizing.csv in it and in these runs, and run {_command(results)}"
+        )
 
 
 def is_there(results: Path, *names: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from orelib.runs import find_runs
 from orelib.utils.files import appearing
-from orelib.utils.provenance import demand_whole, write_provenance
+from orelib.utils.provenance import NAME, demand_whole, read_provenance, write_provenance
 from orelib.utils.tables import read_table
 
 KEPT = ("config.json", "provenance.json", "validation.csv", "metrics.csv", "sizing.csv", "sizes.csv")
@@ -33,7 +33,13 @@ def keep(results: Path, reference: Path) -> None:
     for path in (baselines(results), *(results / name for name in ("sizing.csv", "sizes.csv", "scenes.csv"))):
         if path.exists():
             _copy(demand_whole(path), reference / path.name)
-            write_provenance(reference, path.name)
+            by = segmenter_of(results)
+            write_provenance(reference, path.name, **({"segmenter": by} if by else {}))
+
+
+def segmenter_of(folder: Path) -> str | None:
+    """The checksum of the segmenter that sized a run or results folder; None where no checksum was kept yet."""
+    return read_provenance(folder).get("segmenter") if (Path(folder) / NAME).exists() else None
 
 
 def baselines(results: Path) -> Path:

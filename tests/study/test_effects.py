@@ -14,6 +14,7 @@ from orelib.study.bootstrap import NOT_RUN
 from orelib.study.claims import Results, weigh
 from orelib.study.variants import all_variants, variant_names
 from orelib.utils.allowed import SettingsError
+from orelib.utils.provenance import write_provenance
 from orelib.views import study_figures
 
 
@@ -164,6 +165,14 @@ def test_figures_show_every_method(made_study):
 def test_without_any_run_the_place_of_the_experiment_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"smoke holds no run .*copy of the kit.*make study PROFILE=smoke"):
         effects.missing(tmp_path / "smoke", "smoke")
+
+
+def test_sizes_of_different_segmenters_are_refused_in_one_table(made_study, tmp_path):
+    results = shutil.copytree(made_study, tmp_path / "smoke")
+    assert effects.demand_study(results, "smoke") == []
+    write_provenance(results / "improved-seed0", segmenter="another")
+    with pytest.raises(ValueError, match=r"different segmenters \(improved-seed0 .*make study"):
+        effects.demand_study(results, "smoke")
 
 
 def test_an_experiment_that_still_runs_can_be_looked_at(made_study, tmp_path):

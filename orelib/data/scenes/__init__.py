@@ -2,8 +2,9 @@
 
 A scene is a height map seen from straight above. ``particles`` piles it up (``rounded``: core and pebbles), ``rock``
 colours it, ``water`` wets it, ``light`` lights and photographs it, and this module puts them together; ``fields`` has
-the noise and blur that all of them use. Lengths are in mm, light and albedo linear until the camera makes 8-bit values
-of them; maps are float32 (height, width), colours (3, height, width).
+the noise and blur that all of them use. ``beds`` has dry photographs of stones of all kinds, for the segmenter.
+Lengths are in mm, light and albedo linear until the camera makes 8-bit values of them; maps are float32
+(height, width), colours (3, height, width).
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ class Pile:
 def pile_up(rng: np.random.Generator, shape: Shape, px_per_mm: float, sizes: SizeDistribution) -> Pile:
     """Drops particles one by one onto a belt or a heap, then pours fines over them."""
     height = 0.5 * noise(rng, shape, 25 * px_per_mm) + 0.2 * noise(rng, shape, 8 * px_per_mm)
-    loaded = _load_edge(rng, shape, px_per_mm)
+    loaded = load_edge(rng, shape, px_per_mm)
     labels = np.zeros(shape, dtype=np.int32)
     outline_px, size_mm, cut = _drop_all(rng, height, labels, loaded, px_per_mm, sizes)
     belt, tone = _pour_fines(rng, height, labels, loaded, px_per_mm)
@@ -107,7 +107,7 @@ def pile_up(rng: np.random.Generator, shape: Shape, px_per_mm: float, sizes: Siz
     return Pile(height, renumbered[labels], belt, tone, size_mm[keep - 1], visible, cut[keep - 1])
 
 
-def _load_edge(rng, shape: Shape, px_per_mm: float) -> np.ndarray:
+def load_edge(rng, shape: Shape, px_per_mm: float) -> np.ndarray:
     """Distance in mm from the edge of the belt's load, negative on bare belt; one scene in four shows the edge.
 
     The belt runs down the image.
@@ -222,7 +222,7 @@ def _pour_fines(rng, height, labels, loaded, px_per_mm) -> tuple[np.ndarray, np.
     row, column = np.nonzero(level + _HIGHEST_CRUMB_MM > height)
     top, tone = np.zeros(len(row), dtype=np.float32), np.ones(len(row), dtype=np.float32)
     for grain_mm in _CRUMBS_MM:
-        _scatter_crumbs(rng, top, tone, row, column, shape, grain_mm, px_per_mm)
+        scatter_crumbs(rng, top, tone, row, column, shape, grain_mm, px_per_mm)
     top += level[row, column]
     fines = top > height[row, column]
     row, column = row[fines], column[fines]
@@ -235,7 +235,7 @@ def _pour_fines(rng, height, labels, loaded, px_per_mm) -> tuple[np.ndarray, np.
     return bare, tones
 
 
-def _scatter_crumbs(rng, top, tone, row, column, shape: Shape, grain_mm: float, px_per_mm: float) -> None:
+def scatter_crumbs(rng, top, tone, row, column, shape: Shape, grain_mm: float, px_per_mm: float) -> None:
     """Lays loose grains about ``grain_mm`` apart on the pixels (row, column): raises ``top``, sets ``tone``, in place.
 
     Each cell of a jittered grid (Worley 1996) has one grain: a block of random turn and height with sloping sides.
