@@ -8,7 +8,7 @@ import pytest
 from browsing import lab_tab, put_notebook, run_all
 from PIL import Image
 
-from orelib.config import Experiment, parse_changes
+from orelib.config import METHODS, Experiment, parse_changes
 from orelib.runs import Folders
 from orelib.training import train
 from orelib.views.networks.patchgan import AREA
@@ -24,9 +24,12 @@ def parameters(lab_folder, pair_folder):
 
 @pytest.fixture(scope="module")
 def trained(parameters, pairs):
-    """A run whose pictures over its steps are there to be moved through."""
-    folders = Folders("smoke", parameters["data_dir"], parameters["results_dir"], CHANGES)
-    return train(Experiment("smoke", "slim", **parse_changes(CHANGES)), pairs, folders.run("slim", 0))
+    """Runs whose pictures over their steps are there to be moved through: all methods, and a longer one."""
+    data_dir, results_dir = parameters["data_dir"], parameters["results_dir"]
+    for method in METHODS:
+        train(Experiment("smoke", method), pairs, Folders("smoke", data_dir, results_dir).run(method, 0))
+    longer = Folders("smoke", data_dir, results_dir, CHANGES).run("slim", 0)
+    train(Experiment("smoke", "slim", **parse_changes(CHANGES)), pairs, longer)
 
 
 class Explored:
@@ -35,7 +38,7 @@ class Explored:
     def __init__(self, tab, number=0):
         self.tab, self.root = tab, tab.locator(ROOT).nth(number)
         self.picture = self.root.locator("img")
-        self.root.scroll_into_view_if_needed()
+        self.picture.scroll_into_view_if_needed()
 
     def pixels(self):
         """The picture as the reader sees it, once the kernel has answered everything."""
@@ -53,17 +56,19 @@ class Explored:
 
     def click(self, of, across, down=0.5):
         """Clicks at a share of an element's width and height."""
+        of.scroll_into_view_if_needed()
         box = of.bounding_box()
         self.tab.mouse.click(box["x"] + across * box["width"], box["y"] + down * box["height"])
 
     def moves(self):
         """Moves each control, and yields its name after each move."""
         for slider in self.root.locator("input[type=range]").all():
-            self.click(slider, 0.4)
-            yield f"{slider.get_attribute('name')} by mouse"
+            name = slider.get_attribute("name")
+            self.click(slider, 0.05 if name == "step" else 0.4)  # short runs have kept early steps alone
+            yield f"{name} by mouse"
             for _ in range(3):
                 slider.press("ArrowRight")
-            yield f"{slider.get_attribute('name')} by keys"
+            yield f"{name} by keys"
         for choice in self.root.locator("select").all():
             chosen = choice.input_value()
             choice.press("ArrowDown")
@@ -94,7 +99,7 @@ def test_every_control_of_a_notebook_moves_its_picture(browser, lab, lab_folder,
     notebook = put_notebook(name, lab_folder, **given, **more)
     with lab_tab(browser, lab, notebook.name) as tab:
         run_all(tab)
-        tab.locator(f"{ROOT}[data-answered]").nth(count - 1).wait_for(timeout=120_000)
+        tab.locator(f"{ROOT}[data-answered]").nth(count - 1).wait_for(timeout=60_000)
         tab.get_by_text("| Idle").wait_for(timeout=60_000)
         assert tab.locator(ROOT).count() == count
         for number in range(count):
