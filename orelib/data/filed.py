@@ -12,7 +12,7 @@ import shutil
 from itertools import product
 from pathlib import Path
 
-from orelib.data.filing import SIGNS, Filing, photographs_below, plan_filing, within
+from orelib.data.filing import SIGNS, Filing, plan_filing, usable_below, within
 from orelib.data.pair import SIDES, PairError, refuse
 from orelib.data.pairs import SPLITS, find_pairs
 from orelib.data.photographs import SUFFIXES
@@ -81,7 +81,7 @@ def copy_sides(filing: Filing, out: Path) -> Path:
     """
     sources = [(side, pair.partners.name, getattr(pair.partners, side)) for side, pair in product(SIDES, filing.pairs)]
     if not sources:
-        photographs = photographs_below(filing.root)[0]
+        photographs = usable_below(filing.root)[0]
         sources = [("dry", within(path, filing.root).replace("/", "_"), path) for path in photographs]
     with writing(out, "Nothing was kept."), appearing_folder(out, replace_earlier=True) as unfinished:
         for side, name, source in sources:
@@ -92,7 +92,7 @@ def copy_sides(filing: Filing, out: Path) -> Path:
 
 def state_of(root: Path) -> str:
     """SHA-256 of the names and sizes of the photographs below a folder: whether some were added since."""
-    facts = [(within(path, root), path.stat().st_size) for path in photographs_below(root)[0]]
+    facts = [(within(path, root), path.stat().st_size) for path in usable_below(root)[0]]
     return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 

@@ -6,7 +6,6 @@ Nothing is written here; :mod:`orelib.data.filed` does it.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,11 +16,11 @@ import pandas as pd
 from orelib.data.alignment import light
 from orelib.data.pair import SIDES, Pair, inspect_pair, of_each
 from orelib.data.partners import Partners, find_partners
-from orelib.data.photographs import SUFFIXES
+from orelib.data.photographs import photographs_below
 from orelib.data.same_places import thumbnail
 from orelib.data.splitting import hold_out_places, number_places
 from orelib.utils.checksums import file_checksum
-from orelib.utils.names import fits_a_table, is_left_behind, one_name, printable
+from orelib.utils.names import fits_a_table, one_name, printable
 from orelib.utils.paths import shown
 
 TEST, VAL = 6, 8  # one of so many pairs, at least one, is held out for testing, and for validating
@@ -89,20 +88,16 @@ class Filing:
 # ---- what is there -----------------------------------------------------------------------------------------------
 
 
-def photographs_below(root: Path) -> tuple[list[Path], list[Path]]:
-    """Returns all photographs in a folder and its subfolders, in order of their names, and all other files.
+def usable_below(root: Path) -> tuple[list[Path], list[Path]]:
+    """Returns the photographs in a folder and in all folders below it that can stand in a table, and all else.
 
-    Hidden files, and those that file managers leave behind, are ignored. Raises FileNotFoundError for no folder.
+    As :func:`~orelib.data.photographs.photographs_below`. Raises FileNotFoundError for no folder.
     """
     if not Path(root).is_dir():
         raise FileNotFoundError(f"{shown(root)} is not a folder: name a folder of wet and dry photographs")
-    photographs, others = [], []
-    for folder, subfolders, names in os.walk(root):
-        subfolders[:] = sorted(name for name in subfolders if not is_left_behind(name))
-        for name in sorted(name for name in names if not is_left_behind(name)):
-            path = Path(folder, name)
-            (photographs if path.suffix.lower() in SUFFIXES and fits_a_table(name) else others).append(path)
-    return photographs, others
+    found, others = photographs_below(root)
+    usable = [path for path in found if fits_a_table(path.name)]
+    return usable, others + [path for path in found if not fits_a_table(path.name)]
 
 
 def within(path: Path, root: Path) -> str:
@@ -123,7 +118,7 @@ def plan_filing(root: Path) -> Filing:
     Raises FileNotFoundError when there is no such folder.
     """
     root = Path(root)
-    photographs, others = photographs_below(root)
+    photographs, others = usable_below(root)
     found, alone, problems = find_partners(root, photographs)
     left_out = [(within(path, root), "has no partner; add it, or leave this one out") for path in alone]
     left_out += [tuple(problem.split(": ", 1)) for problem in problems]

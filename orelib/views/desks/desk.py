@@ -15,7 +15,7 @@ from pathlib import Path
 import traitlets
 
 from orelib.data.filed import YOURS
-from orelib.data.filing import photographs_below
+from orelib.data.filing import usable_below
 from orelib.data.photographs import SUFFIXES
 from orelib.utils.files import make_folder
 from orelib.utils.inbox import Inbox
@@ -75,7 +75,7 @@ class Desk(AnsweringWidget):
         if self.given is not None or not self._asks:
             return self.given
         folder = newest(self.kind)
-        return folder if folder.is_dir() and photographs_below(folder)[0] else None
+        return folder if folder.is_dir() and usable_below(folder)[0] else None
 
     @property
     def is_yours(self) -> bool:

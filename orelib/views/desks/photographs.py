@@ -6,7 +6,7 @@ from pathlib import Path
 
 from orelib.config import Experiment
 from orelib.data.dataset import render_one
-from orelib.data.filing import photographs_below
+from orelib.data.filing import usable_below
 from orelib.data.photographs import Photograph, write_photograph
 from orelib.restore.any_size import CLASSICAL, AnySizeRestorer
 from orelib.restore.own import remember_restorer, remembered_restorer
@@ -61,7 +61,7 @@ class PhotographsDesk(Desk):
         if self.chosen is None:
             example = "until then, some rendered scenes stand in for them"
             return {"line": f"No photograph is chosen yet; {example}.", "state": "empty"}
-        count = len(photographs_below(self.chosen)[0]) if self.chosen.is_dir() else 1
+        count = len(usable_below(self.chosen)[0]) if self.chosen.is_dir() else 1
         said = {"line": f"{count} photograph{'s' * (count != 1)}, in {shown(self.chosen)}.", "state": "ready"}
         return said if self.given is not None else said | {"again": "To restore them, run"}
 
