@@ -21,7 +21,7 @@ from orelib.sizing.measured import BORDER, Measured
 SHARES = {"p20": 0.2, "p50": 0.5, "p80": 0.8}
 DRAWS = 1000
 # Above these limits, of 40 to 400 particles drawn from lognormal distributions (by number), 86 to 97 of 100 intervals
-# held the truth for sigma 0.3 and 0.4, 79 to 92 for 0.5, and 75 to 85 for 0.6; fewest at P80, since large ones are rare.
+# held the truth for sigma 0.3 and 0.4, 79 to 92 for 0.5, 75 to 85 for 0.6; fewest at P80, since large ones are rare.
 LEAST_COUNT = 30  # particles
 LEAST_ALIKE = 10  # particles of one mass that would tell as much: few large ones may hold most of the mass
 LEAST_LARGER = 3  # particles above a percentile
