@@ -49,7 +49,7 @@ env: $(INSTALLED)  ## create the environment in .venv/; TORCH=cpu TORCH_INDEX=<a
 
 # The marker is written last, so that an interrupted installation is started again.
 $(INSTALLED): requirements.txt pyproject.toml | torch-choice
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 10) <= v <= (3, 13) or sys.exit("Python 3.10 to 3.13 is needed, this is %d.%d: name another one, for instance make PYTHON=python3.11" % v)'
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit("Python 3.11 to 3.13 is needed, this is %d.%d: name another one, for instance make PYTHON=python3.11" % v)'
 	@echo "== creating $(VENV) (some minutes; on x86-64 Linux 6.8 GiB, with TORCH=cpu or elsewhere about 2.3 GiB)"
 	@$(PYTHON) -m venv $(VENV)
 	@printf 'TORCH ?= %s\nTORCH_INDEX ?= %s\n' '$(TORCH)' '$(TORCH_INDEX)' > $(TORCH_CHOICE)
@@ -133,7 +133,7 @@ bench: reproduce  ## measure the kit beside its peers, 40 to 90 minutes, and wri
 
 requirements:  ## pin the newest versions that pyproject.toml allows in requirements.txt
 	$(PYTHON) -m pip install --quiet uv
-	$(PYTHON) -m uv pip compile --universal --python-version 3.10 --upgrade --extra dev --constraints torch-pins.txt --no-annotate \
+	$(PYTHON) -m uv pip compile --universal --python-version 3.11 --upgrade --extra dev --constraints torch-pins.txt --no-annotate \
 	    --custom-compile-command 'make requirements' --output-file requirements.txt pyproject.toml
 
 clean:  ## delete the embedded data and results of PROFILE

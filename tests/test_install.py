@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from importlib.metadata import packages_distributions, requires
 
@@ -15,11 +16,6 @@ from conftest import ROOT
 
 from orelib.cli import main
 from orelib.restore.restorer import DEFAULT_RESTORER
-
-try:
-    import tomllib
-except ModuleNotFoundError:  # Python 3.10
-    import tomli as tomllib
 
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
 # Python imports this module at its start: packages that the core does not ask for then do not exist, for imports and

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 
 import pytest
 from conftest import ROOT
@@ -10,11 +11,6 @@ from orelib import __version__
 from orelib.config import METHODS
 from orelib.methods import CLASSES
 from orelib.restore.restorer import DEFAULT_RESTORER
-
-try:
-    import tomllib
-except ModuleNotFoundError:  # Python 3.10
-    import tomli as tomllib
 
 
 @pytest.fixture(scope="module")

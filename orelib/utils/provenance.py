@@ -8,7 +8,7 @@ from __future__ import annotations
 import platform
 import subprocess
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -79,7 +79,7 @@ def record_session(run: Path, **facts) -> None:
     """Adds an entry to ``sessions``: code, packages, processor and ``facts`` of a start or a resumption of training."""
     changes = git("status", "--porcelain", "--untracked-files=no")
     session = {
-        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "orelib": orelib.__version__,
         "git_commit": git("rev-parse", "HEAD"),
         "git_uncommitted_changes": None if changes is None else bool(changes),
