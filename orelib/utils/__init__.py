@@ -21,6 +21,7 @@
 ``progress``      what long work says
 ``provenance``    where a result comes from
 ``saving``        what a Jupyter server leaves out of a saved notebook (jupyter/: what switches it on)
+``shards``        a part of a long list, for one of several processes
 ``side_by_side``  work on many things, a few at a time
 ``tables``        CSV files
 ``watching``      work that is watched, and stopped between two steps
