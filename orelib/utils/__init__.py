@@ -5,6 +5,7 @@
 ``checksums``     files that say when they are damaged
 ``command``       errors of a module that is run as a command
 ``counting``      medians and percentiles of pixels
+``devices``       the processor or a GPU
 ``execute``       notebooks run headless, and in place as they are committed
 ``extras``        packages that only some uses need
 ``files``         files and folders that appear whole or not at all
