@@ -120,8 +120,8 @@ class RunLog:
     def restore_random_state(self) -> None:
         if self.random_state is not None:
             torch.set_rng_state(self.random_state["cpu"])
-            if torch.cuda.is_available():
-                torch.cuda.set_rng_state_all(self.random_state["cuda"])
+            if self.method.device.type == "cuda" and self.random_state["cuda"]:  # not if it began on a processor
+                torch.cuda.set_rng_state(self.random_state["cuda"][0], self.method.device)
 
     def record(self, names: list[str], values: list[float], epoch: int) -> None:
         if not self.history:
@@ -150,7 +150,8 @@ class RunLog:
         return {name: value.cpu().clone() for name, value in self.method.generator.state_dict().items()}
 
     def save(self, data_checksum: str) -> None:
-        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        device = self.method.device  # of this one alone: other GPUs are other processes'
+        cuda = [torch.cuda.get_rng_state(device)] if device.type == "cuda" else []
         state = {
             "experiment": self.method.experiment.to_json(), "data_checksum": data_checksum,
             "step": self.step, "seconds": self.seconds, "best": self.best,

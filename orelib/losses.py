@@ -244,7 +244,7 @@ class PerceptualLoss(nn.Module):
 
     def _taps(self, image: Tensor) -> list[Tensor]:
         features, taps = (image - self.mean) / self.spread, []
-        with torch.autocast(image.device.type, torch.bfloat16, enabled=image.is_cuda):
+        with torch.autocast("cuda", torch.bfloat16, enabled=image.is_cuda):
             for number, layer in enumerate(self.features):
                 features = layer(features)
                 if number in self.taps:

@@ -45,6 +45,7 @@ from orelib.restore.validation import Validation
 from orelib.runs import Folders, find_runs, read_settings
 from orelib.utils.allowed import SettingsError
 from orelib.utils.checksums import DamagedFileError, demand_no_folder
+from orelib.utils.devices import device_for
 from orelib.utils.files import one_at_a_time
 from orelib.utils.memory import memory_for
 from orelib.utils.pace import Pace, parts_left
@@ -213,20 +214,18 @@ def _checksum_of(run: Path) -> str:
 
 
 def start_torch(experiment: Experiment) -> torch.device:
-    """Sets up the process for training and returns the device to train on.
+    """Sets up the process for training and returns the device to train on (:func:`~orelib.utils.devices.device_for`).
 
-    Raises SettingsError when a GPU is asked for and PyTorch finds none.
+    Raises SettingsError when a GPU is asked for, and there is none or none was given to this process.
     """
-    if experiment.device == "cuda" and not torch.cuda.is_available():
-        raise SettingsError("device='cuda': PyTorch finds no GPU here: choose auto or cpu")
+    device = device_for(experiment.device)
     torch.set_num_threads(experiment.threads)
     keep_freed_memory()
     # Adam's tiny second moments become denormal numbers, which a CPU multiplies ten times slower.
     torch.set_flush_denormal(True)
     # TF32's 10 bits are too few for the variances of SSIM; on CUDA the networks compute in bfloat16 anyway.
     torch.backends.cudnn.allow_tf32 = False
-    cuda = experiment.device == "cuda" or (experiment.device == "auto" and torch.cuda.is_available())
-    return torch.device("cuda" if cuda else "cpu")
+    return device
 
 
 def _train_on(method: Method, pairs: Pairs, log: RunLog, watch: Watch) -> None:

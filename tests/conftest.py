@@ -19,7 +19,7 @@ from orelib.data.scenes import render_pair
 from orelib.metrics import score
 from orelib.restore.snapshots import Picture, Snapshots
 from orelib.runs import Folders
-from orelib.sizing.particles import render_sizing
+from orelib.sizing.scenes import render_sizing
 from orelib.study.variants import all_variants
 
 ROOT = Path(__file__).resolve().parent.parent

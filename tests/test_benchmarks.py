@@ -1,5 +1,6 @@
 """The benchmark scripts run, at tiny sizes; what they measure is not judged here."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from conftest import ROOT
 from PIL import Image
 
@@ -14,6 +16,8 @@ from orelib.baselines import BASELINES
 from orelib.config import Experiment
 from orelib.data.pairs import load_pairs
 from orelib.data.scenes import render_pair
+from orelib.methods import CLASSES
+from orelib.methods.base import network_dtype
 from orelib.restore.engines import is_installed
 from orelib.restore.restorer import DEFAULT_RESTORER
 from orelib.runs import Folders
@@ -232,3 +236,52 @@ def test_real_rock_is_measured_by_what_a_user_has(tmp_path, pair_folder, monkeyp
     assert (turns["psnr_worst"] <= turns["psnr"]).all()
     groups = list(real_rock.left_out(load_pairs(Folders("", str(pair_folder))).train))
     assert [len(fold.restored) for fold in groups] == [5], "all names begin with belt_"
+
+
+def test_gpu_measurements_make_a_page(common, tmp_path, monkeypatch):
+    """All of them on the processor, tiny; nobody has run them on a GPU."""
+    import gpu
+
+    for folder in ("notebooks", "orelib"):
+        (tmp_path / folder).mkdir()  # an empty kit, for its data and results
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(gpu, "has_vgg19", lambda: False)
+    cpu = torch.device("cpu")
+    steps = gpu.step_rows(cpu, "smoke", side=32, calls=1)
+    assert [row["method"] for row in steps] == ["Pix2Pix", "CycleGAN", "Improved", "NAFNet", "Slim"]
+    restoring = gpu.restoring_rows(cpu, "smoke", sizes=((40, 48),), calls=1)
+    assert [row["restorer"] for row in restoring] == ["the kit's network", "Improved of width 4"]
+    trained = gpu.training_rows(cpu, "smoke", "steps=2 validate_every=2 train_pairs=4 val_pairs=1 test_pairs=1")
+    assert list((tmp_path / "results" / "gpu" / "smoke").glob("improved+*lambda_perceptual=0*-seed0/metrics.csv"))
+    facts = dict(card="A card, 24 GiB", driver="1", torch="2", commit="abc")
+    text = gpu.page(facts, steps, restoring, *trained)
+    assert "**Without the perceptual loss**" in text
+    assert text.count("\n| ---") == 3
+    assert "{" not in text
+    assert all(float(cell) > 0 for cell in re.findall(r"([\d.]+) ms \|", text))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_a_step_is_measured_in_the_precision_that_is_named(common, dtype):
+    import gpu
+
+    with gpu.computing_in(dtype):
+        method = CLASSES["slim"](Experiment("smoke", "slim"), torch.device("cpu"))
+    seen = []
+    layer = next(module for module in method.generator.modules() if isinstance(module, torch.nn.Conv2d))
+    layer.register_forward_hook(lambda layer, inputs, output: seen.append(output.dtype))
+    method.step(*torch.rand(2, 1, 3, 32, 32))
+    assert seen == [dtype]
+    assert network_dtype(torch.device("cpu"), "float32") == torch.float32
+
+
+def test_without_a_gpu_nothing_is_measured(monkeypatch, common, tmp_path):
+    import gpu
+
+    monkeypatch.setattr(sys, "argv", ["gpu.py"])
+    monkeypatch.setattr(gpu, "PAGE", tmp_path / "gpu.md")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit) as ended:
+        gpu.main()
+    assert str(ended.value.code).startswith("Nothing was measured")  # which Python prints, and exits with 1
+    assert not gpu.PAGE.exists()

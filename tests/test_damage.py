@@ -15,7 +15,7 @@ from orelib.evaluation import evaluate
 from orelib.restore.restorer import load_restorer
 from orelib.restore.snapshots import read_snapshots
 from orelib.runs import Folders
-from orelib.sizing.particles import render_sizing
+from orelib.sizing.scenes import render_sizing
 from orelib.sizing.scores import evaluate_sizing, size_without_runs
 from orelib.study.effects import scores
 from orelib.study.table3 import build_table3

@@ -83,13 +83,12 @@ def load_model(
 
         return ClassicalRestorer(), "opencv"
     prepare_for_torch()
-    import torch
-
     from orelib.restore.engines import fastest_precision
     from orelib.restore.restorer import load_restorer
+    from orelib.utils.devices import device_for
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    engine = engine or _default_engine(model, photographs, device)
+    device = device_for("auto" if engine in (None, "torch") else "cpu")  # the other engines leave a GPU to others
+    engine = engine or _default_engine(model, photographs, device.type)
     precision = fastest_precision(engine) if precision == FASTEST else precision
     restorer = load_restorer(model, device, engine, classical_share=chosen.classical, precision=precision)
     return restorer, engine if precision == "float32" else f"{engine} in {precision}"

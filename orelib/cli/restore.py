@@ -22,9 +22,9 @@ Make photographs of wet ore look dry, and write the results to another place.
 
 IN is a folder of photographs (PNG, JPEG, TIFF, BMP or WebP, 8 or 16 bits), or one photograph. OUT is a folder, or, for
 one photograph, a file. With --recursive, photographs in the folders below IN are restored, too, into folders of the
-same names in OUT. Every result has the name, size, format and depth of its photograph. Originals are never
-changed, and files that exist in OUT are not overwritten without --replace. A photograph that cannot be read does not
-stop the others.
+same names in OUT. With --shard, a part of the photographs is restored, so that several machines can share the work.
+Every result has the name, size, format and depth of its photograph. Originals are never changed, and files that exist
+in OUT are not overwritten without --replace. A photograph that cannot be read does not stop the others.
 
 Use it for wet ore only: ore that is dry already comes out changed, too; a remark counts photographs that show no sign
 of water. Photographs unlike the rendered scenes that the restorer was trained on are restored the classical way, and a
@@ -40,6 +40,7 @@ examples:
   orelib restore belt_017.jpg belt_017_dry.png --model my_results/cpu/nafnet-seed0/generator.safetensors
   orelib restore belt_photos restored --model classical --darker 0.3
   orelib restore belt_photos restored --calibration belt.json
+  orelib restore belt_year restored --recursive --shard 3/16
 
 The engines restore the same pixels, to 1 of 255 grey values. Without a GPU, OpenVINO is the fastest on many
 photographs: pip install "orelib[openvino]". An ONNX file needs it or ONNX Runtime: pip install "orelib[onnx]".
@@ -50,6 +51,10 @@ that takes about half the time, and grey values differ by 0.2 of 255 on average,
 With --watch, photographs that arrive in IN are restored until you press Ctrl-C. It may be stopped, killed and started
 again at any time: results that are in OUT already are not made again. Where photographs arrive faster than they are
 restored, a line says now and then how many wait, and for how long.
+
+With --shard K/N, every Nth photograph of the sorted list is restored, from the Kth. The shards 1/N to N/N, all with the
+same IN, OUT and options, together restore what one command does. They may run at the same time, on several machines
+too. IN must not change before the last one has begun. On different processors, give --precision float32.
 """
 
 MOST_REMARKS = 4  # that are said; the others are counted
@@ -77,6 +82,10 @@ def add(commands: argparse._SubParsersAction) -> None:
     )  # fmt: skip
     parser.add_argument("--recursive", action="store_true", help="restore photographs in the folders below IN, too")
     parser.add_argument("--watch", action="store_true", help="go on with photographs that arrive, until Ctrl-C")
+    parser.add_argument(
+        "--shard", metavar="K/N",
+        help="restore only every Nth photograph, from the Kth, as one of N machines or processes",
+    )  # fmt: skip
     parser.add_argument("--replace", action="store_true", help="overwrite results that are in OUT already")
     parser.add_argument("--json", action="store_true", help="print one line of JSON per photograph")
 
@@ -86,13 +95,18 @@ def run(chosen: argparse.Namespace) -> int:
     from orelib.restore.folders import restore_folder
     from orelib.restore.watch import watch_folder
     from orelib.utils.progress import say
+    from orelib.utils.shards import Shard
 
+    shard = None if chosen.shard is None else Shard.parse(chosen.shard)
+    if chosen.watch and shard is not None:
+        raise ValueError("--watch restores all photographs that arrive: leave --shard out")
     if chosen.watch and chosen.replace:
         raise ValueError("--watch restores each photograph once: leave --replace out")
     if chosen.calibration is not None and chosen.darker is not None:
         raise ValueError("a calibration measures how much darker wet rock is: leave --darker out")
-    if chosen.recursive and chosen.photographs.is_file():
-        raise ValueError(f"{shown_as_given(chosen.photographs)} is one photograph: leave --recursive out")
+    for option, given in (("--recursive", chosen.recursive), ("--shard", shard)):
+        if given and chosen.photographs.is_file():
+            raise ValueError(f"{shown_as_given(chosen.photographs)} is one photograph: leave {option} out")
     results, counts, remarks = sys.stdout, Counter(), Counter()
     report = _reporter(results, counts, remarks, as_json=chosen.json, every=chosen.watch)
     # With --json, all other messages go to stderr.
@@ -111,12 +125,13 @@ def run(chosen: argparse.Namespace) -> int:
             except KeyboardInterrupt:
                 pass  # the usual way to end it
         else:
-            restore_folder(restorer, chosen.photographs, chosen.out, report, chosen.replace, recursive=chosen.recursive)
+            restore_folder(restorer, chosen.photographs, chosen.out, report, chosen.replace, chosen.recursive, shard)
         for remark, count in remarks.most_common(MOST_REMARKS):
             say(f"remark: {count} of {counts['restored']} photographs are {remark}")
         if (others := remarks.total() - sum(count for _, count in remarks.most_common(MOST_REMARKS))) > 0:
             say(f"remark: {others} more remarks; --json names each")
-        say(f"{counts['restored']} restored, {counts['failed']} failed; see {shown_as_given(chosen.out)}")
+        which = f"shard {shard}: " if shard else ""
+        say(f"{which}{counts['restored']} restored, {counts['failed']} failed; see {shown_as_given(chosen.out)}")
     return 1 if counts["unsaid"] or (counts["failed"] and not chosen.watch) else 0
 
 

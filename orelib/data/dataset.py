@@ -2,14 +2,15 @@
 
 ``<folder>/{train,val,test}/{wet,dry,labels,glare}/<number>.png``, ``.../particles/<number>.csv`` with the size of each
 labelled particle, and ``.../truth/<number>.json``, which is written last and marks a finished scene; ``manifest.json``
-marks a finished data set. An interrupted rendering continues where it stopped.
+marks a finished data set. An interrupted rendering continues where it stopped. Several processes may render at once in
+one folder, each its shard; a rendering without a shard then writes the manifest.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict
 from math import prod
 from pathlib import Path
@@ -23,21 +24,29 @@ from orelib.data.scenes import RENDERER, Scene, SizeDistribution, check_argument
 from orelib.utils.checksums import DamagedFileError, file_checksum, read_json, write_json
 from orelib.utils.files import appearing, demand_room, write_text, writing
 from orelib.utils.paths import shown
+from orelib.utils.process import cores
 from orelib.utils.progress import Progress
+from orelib.utils.shards import Shard
 
 # Scenes of different splits never share a seed.
 FIRST_SEED = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 SCENES_OF_A_SEED = 10_000_000  # each ``scenes_seed`` has its own range of seeds, for all splits
 LAYERS = ("wet", "dry", "labels", "glare")
+ENDINGS = dict.fromkeys(LAYERS, "png") | {"particles": "csv", "truth": "json"}  # of all files of a scene
 CURE = "run notebooks/01_dataset.ipynb, which renders them again"
 THREADS = 4  # for checksums
 LARGEST_AREA = 4e6  # mm^2; one particle of the usual sizes takes 50 mm^2
 
 
-def render_dataset(folder: Path, experiment: Experiment, workers: int | None = None) -> Path:
+def render_dataset(
+    folder: Path, experiment: Experiment, workers: int | None = None, shard: Shard | None = None
+) -> Path:
     """Renders the scenes of a profile that are missing or damaged; returns the path of the manifest.
 
-    ``workers`` processes render side by side (None: one per core); the bytes do not depend on it.
+    ``workers`` processes render side by side (None: one per core that this process may use); the bytes do not depend
+    on it. With ``shard``, only its part of the scenes is rendered, and no manifest is written. Several shards may
+    render at once in one folder, on several machines too; afterwards, a call without ``shard`` renders what is still
+    missing, and writes the manifest.
 
     Raises
     ------
@@ -50,7 +59,39 @@ def render_dataset(folder: Path, experiment: Experiment, workers: int | None = N
     """
     folder = Path(folder)
     with writing(folder, "What is finished is kept."):
-        return _render_missing(folder, _settings(experiment), workers)
+        return _render_missing(folder, _settings(experiment), workers, shard)
+
+
+def scene_files(
+    experiment: Experiment, shard: Shard | None = None, split: str | None = None, layers: Iterable[str] = tuple(ENDINGS)
+) -> list[str]:
+    """Returns the files that a rendering leaves, without the manifest and the settings, as ``train/wet/0000.png``.
+
+    The paths are relative to the folder of the data set; the disk is not read. ``shard`` and ``split`` choose scenes
+    (None: all), ``layers`` some of the files of each. Raises KeyError for a split or layer that there is not.
+    """
+    pairs, layers = _pairs(experiment), tuple(layers)
+    splits = pairs if split is None else {split: pairs[split]}
+    return [_file(*scene, layer) for scene in _scenes(pairs, shard) if scene[0] in splits for layer in layers]
+
+
+def _pairs(experiment: Experiment) -> dict[str, int]:
+    return {"train": experiment.train_pairs, "val": experiment.val_pairs, "test": experiment.test_pairs}
+
+
+def _scenes(pairs: dict[str, int], shard: Shard | None = None) -> list[tuple[str, int]]:
+    """Returns split and number of all scenes, or of those of a shard."""
+    scenes = [(split, number) for split, count in pairs.items() for number in range(count)]
+    return scenes if shard is None else shard.of(scenes)
+
+
+def _file(split: str, number: int, layer: str) -> str:
+    """Returns the place of one file of a scene in the data set."""
+    return f"{split}/{layer}/{_stem(number)}.{ENDINGS[layer]}"
+
+
+def _stem(number: int) -> str:
+    return f"{number:04d}"
 
 
 def _settings(experiment: Experiment) -> dict:
@@ -70,23 +111,24 @@ def _settings(experiment: Experiment) -> dict:
         "sizes": asdict(SizeDistribution(experiment.size_mm, experiment.size_modulus)),
         "misalignment_px": experiment.misalignment_px,
         "scenes_seed": experiment.scenes_seed,
-        "pairs": {"train": experiment.train_pairs, "val": experiment.val_pairs, "test": experiment.test_pairs},
+        "pairs": _pairs(experiment),
     }
     # Only where there are such scenes: data sets without them keep the bytes that they had before there was a choice.
     return settings | ({"wide": experiment.wide} if experiment.wide else {})
 
 
-def _render_missing(folder: Path, settings: dict, workers: int | None) -> Path:
+def _render_missing(folder: Path, settings: dict, workers: int | None, shard: Shard | None) -> Path:
     _begin(folder, settings)
-    scenes = [(split, number) for split, count in settings["pairs"].items() for number in range(count)]
+    scenes = _scenes(settings["pairs"], shard)
     with ThreadPoolExecutor(THREADS) as pool:
         whole = list(pool.map(lambda scene: _is_whole(folder, *scene), scenes))
     missing = [scene for scene, is_whole in zip(scenes, whole, strict=True) if not is_whole]
     # Bytes per pixel: two colour images, which are incompressible because of noise, and masks.
     demand_room(folder, len(missing) * 7 * prod(settings["size"]), f"{len(missing)} scenes", "choose a smaller profile")
     if missing:
-        progress = Progress(len(scenes), f"rendering {shown(folder)}", start=len(scenes) - len(missing))
-        with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
+        title = f"rendering {shown(folder)}" + (f", shard {shard}" if shard else "")
+        progress = Progress(len(scenes), title, start=len(scenes) - len(missing))
+        with ProcessPoolExecutor(min(workers or cores(), len(missing))) as pool:
             jobs = [pool.submit(_render_scene, folder, settings, split, number) for split, number in missing]
             try:
                 for job in jobs:
@@ -97,6 +139,8 @@ def _render_missing(folder: Path, settings: dict, workers: int | None) -> Path:
                 raise
         progress.close()
     manifest = folder / "manifest.json"
+    if shard is not None:
+        return manifest
     contents = {"settings": settings, "scenes": [read_json(_truth_path(folder, *scene), CURE) for scene in scenes]}
     try:
         whole = _read_manifest(folder) == contents
@@ -127,10 +171,7 @@ def _is_whole(folder: Path, split: str, number: int) -> bool:
 
 def _damaged(folder: Path, truth: dict, layers: Iterable[str]) -> list[Path]:
     """Files of a scene that are missing, or changed since rendering."""
-    split, stem = truth["split"], truth["stem"]
-    paths = {
-        layer: Path(folder) / split / layer / f"{stem}.{'csv' if layer == 'particles' else 'png'}" for layer in layers
-    }
+    paths = {layer: Path(folder, _file(truth["split"], int(truth["stem"]), layer)) for layer in layers}
     return [
         path for layer, path in paths.items() if not path.is_file() or file_checksum(path) != truth["sha256"][layer]
     ]
@@ -156,16 +197,22 @@ def demand_same_settings(folder: Path, experiment: Experiment) -> None:
 
 
 def _begin(folder: Path, settings: dict) -> None:
-    """Writes the settings of the folder, or checks that they are the same."""
+    """Writes the settings of the folder, or checks that they are the same.
+
+    Of several processes that begin at once, the first one writes them, and the others check.
+    """
     path = folder / "settings.json"
+    # In this order: who begins at the same time writes the settings before any scene.
+    holds_scenes = any(folder.glob("*/truth/*.json"))
     if not path.exists():
-        if any(folder.glob("*/truth/*.json")):
+        if holds_scenes:
             raise FileNotFoundError(
                 f"{shown(path)} is missing, so the settings of the scenes beside it are unknown: put back a copy "
                 "of it, or delete the folder to render it again"
             )
-        write_json(path, settings)
-    elif {"scenes_seed": 0} | read_json(path, "delete the folder to render it again") != settings:  # old files lack it
+        with suppress(FileExistsError):
+            write_json(path, settings, only_new=True)
+    if {"scenes_seed": 0} | read_json(path, "delete the folder to render it again") != settings:  # old files lack it
         raise FileExistsError(
             f"{shown(folder)} holds scenes rendered with other settings, see {shown(path)}: "
             "delete the folder to render it again"
@@ -173,7 +220,7 @@ def _begin(folder: Path, settings: dict) -> None:
 
 
 def _truth_path(folder: Path, split: str, number: int) -> Path:
-    return folder / split / "truth" / f"{number:04d}.json"
+    return folder / _file(split, number, "truth")
 
 
 def render_one(experiment: Experiment, split: str, number: int) -> Scene:
@@ -203,15 +250,13 @@ def _scene(settings: dict, split: str, number: int) -> tuple[int, float, Scene]:
 def _render_scene(folder: Path, settings: dict, split: str, number: int) -> None:
     """Renders one scene and writes its files; runs in a worker process."""
     seed, px_per_mm, scene = _scene(settings, split, number)
-    stem = f"{number:04d}"
-    paths = {layer: folder / split / layer / f"{stem}.png" for layer in LAYERS}
-    for layer, path in paths.items():
-        with appearing(path) as temporary:
+    paths = {layer: folder / _file(split, number, layer) for layer in (*LAYERS, "particles")}
+    for layer in LAYERS:
+        with appearing(paths[layer]) as temporary:
             Image.fromarray(_as_png(getattr(scene, layer))).save(temporary, compress_level=3)
-    paths["particles"] = folder / split / "particles" / f"{stem}.csv"
     write_text(paths["particles"], particle_table(scene).to_csv(index=False))
     truth = {
-        "split": split, "stem": stem, "seed": seed, "random_generator": f"PCG64, NumPy {np.__version__}",
+        "split": split, "stem": _stem(number), "seed": seed, "random_generator": f"PCG64, NumPy {np.__version__}",
         "px_per_mm": px_per_mm, "wetness": round(scene.wetness, 6), "glare_share": round(float(scene.glare.mean()), 6),
         "particles": len(scene.size_mm),
         "sha256": {name: file_checksum(path) for name, path in paths.items()},
@@ -232,7 +277,7 @@ def read_particles(folder: Path) -> pd.DataFrame:
     """Reads the particles of a finished data set: split, stem, and the columns of :func:`particle_table`."""
     demand_whole_scenes(folder, ["particles"])
     tables = [
-        pd.read_csv(Path(folder) / split / "particles" / f"{stem}.csv", dtype=_PARTICLE).assign(split=split, stem=stem)
+        pd.read_csv(Path(folder, _file(split, int(stem), "particles")), dtype=_PARTICLE).assign(split=split, stem=stem)
         for split, stem in read_scenes(folder)[["split", "stem"]].itertuples(index=False)
     ]
     return pd.concat(tables, ignore_index=True)

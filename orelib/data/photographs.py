@@ -40,7 +40,7 @@ def photographs_in(folder: Path) -> tuple[list[Path], list[Path]]:
     photographs, others = [], []
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
-            path, is_photograph = Path(folder, entry.name), Path(entry.name).suffix.lower() in SUFFIXES
+            path, is_photograph = Path(folder, entry.name), os.path.splitext(entry.name)[1].lower() in SUFFIXES
             if is_photograph and not entry.is_file(follow_symlinks=False):
                 is_photograph = os.path.isfile(path) or not os.path.exists(path)  # but not a pipe
             if not is_left_behind(entry.name):
@@ -67,8 +67,9 @@ def photographs_below(folder: Path, leave_out: Path | None = None) -> tuple[list
                 raise
             continue  # it was removed since the folder above it was listed
         photographs += found
-        folders = [path for path in rest if os.path.isdir(path) and not os.path.islink(path)]
-        others += [path for path in rest if path not in folders]
+        folders = []
+        for path in rest:
+            (folders if os.path.isdir(path) and not os.path.islink(path) else others).append(path)
         waiting += [path for path in reversed(folders) if not (leave_out and are_same(path, leave_out))]
     return photographs, others
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # only its name is needed
 # file (its name, below the folder), status ("restored" or "failed"), seconds, width and height (None: failed), remark
 # (see AnySizeRestorer.remark), error ("": restored)
 Row = dict[str, str | float | int | None]
+COLUMNS = ("file", "status", "seconds", "width", "height", "remark", "error")
 LARGE = 16_000_000  # px; a photograph with more is restored alone, because it takes much memory
 
 

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from orelib.data.photographs import SUFFIXES, PhotographError, read_image
-from orelib.restore.copies import Copies, Job, Row
+from orelib.restore.copies import COLUMNS, Copies, Job, Row
 from orelib.restore.places import Places
+from orelib.utils.names import one_name
 from orelib.utils.paths import shown
-from orelib.utils.progress import Progress
+from orelib.utils.progress import Progress, say
+from orelib.utils.shards import Shard
 
 if TYPE_CHECKING:  # only its name is needed, and torch takes seconds to load
     from orelib.restore.any_size import AnySizeRestorer
@@ -29,6 +31,7 @@ def restore_folder(
     report: Callable[[Row], object] | None = None,
     replace_copies: bool = False,
     recursive: bool = False,
+    shard: Shard | None = None,
 ) -> pd.DataFrame:
     """Restores every photograph of a folder into another folder, under the same names.
 
@@ -47,6 +50,9 @@ def restore_folder(
         count as failed: dry partners of the same names may lie there.
     recursive : restore the photographs in all folders below, too, into folders of the same names. Links to folders are
         skipped and named; ``out`` is not looked into, if it lies there.
+    shard : restore only this part of the photographs of a folder. The list is the same on every machine: folder by
+        folder, each sorted by name. Shards may run at the same time, with one ``out``, if the folder does not change
+        before the last one has listed it. Photographs whose names differ in case or accents alone are in one shard.
 
     Returns
     -------
@@ -62,10 +68,13 @@ def restore_folder(
         When a folder cannot be listed.
     ValueError
         When there are no photographs, or when ``out`` is their own folder, or a file where a folder is needed; with
-        ``recursive``, also when ``out`` holds the folder of the photographs.
+        ``recursive``, also when ``out`` holds the folder of the photographs; for a ``shard`` of one photograph.
     """
     photographs, out = Path(photographs), Path(out)
+    title = f"restoring {shown(photographs)}"
     if photographs.is_file():
+        if shard is not None:
+            raise ValueError(f"{shown(photographs)} is one photograph, which has no shards")
         target = _target(photographs, out)
         places, jobs = Places(photographs.parent, target.parent), [Job(photographs, photographs.name, target.name)]
     else:
@@ -75,9 +84,13 @@ def restore_folder(
         places.name(passed_over)
         if not jobs:
             raise ValueError(f"{shown(photographs)} holds no photographs ({', '.join(SUFFIXES)})")
+        if shard is not None:
+            jobs, among = _of_shard(jobs, shard), len(jobs)
+            say(f"shard {shard}: {len(jobs)} of {among} photographs" + (": nothing to do" if not jobs else ""))
+            title += f", shard {shard}"
     places.prepare(jobs)
     copies = Copies(restorer, places.out, {} if replace_copies else places.taken(), replace_copies)
-    progress = Progress(len(jobs), f"restoring {shown(photographs)}")
+    progress = Progress(len(jobs), title)
     rows = []
     for done in copies.make(jobs):
         rows.append(done.row)
@@ -85,7 +98,19 @@ def restore_folder(
         if report is not None:
             report(done.row)
     progress.close()
-    return pd.DataFrame(rows).astype({"width": "Int64", "height": "Int64"})
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"width": "Int64", "height": "Int64"})
+
+
+def _of_shard(jobs: list[Job], shard: Shard) -> list[Job]:
+    """Returns the photographs of a shard: every n-th name, where names that a share takes for one count once.
+
+    Photographs of such names then meet in one process, in which the second one never overwrites the first one's copy.
+    """
+    names = [one_name(job.copy) for job in jobs]
+    places: dict[str, int] = {}
+    for name in names:
+        places.setdefault(name, len(places))
+    return [job for job, name in zip(jobs, names, strict=True) if shard.holds(places[name])]
 
 
 def _target(source: Path, out: Path) -> Path:

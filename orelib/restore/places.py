@@ -46,10 +46,15 @@ class Places:
                 photographs, others = photographs_below(self.photographs, leave_out=self.out)
             else:
                 photographs, others = photographs_in(self.photographs)
-                others = [path for path in others if not are_same(path, self.out)]
         names = {path: path.relative_to(self.photographs).as_posix() for path in (*photographs, *others)}
         jobs = [Job(path, names[path], names[path]) for path in photographs]
-        return jobs, [names[path] + "/" * os.path.isdir(path) for path in others]
+        passed_over = []
+        for path in others:  # one look at each, because beside every photograph of a belt may lie a file of the camera
+            if not os.path.isdir(path):
+                passed_over.append(names[path])
+            elif self.recursive or not are_same(path, self.out):
+                passed_over.append(names[path] + "/")
+        return jobs, passed_over
 
     def name(self, passed_over: list[str]) -> None:
         """Says which files and folders of :meth:`look` were passed over."""
@@ -71,10 +76,13 @@ class Places:
     def prepare(self, jobs: Iterable[Job]) -> None:
         """Makes the folder of the copies; removes unfinished copies of these photographs that a kill has left."""
         make_folder(self.out)
-        copies = [self.out / job.copy for job in jobs]
-        for folder in {copy.parent for copy in copies}:
-            if folder.is_dir():
-                remove_leftovers(folder, [copy.name for copy in copies if copy.parent == folder])
+        names: dict[str, list[str]] = {}  # of the copies, by folder
+        for job in jobs:
+            folder, _, name = job.copy.rpartition("/")
+            names.setdefault(folder, []).append(name)
+        for folder, copies in names.items():
+            if (self.out / folder).is_dir():
+                remove_leftovers(self.out / folder, copies)
 
 
 def _names_below(folder: Path) -> Iterator[str]:
@@ -82,8 +90,9 @@ def _names_below(folder: Path) -> Iterator[str]:
         raise error
 
     for place, folders, files in os.walk(folder, onerror=refuse):
+        below = Path(place).relative_to(folder).as_posix()
         for name in (*folders, *files):
-            yield Path(place, name).relative_to(folder).as_posix()
+            yield name if below == "." else f"{below}/{name}"
 
 
 @contextmanager

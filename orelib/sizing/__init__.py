@@ -4,6 +4,7 @@
 ``maps``          what its network sees
 ``proposals``     from maps to particles
 ``learning``      trains it
+``scenes``        rendered scenes with known particles
 ``particles``     measures them in rendered scenes, and compares them with the true ones
 ``scores``        scores runs, and images that are not restored
 

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from orelib.config import Experiment
 from orelib.data.dataset import render_dataset
 from orelib.sizing.measured import Measured, measure
-from orelib.sizing.particles import SCENES, SMOKE_SCENES
 from orelib.sizing.scale import Scale
+from orelib.sizing.scenes import sizing_experiment
 
 # Other seeds than those of the scenes whose results are published.
 FEW = {"val_pairs": 0, "test_pairs": 4, "scenes_seed": 9}
@@ -33,9 +32,9 @@ def example_photographs(folder: Path, profile: str) -> Examples:
 
     Raises the errors of :func:`~orelib.data.dataset.render_dataset`.
     """
-    scenes = (SMOKE_SCENES if profile == "smoke" else SCENES) | FEW
-    render_dataset(folder, Experiment(profile, **scenes))
-    scale = Scale(scenes["px_per_mm"], "as rendered")
+    experiment = sizing_experiment(profile, **FEW)
+    render_dataset(folder, experiment)
+    scale = Scale(experiment.px_per_mm, "as rendered")
     paths = sorted((folder / "test" / "labels").glob("*.png"))
     truth = tuple(measure(np.asarray(Image.open(path), dtype=np.int32), scale) for path in paths)
     return Examples(folder / "test" / "wet", folder / "test" / "dry", scale.px_per_mm, truth)

@@ -1,8 +1,7 @@
 """Particle sizes from images, the purpose of the paper: the same ore in wet, restored and dry photographs.
 
 One segmenter (:mod:`~orelib.sizing.segmenter`) treats all of them alike, and the particles that it finds are compared
-with the particles that the scene was rendered from. Scenes for sizing, ``data/<profile>/sizing``, are larger than
-training scenes and have one scale, because a belt's camera does not move. No training scene has their seeds.
+with the particles that the scene was rendered from (:mod:`~orelib.sizing.scenes`).
 
 A particle's size is the minor axis of the ellipse of equal second moments, in mm, close to its sieve size; its mass is
 taken as proportional to area times size. Particles that the image's border cuts are left out, both found and true
@@ -19,26 +18,12 @@ from PIL import Image
 from skimage.measure import regionprops_table
 
 from orelib.baselines import Restore
-from orelib.config import Experiment
-from orelib.data.dataset import demand_whole_scenes, read_scenes, render_dataset
-from orelib.runs import Folders
+from orelib.data.dataset import demand_whole_scenes, read_scenes
 from orelib.sizing.segmenter import SMALLEST_MM, Segmenter
 from orelib.utils.paths import shown
 
-SCENES = {"scene_size": (512, 512), "px_per_mm": 4.0, "zoom": 1.0, "train_pairs": 0, "val_pairs": 8, "test_pairs": 200}
-SMOKE_SCENES = SCENES | {"scene_size": (128, 128), "px_per_mm": 1.6, "val_pairs": 1, "test_pairs": 2}
 LEAST_IOU = 0.5  # a found and a true particle that overlap by more match; no other particle can match them
 CLASS_MM = 1.0  # width of the size classes in which masses are kept
-
-
-def sizing_folder(folders: Folders) -> Path:
-    return folders.data / "sizing"
-
-
-def render_sizing(folders: Folders) -> Path:
-    """Renders the scenes for sizing that are missing; returns the manifest's path. Raises as ``render_dataset``."""
-    scenes = SMOKE_SCENES if folders.profile == "smoke" else SCENES
-    return render_dataset(sizing_folder(folders), Experiment(folders.profile, **scenes))
 
 
 def particles(labels: np.ndarray, px_per_mm: float) -> pd.DataFrame:

@@ -14,7 +14,8 @@ from orelib.restore.any_size import CLASSICAL
 from orelib.restore.restorer import load_restorer
 from orelib.runs import Folders, read_experiment
 from orelib.sizing.learning import fit_segmenter, train_network
-from orelib.sizing.particles import score_sizing, sizing_folder, true_sizes
+from orelib.sizing.particles import score_sizing, true_sizes
+from orelib.sizing.scenes import sizing_folder
 from orelib.sizing.segmenter import WEIGHTS, load_segmenter, save_segmenter, segmenter_checksum
 from orelib.training import start_torch
 from orelib.utils.provenance import NAME, is_listed, is_whole, read_provenance, write_provenance

@@ -5,6 +5,7 @@
 ``checksums``     files that say when they are damaged
 ``command``       errors of a module that is run as a command
 ``counting``      medians and percentiles of pixels
+``devices``       the processor or a GPU
 ``execute``       notebooks run headless, and in place as they are committed
 ``extras``        packages that only some uses need
 ``files``         files and folders that appear whole or not at all
@@ -21,6 +22,7 @@
 ``progress``      what long work says
 ``provenance``    where a result comes from
 ``saving``        what a Jupyter server leaves out of a saved notebook (jupyter/: what switches it on)
+``shards``        a part of a long list, for one of several processes
 ``side_by_side``  work on many things, a few at a time
 ``tables``        CSV files
 ``watching``      work that is watched, and stopped between two steps

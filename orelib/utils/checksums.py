@@ -29,9 +29,12 @@ def file_checksum(path: Path) -> str:
     return digest.hexdigest()
 
 
-def write_json(path: Path, values: dict) -> None:
-    """Writes a JSON object in one piece, with a checksum of itself as its last entry."""
-    write_text(path, json.dumps(values | {KEY: _checksum(values)}, indent=1) + "\n")
+def write_json(path: Path, values: dict, only_new: bool = False) -> None:
+    """Writes a JSON object in one piece, with a checksum of itself as its last entry.
+
+    With ``only_new``, raises FileExistsError when ``path`` exists, and leaves it as it is.
+    """
+    write_text(path, json.dumps(values | {KEY: _checksum(values)}, indent=1) + "\n", only_new)
 
 
 def read_json(path: Path, cure: str) -> dict:

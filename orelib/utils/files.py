@@ -187,9 +187,9 @@ def remove_leftovers(folder: Path, names: Iterable[str]) -> None:
                 Path(entry.path).unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes a text file in one piece, see :func:`appearing`."""
-    with appearing(path) as temporary:
+def write_text(path: Path, text: str, only_new: bool = False) -> None:
+    """Writes a text file in one piece, see :func:`appearing`, also for ``only_new``."""
+    with appearing(path, only_new) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

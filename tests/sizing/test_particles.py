@@ -11,6 +11,7 @@ from orelib.runs import Folders
 from orelib.sizing import particles as module
 from orelib.sizing.learning import fit_segmenter, read_labelled, train_network
 from orelib.sizing.maps import build, targets
+from orelib.sizing.scenes import render_sizing, sizing_folder
 from orelib.sizing.segmenter import WEIGHTS, load_segmenter, save_segmenter, segmenter_checksum
 from orelib.utils.weights import ModelFileError
 
@@ -145,8 +146,8 @@ def test_scenes_for_sizing_lie_beside_the_data_set(tmp_path, monkeypatch):
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "orelib").mkdir()
     folders = Folders("smoke")
-    assert module.render_sizing(folders) == module.sizing_folder(folders) / "manifest.json"
-    sizes = module.true_sizes(module.sizing_folder(folders))
+    assert render_sizing(folders) == sizing_folder(folders) / "manifest.json"
+    sizes = module.true_sizes(sizing_folder(folders))
     assert set(sizes["image"]) <= {"0000", "0001"}
     assert isinstance(sizes, pd.DataFrame)
     assert (sizes["mass"] > 0).all()
