@@ -30,19 +30,19 @@ export PROFILE SEED DATA_DIR RESULTS_DIR
 export GOMP_SPINCOUNT ?= 5000
 TEXT := python -c 'import os, sys; print("[\"" + "".join(f"\\U{ord(c):08x}" for c in os.environ[sys.argv[1]]) + "\"]")'
 CONFIG = profile="$$PROFILE" seed="$$SEED" results_dir="$$($(TEXT) RESULTS_DIR)" data_dir="$$($(TEXT) DATA_DIR)"
-# After a kill, Snakemake's lock is stale and its last outputs may be incomplete: it is safe to go on from both,
-# because every file appears whole, and two runs side by side would only write the same bytes twice.
-SNAKEMAKE := snakemake --cores $(CORES) --resources gpu=1 --nolock --rerun-incomplete --quiet progress rules host reason
+# One training for each GPU at a time; --resources gpu=0 would let nothing run that asks for one.
+GPUS = $(shell $(BIN)/python -c 'from orelib.utils.devices import gpus_given; print(max(1, gpus_given()))')
+SNAKEMAKE = snakemake --cores $(CORES) --resources gpu=$(GPUS) --quiet progress rules host reason
 EXECUTE := python -m orelib.utils.execute --in-place
 # Snakemake's reasons are shown, but not its messages about every step.
 BRIEFLY := 2> >(grep --line-buffered -v -E '^(Select|Execute) .*jobs?|^(Touching|Complete log|Elapsed|Assuming|Building|Using shell)' >&2)
 INTERRUPTED := trap 'echo "Interrupted. What is finished is kept: the same command goes on from there."' INT
 
 .DEFAULT_GOAL := help
-.PHONY: help env torch-choice reproduce study tables segmenter test lint lab notebooks reference restorer bench requirements clean
+.PHONY: help env torch-choice reproduce study tables segmenter test test-cluster lint lab notebooks reference restorer bench requirements clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  PROFILE=smoke|quick|cpu|restorer|paper (now $(PROFILE)), SEED=0, DATA_DIR=<your pairs>, RESULTS_DIR=results"
 
 env: $(INSTALLED)  ## create the environment in .venv/; TORCH=cpu TORCH_INDEX=<address>: without CUDA
@@ -79,6 +79,9 @@ test: env  ## run all tests
 	python -m ruff check $(SOURCES)
 	python -m ruff format --check $(SOURCES)
 	python -m pytest
+
+test-cluster: env  ## run the workflow on a Slurm of three virtual nodes, a quarter of an hour; as root, with Debian's packages
+	python tests/cluster/on_slurm.py
 
 lint: env  ## format the code and fix what ruff can fix
 	python -m ruff format $(SOURCES)

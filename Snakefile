@@ -1,8 +1,11 @@
 # The dependencies of all results. Called by the Makefile; also by hand: snakemake --cores 2 --config profile=smoke
-# Most rules run one notebook headless; 00, 03 and 04 leave nothing that others read, and have none. Snakemake deletes
-# the outputs of a rule before it runs the rule again, and when it fails. So files that take long to make are not
-# declared as outputs: a training declares an empty file, ``finished``, the data set another, ``checked``, and Snakemake
-# never touches the files that they stand for.
+# On a cluster: snakemake --profile profiles/slurm --config profile=cpu -- study; see docs/running.md.
+# Most rules run one notebook headless; 00, 03 and 04 leave nothing that others read, and have none.
+#
+# Every file that a rule reads is its declared input, because on a network drive a file may be seen late elsewhere. But
+# Snakemake deletes the outputs of a rule before it runs the rule again, and when it fails. So a training declares an
+# empty file, ``finished``; then the rule ``keep``, which does nothing, declares the files that it has left. ``update``
+# protects them, and the scenes: Snakemake makes a copy of such files, and puts it back if the rule fails.
 
 import re
 import shlex
@@ -12,12 +15,13 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from orelib.utils.checksums import DamagedFileError
-from orelib.config import PUBLISHED, Experiment
-from orelib.runs import Folders
+from orelib.config import PUBLISHED, Experiment, parse_changes
 from orelib.data.pairs import folder_state
-from orelib.utils.provenance import is_whole
+from orelib.runs import Folders
 from orelib.study.variants import all_variants
+from orelib.utils.checksums import DamagedFileError
+from orelib.utils.devices import gpus_given
+from orelib.utils.provenance import is_whole
 
 
 def text(name, default):
@@ -47,14 +51,36 @@ SEED = config.get("seed", 0)
 RESULTS = str(Path(text("results_dir", "results")).expanduser())
 DATA = text("data_dir", "")  # empty: the embedded scenes
 Folders(PROFILE, DATA or None, RESULTS)  # refuses folders that hold one another, before anything is made
-TRAINING_THREADS = Experiment(PROFILE, seed=SEED).threads  # fixed, because another number rounds otherwise
+EXPERIMENT = Experiment(PROFILE, seed=SEED)
+SHARDS = config.get("shards", 1)  # into so many jobs the rendering of the scenes is divided
+
+# What a job asks for. Threads are fixed: for a training because another number rounds otherwise, and for rendering
+# because a cluster has no number of cores. Minutes and MB are two to four times what was seen on slow cores; those of
+# ``paper`` are calculated. A job that failed asks for more when it is tried again.
+TRAINING_THREADS, RENDERING_THREADS = EXPERIMENT.threads, 4
+MINUTES = {"smoke": 15, "quick": 90, "cpu": 150, "restorer": 900, "paper": 4320}[PROFILE]  # of a training
+RENDERING_MINUTES = {"smoke": 10, "quick": 20, "cpu": 30, "restorer": 60, "paper": 480}[PROFILE]
+LARGE = PROFILE == "paper"  # its scenes have 1900 x 2048 px
+GPU = config.get("gpu", int(LARGE or gpus_given() > 0))  # of a training; 0: the processor
+
+
+def growing(amount):
+    """Returns a resource that grows with every attempt."""
+    return lambda wildcards, attempt: amount * attempt
+
+
+def gpu_of(wildcards):
+    return 0 if parse_changes(changes_of(wildcards)).get("device") == "cpu" else GPU
+
 
 OUT = f"{without_braces(RESULTS)}/{PROFILE}"
 FIGURES = f"{OUT}/figures"
 PYTHON = shlex.quote(sys.executable).replace("{", "{{").replace("}", "}}")
 PAPERMILL = f"{PYTHON} -m orelib.utils.execute"
-EMBEDDED = [] if DATA else [f"data/{PROFILE}/manifest.json"]
+SCENES, SPLITS = f"data/{PROFILE}", ("train", "val", "test")
+EMBEDDED = [] if DATA else [f"{SCENES}/{name}" for name in ("manifest.json", *SPLITS)]
 LASTING = ("generator.safetensors", "metrics.csv", "baselines.csv")  # of a finished run
+KEPT = (*LASTING, "config.json", "provenance.json", "history.csv", "validation.csv", "snapshots.json")
 
 
 def stands(stamp, files):
@@ -87,19 +113,29 @@ def method_of(wildcards):
     return wildcards.variant.partition("+")[0]
 
 
+def kept(*runs):
+    """Returns the files of runs that others read."""
+    return [f"{run}/{file}" for run in runs for file in KEPT]
+
+
 def scenes_of(wildcards):
     """Returns the data set of a training, if the changes make it another one than the profile's."""
     scenes = Folders(PROFILE, changes=changes_of(wildcards)).data.name
-    return [] if DATA or scenes == PROFILE else f"data/{scenes}/manifest.json"
+    return [] if DATA or scenes == PROFILE else [f"data/{scenes}/{name}" for name in ("manifest.json", *SPLITS)]
 
 
-def papermill(notebook, *, data=False, changed=False, **parameters):
+# No job takes a GPU that it did not ask for.
+WITHOUT_GPU = "export CUDA_VISIBLE_DEVICES=; "
+WITH_GPU = 'if [ "{resources.gpu}" = 0 ]; then export CUDA_VISIBLE_DEVICES=; fi; '
+
+
+def papermill(notebook, *, data=False, changed=False, gpu=WITHOUT_GPU, **parameters):
     """Returns the command that executes one notebook; ``-r`` keeps text as text."""
     command = f"{PAPERMILL} notebooks/{notebook} {{params.executed:q}} -r profile {PROFILE} -r results_dir {{params.results:q}}"
     command += " -r data_dir {params.data:q}" if data and DATA else ""
     command += "".join(f" -p {name} {value}" for name, value in parameters.items())
     command += " {params.changed:q}" if changed else ""
-    return f"echo == {{params.title:q}}; mkdir -p {{params.notebooks:q}}; {command}"
+    return f"echo == {{params.title:q}}; mkdir -p {{params.notebooks:q}}; {gpu}{command}"
 
 
 # What a result depends on besides its input files; Snakemake runs a rule again when one of them changes. They are
@@ -117,18 +153,56 @@ rule all:
         f"{OUT}/report.html",
 
 
+rule render:
+    # A part of the scenes; in one folder, because the bytes do not depend on who renders.
+    output:
+        touch(f"{SCENES}/parts/{{part}}_of_{SHARDS}"),
+    message:
+        f"rendering {SCENES}, part {{wildcards.part}} of {SHARDS}"
+    threads: RENDERING_THREADS
+    resources:
+        mem_mb=growing(8000 if LARGE else 3000),
+        runtime=growing(RENDERING_MINUTES),
+        disk_mb=40000 // SHARDS if LARGE else 2000,
+    shell:
+        f"{PYTHON} -m orelib.study scenes {PROFILE} --workers {{threads}} --shard {{wildcards.part}}/{SHARDS}"
+
+
+rule scenes:
+    # All scenes, or those that are missing or damaged after their parts were rendered.
+    input:
+        expand(rules.render.output, part=range(1, SHARDS + 1)) if SHARDS > 1 else [],
+    output:
+        f"{SCENES}/manifest.json",
+        update(directory([f"{SCENES}/{split}" for split in SPLITS])),
+    message:
+        f"rendering {SCENES}"
+    threads: RENDERING_THREADS
+    resources:
+        mem_mb=growing(8000 if LARGE else 3000),
+        runtime=growing(RENDERING_MINUTES),
+        disk_mb=40000 if LARGE else 2000,
+    shell:
+        f"{PYTHON} -m orelib.study scenes {PROFILE} --workers {{threads}}"
+
+
 rule dataset:
     # First, before anything is changed, it refuses other images than the ones that runs in this folder were trained on.
     input:
         "notebooks/01_dataset.ipynb",
+        EMBEDDED,
     output:
         touch(f"{OUT}/checked"),
+    message:
+        "{params.title}"
     params:
         **PARAMS,
         executed=f"{OUT}/notebooks/01_dataset.ipynb",
         title=lambda _: f"01 data set: {DATA or PROFILE}",
         photographs=lambda _: folder_state(Path(DATA).expanduser()) if DATA else "",
-    threads: workflow.cores
+    resources:
+        runtime=growing(RENDERING_MINUTES),
+        mem_mb=growing(8000 if LARGE else 2000),
     shell:
         f"{PYTHON} -m orelib.study same-images {PROFILE} --results-dir={{params.results:q}} --data-dir={{params.data:q}}; "
         + papermill("01_dataset.ipynb", data=True)
@@ -138,6 +212,7 @@ rule mosaic:
     input:
         "notebooks/02_mosaic.ipynb",
         rules.dataset.output,
+        EMBEDDED,
     output:
         f"{FIGURES}/mosaic.png",
     params:
@@ -152,6 +227,7 @@ rule train:
     input:
         "notebooks/05_training.ipynb",
         rules.dataset.output,
+        EMBEDDED,
         scenes_of,
     output:
         touch(f"{OUT}/{{variant}}-seed{{seed}}/finished"),
@@ -165,59 +241,92 @@ rule train:
         changed=changed,
     threads: TRAINING_THREADS
     resources:
-        gpu=1 if PROFILE == "paper" else 0,
+        gpu=gpu_of,
+        mem_mb=growing(16000 if LARGE else 2500),
+        runtime=growing(MINUTES),
+        disk_mb=20000 if LARGE else 1000,
     shell:
         papermill(
             "05_training.ipynb",
             data=True,
             changed=True,
+            gpu=WITH_GPU,
             method="{params.method}",
             seed="{wildcards.seed}",
         )
 
 
-RUNS = expand(rules.train.output, variant=PUBLISHED, seed=SEED)
+rule keep:
+    input:
+        rules.train.output,
+    output:
+        update([f"{OUT}/{{variant}}-seed{{seed}}/{file}" for file in KEPT]),
+    wildcard_constraints:
+        seed=r"\d+",
+    message:
+        "{wildcards.variant}, seed {wildcards.seed}: there is all"
+    localrule: True
+    shell:
+        ":"
+
+
+RUNS = kept(*(f"{OUT}/{method}-seed{SEED}" for method in PUBLISHED))
 
 
 rule changed_scenes:
     output:
         f"data/{PROFILE}+{{changes}}/manifest.json",
+        update(directory([f"data/{PROFILE}+{{changes}}/{split}" for split in SPLITS])),
     wildcard_constraints:
         changes=r"[^/]+",
     params:
         changes=lambda wildcards: wildcards.changes.replace("+", " "),
-    threads: workflow.cores
+    threads: RENDERING_THREADS
+    resources:
+        mem_mb=growing(8000 if LARGE else 3000),
+        runtime=growing(RENDERING_MINUTES),
     shell:
-        f"{PYTHON} -m orelib.study scenes {PROFILE} --changes={{params.changes:q}}"
+        f"{PYTHON} -m orelib.study scenes {PROFILE} --changes={{params.changes:q}} --workers {{threads}}"
 
 
 rule sizing_scenes:
     input:
         rules.dataset.output,
     output:
-        f"data/{PROFILE}/sizing/manifest.json",
-    threads: workflow.cores
+        f"{SCENES}/sizing/manifest.json",
+        update(directory([f"{SCENES}/sizing/{split}" for split in ("val", "test")])),
+    message:
+        f"rendering {SCENES}/sizing"
+    threads: RENDERING_THREADS
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
     shell:
-        f"{PYTHON} -m orelib.study sizing-scenes {PROFILE}"
+        f"{PYTHON} -m orelib.study sizing-scenes {PROFILE} --workers {{threads}}"
 
 
 rule size_without_runs:
     input:
         rules.dataset.output,
+        EMBEDDED,
         rules.sizing_scenes.output,
     output:
         f"{OUT}/sizing.csv",
         f"{OUT}/sizes.csv",
         f"{OUT}/scenes.csv",
+    message:
+        "particle sizes without a training"
     params:
         **PARAMS,
+    resources:
+        runtime=growing(120),
     shell:
         f"{PYTHON} -m orelib.study size-without-runs {PROFILE} --results-dir={{params.results:q}}"
 
 
 rule size_particles:
     input:
-        rules.train.output,
+        rules.keep.output,
         rules.sizing_scenes.output,
     output:
         f"{OUT}/{{variant}}-seed{{seed}}/sizing.csv",
@@ -228,8 +337,11 @@ rule size_particles:
         **PARAMS,
         run=f"{OUT}/{{variant}}-seed{{seed}}",
     threads: TRAINING_THREADS
+    resources:
+        gpu=gpu_of,
+        runtime=growing(60),
     shell:
-        f"{PYTHON} -m orelib.study size {PROFILE} --run={{params.run:q}} --results-dir={{params.results:q}}"
+        f"{WITH_GPU}{PYTHON} -m orelib.study size {PROFILE} --run={{params.run:q}} --results-dir={{params.results:q}}"
 
 
 STUDY = [f"{OUT}/{variant.name}-seed{seed}" for variant in all_variants(PROFILE) for seed in range(variant.seeds)]
@@ -238,7 +350,7 @@ STUDY = [f"{OUT}/{variant.name}-seed{seed}" for variant in all_variants(PROFILE)
 rule study:
     input:
         rules.size_without_runs.output,
-        [f"{run}/finished" for run in STUDY],
+        kept(*STUDY),
         [f"{run}/sizing.csv" for run in STUDY],
 
 
@@ -277,6 +389,7 @@ rule compare:
     input:
         "notebooks/08_compare.ipynb",
         RUNS,
+        EMBEDDED,
     output:
         f"{FIGURES}/figure8_comparison.png",
     params:
@@ -292,6 +405,7 @@ rule report:
         rules.table3.output,
         rules.compare.output,
         RUNS,
+        EMBEDDED,
     output:
         f"{OUT}/report.html",
     params:

@@ -62,19 +62,6 @@ def render_dataset(
         return _render_missing(folder, _settings(experiment), workers, shard)
 
 
-def scene_files(
-    experiment: Experiment, shard: Shard | None = None, split: str | None = None, layers: Iterable[str] = tuple(ENDINGS)
-) -> list[str]:
-    """Returns the files that a rendering leaves, without the manifest and the settings, as ``train/wet/0000.png``.
-
-    The paths are relative to the folder of the data set; the disk is not read. ``shard`` and ``split`` choose scenes
-    (None: all), ``layers`` some of the files of each. Raises KeyError for a split or layer that there is not.
-    """
-    pairs, layers = _pairs(experiment), tuple(layers)
-    splits = pairs if split is None else {split: pairs[split]}
-    return [_file(*scene, layer) for scene in _scenes(pairs, shard) if scene[0] in splits for layer in layers]
-
-
 def _pairs(experiment: Experiment) -> dict[str, int]:
     return {"train": experiment.train_pairs, "val": experiment.val_pairs, "test": experiment.test_pairs}
 

@@ -1,7 +1,7 @@
 """Rendered scenes for sizing, ``data/<profile>/sizing``: the particles that they were rendered from are known.
 
 They are larger than training scenes and have one scale, because a belt's camera does not move. No training scene has
-their seeds. Importing this module does not load torch, so that a workflow can ask for their files while it plans.
+their seeds.
 """
 
 from __future__ import annotations

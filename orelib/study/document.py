@@ -15,12 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from orelib.config import PROFILES, Experiment
-from orelib.losses import TAPS
-from orelib.methods import Improved
 from orelib.study.contents import linked, readme_table
 from orelib.study.results_page import (
     PUBLISHED,
@@ -29,6 +25,7 @@ from orelib.study.results_page import (
     results_page,
 )
 from orelib.study.rock_page import BOTH, RENDERED, gained_on_rock, what_you_have
+from orelib.study.scaling import GPU_TFLOPS, scaling, step_teraflop
 from orelib.study.table3 import PAPER, to_markdown
 from orelib.study.wording import Compared, bullets, paragraph, short
 from orelib.utils.command import run_command
@@ -44,7 +41,6 @@ PURPOSES = {
     "restorer": "the restorer that comes with the kit",
     "paper": "the paper as printed, needs a GPU",
 }
-GPU_TFLOPS = 20  # a third of what an RTX 3090 is rated for in mixed precision
 
 
 def documents(root: Path) -> dict[Path, str]:
@@ -115,7 +111,7 @@ def profiles(reference: Path) -> str:
                 f"{as_printed}",
             }
         )  # fmt: skip
-    teraflop, steps = paper_step_teraflop(), Experiment("paper", "improved").steps
+    teraflop, steps = step_teraflop("improved"), Experiment("paper", "improved").steps
     seconds = steps * teraflop / GPU_TFLOPS
     cost = f"""The `paper` profile has not been run. By calculation, one step of the improved method costs
         {teraflop:.1f} TFLOP; at {GPU_TFLOPS} TFLOP/s, a third of what an RTX 3090 is rated for in mixed precision, its
@@ -123,37 +119,11 @@ def profiles(reference: Path) -> str:
     return f"{to_markdown(pd.DataFrame(rows))}\n\n{paragraph(cost)}"
 
 
-class _Counted(Improved):
-    """Improved without optimisers, to count the operations of a step."""
-
-    def adam(self, *arguments, **settings) -> None:
-        return None
-
-    def update(self, optimizer: None, loss: torch.Tensor) -> None:
-        loss.backward()
-
-
-def paper_step_teraflop() -> float:
-    """Counts the floating-point operations of a step of Improved under ``paper``, in 10^12, without computing them."""
-    from torchvision.models.vgg import cfgs, make_layers  # which the core of the package does not need
-
-    experiment = Experiment("paper", "improved", lambda_perceptual=0.0)
-    with torch.device("meta"):
-        method = _Counted(experiment, torch.device("meta"))
-        image = torch.empty(1, 3, experiment.mosaic_size, experiment.mosaic_size)
-        vgg = make_layers(cfgs["E"])[: TAPS["vgg19"][-1] + 1]
-    with FlopCounterMode(display=False) as step:
-        method.step(image, image)
-    with FlopCounterMode(display=False) as features:
-        vgg(torch.cat([image, image]))
-    # VGG19's weights are fixed: its backward pass costs about as much as its forward pass.
-    return (step.get_total_flops() + 2 * features.get_total_flops()) / 1e12
-
-
 BLOCKS: dict[str, tuple[str, Callable[[Path], str]]] = {
     "answer": ("README.md", answer),
     "notebooks": ("README.md", readme_table),
     "profiles": ("docs/running.md", profiles),
+    "scaling": ("docs/scaling.md", scaling),
     "rock": ("orelib/restore/default_restorer/README.md", what_you_have),
 }
 

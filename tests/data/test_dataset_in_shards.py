@@ -11,17 +11,24 @@ import pytest
 
 from orelib.config import Experiment
 from orelib.data import dataset
-from orelib.data.dataset import render_dataset, scene_files
+from orelib.data.dataset import render_dataset
 from orelib.study.__main__ import main
 from orelib.utils.command import run_command
 from orelib.utils.shards import Shard
 
-TINY = {"scene_size": (32, 40), "train_pairs": 3, "val_pairs": 1, "test_pairs": 1}
+PAIRS = {"train": 3, "val": 1, "test": 1}
+TINY = {"scene_size": (32, 40)} | {f"{split}_pairs": count for split, count in PAIRS.items()}
 
 
 @pytest.fixture
 def tiny() -> Experiment:
     return Experiment("smoke", **TINY)
+
+
+def scenes_of(shard):
+    """Places of the scenes of a shard among all files: <split>/<layer>/<number>."""
+    scenes = [(split, f"{number:04d}") for split, count in PAIRS.items() for number in range(count)]
+    return shard.of(scenes)
 
 
 def contents(folder):
@@ -43,7 +50,7 @@ def test_shards_make_the_same_data_set(tmp_path, tiny, whole, count):
         manifest = render_dataset(tmp_path, tiny, 1, shard)
         assert not manifest.exists()
         now = set(contents(tmp_path)) - {"settings.json"}
-        assert now - made == set(scene_files(tiny, shard))
+        assert {(path.parts[0], path.stem) for path in map(Path, now - made)} == set(scenes_of(shard))
         made = now
     rendered = {name: (tmp_path / name).stat().st_mtime_ns for name in made}
     assert render_dataset(tmp_path, tiny, workers=1).exists()
@@ -53,7 +60,9 @@ def test_shards_make_the_same_data_set(tmp_path, tiny, whole, count):
 
 def test_a_shard_renders_what_is_damaged_of_its_own_and_leaves_the_rest(tmp_path, tiny, whole):
     render_dataset(tmp_path, tiny, workers=1)
-    (ours, *_), (theirs, *_) = (scene_files(tiny, Shard(number, 2), layers=["wet"]) for number in (1, 2))
+    (ours, *_), (theirs, *_) = (
+        [f"{split}/wet/{stem}.png" for split, stem in scenes_of(Shard(number, 2))] for number in (1, 2)
+    )
     for name in (ours, theirs, "manifest.json"):
         (tmp_path / name).unlink()
     render_dataset(tmp_path, tiny, 1, Shard(1, 2))
@@ -156,20 +165,7 @@ def test_another_one_that_renders_its_first_scene_meanwhile_is_no_error(tmp_path
     assert contents(tmp_path) == whole
 
 
-def test_the_files_of_a_data_set_are_known_before_it_is_rendered(tiny, whole):
-    assert set(scene_files(tiny)) == set(whole) - {"settings.json", "manifest.json"}
-    assert len(scene_files(tiny)) == 5 * 6
-    assert scene_files(tiny, split="val") == [name for name in scene_files(tiny) if name.startswith("val/")]
-    assert scene_files(tiny, Shard(2, 5), layers=["wet", "particles"]) == [
-        "train/wet/0001.png", "train/particles/0001.csv"
-    ]  # fmt: skip
-    assert scene_files(tiny, Shard(6, 6)) == []
-    for wrong in ({"split": "trian"}, {"layers": ["wett"]}):
-        with pytest.raises(KeyError):
-            scene_files(tiny, **wrong)
-
-
-def test_asking_for_the_files_of_scenes_does_not_load_torch():
+def test_rendering_does_not_load_torch():
     code = "import sys, orelib.data.dataset, orelib.sizing.scenes, orelib.study.__main__; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
