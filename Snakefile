@@ -34,6 +34,13 @@ def text(name, default):
     return str(Path(value).absolute()) if value.startswith("-") else value  # or commands would take it for an option
 
 
+def whole_number(name, default, least):
+    value = config.get(name, default)
+    if type(value) is not int or value < least:
+        raise WorkflowError(f"{name}={value} must be a whole number from {least}")
+    return value
+
+
 def without_braces(folder):
     """Returns a path of a folder without {name}, which Snakemake takes for a wildcard and which cannot be escaped."""
     if not re.search("[{}]", folder):
@@ -52,7 +59,7 @@ RESULTS = str(Path(text("results_dir", "results")).expanduser())
 DATA = text("data_dir", "")  # empty: the embedded scenes
 Folders(PROFILE, DATA or None, RESULTS)  # refuses folders that hold one another, before anything is made
 EXPERIMENT = Experiment(PROFILE, seed=SEED)
-SHARDS = config.get("shards", 1)  # into so many jobs the rendering of the scenes is divided
+SHARDS = whole_number("shards", 1, least=1)  # into so many jobs the rendering of the scenes is divided
 
 # What a job asks for. Threads are fixed: for a training because another number rounds otherwise, and for rendering
 # because a cluster has no number of cores. Minutes and MB are two to four times what was seen on slow cores; those of
@@ -61,7 +68,7 @@ TRAINING_THREADS, RENDERING_THREADS = EXPERIMENT.threads, 4
 MINUTES = {"smoke": 15, "quick": 90, "cpu": 150, "restorer": 900, "paper": 4320}[PROFILE]  # of a training
 RENDERING_MINUTES = {"smoke": 10, "quick": 20, "cpu": 30, "restorer": 60, "paper": 480}[PROFILE]
 LARGE = PROFILE == "paper"  # its scenes have 1900 x 2048 px
-GPU = config.get("gpu", int(LARGE or gpus_given() > 0))  # of a training; 0: the processor
+GPU = whole_number("gpu", int(LARGE or gpus_given() > 0), least=0)  # of a training; 0: the processor
 
 
 def growing(amount):
@@ -157,8 +164,6 @@ rule render:
     # A part of the scenes; in one folder, because the bytes do not depend on who renders.
     output:
         touch(f"{SCENES}/parts/{{part}}_of_{SHARDS}"),
-    message:
-        f"rendering {SCENES}, part {{wildcards.part}} of {SHARDS}"
     threads: RENDERING_THREADS
     resources:
         mem_mb=growing(8000 if LARGE else 3000),
@@ -175,8 +180,6 @@ rule scenes:
     output:
         f"{SCENES}/manifest.json",
         update(directory([f"{SCENES}/{split}" for split in SPLITS])),
-    message:
-        f"rendering {SCENES}"
     threads: RENDERING_THREADS
     resources:
         mem_mb=growing(8000 if LARGE else 3000),
@@ -193,8 +196,6 @@ rule dataset:
         EMBEDDED,
     output:
         touch(f"{OUT}/checked"),
-    message:
-        "{params.title}"
     params:
         **PARAMS,
         executed=f"{OUT}/notebooks/01_dataset.ipynb",
@@ -263,8 +264,6 @@ rule keep:
         update([f"{OUT}/{{variant}}-seed{{seed}}/{file}" for file in KEPT]),
     wildcard_constraints:
         seed=r"\d+",
-    message:
-        "{wildcards.variant}, seed {wildcards.seed}: there is all"
     localrule: True
     shell:
         ":"
@@ -295,8 +294,6 @@ rule sizing_scenes:
     output:
         f"{SCENES}/sizing/manifest.json",
         update(directory([f"{SCENES}/sizing/{split}" for split in ("val", "test")])),
-    message:
-        f"rendering {SCENES}/sizing"
     threads: RENDERING_THREADS
     resources:
         mem_mb=growing(4000),
@@ -314,8 +311,6 @@ rule size_without_runs:
         f"{OUT}/sizing.csv",
         f"{OUT}/sizes.csv",
         f"{OUT}/scenes.csv",
-    message:
-        "particle sizes without a training"
     params:
         **PARAMS,
     resources:

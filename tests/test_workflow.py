@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -139,3 +140,51 @@ def test_results_among_the_photographs_are_refused_before_anything_is_made(tmp_p
     assert refused.returncode
     assert "neither holds the other nor lies in it" in refused.stdout + refused.stderr
     assert not list((tmp_path / "mine").iterdir())
+
+
+def planned(*options):
+    """What each job of a plan asks for, by rule: a list of lines, as Snakemake prints them."""
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "64", "--config", "profile=smoke", *options]
+    plan = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=300).stdout
+    jobs = {}
+    for part in plan.split("\nrule ")[1:]:
+        lines = [line.strip() for line in part.splitlines()]
+        jobs.setdefault(lines[0].rstrip(":"), []).append(lines[1:])
+    return jobs
+
+
+def test_every_job_says_what_it_needs_of_a_node(tmp_path):
+    """A scheduler would give an unbounded job a whole node, or leave it waiting for ever."""
+    folder = f'results_dir=["{tmp_path}"]'
+    jobs = planned(folder, "--forceall", "--", "all", "study")
+    assert {"train", "size_particles", "changed_scenes", "size_without_runs", "table3"} <= set(jobs)
+    for rule in ("train", "size_particles", "changed_scenes", "size_without_runs"):
+        for job in jobs[rule]:
+            asked = next(line for line in job if line.startswith("resources: "))
+            assert "runtime=" in asked, rule
+    cores = [int(line.removeprefix("threads: ")) for some in jobs.values() for job in some for line in job
+             if line.startswith("threads: ")]  # fmt: skip
+    assert cores
+    assert max(cores) <= 4
+
+
+def test_a_training_asks_for_a_gpu_if_it_uses_one(tmp_path):
+    runs = [f"{tmp_path}/smoke/slim{changes}-seed0/sizing.csv" for changes in ("", "+device=cpu")]
+    folder = f'results_dir=["{tmp_path}"]'
+    for gpu, expected in ((1, {"slim": "gpu=1", "slim+device=cpu": "gpu=0"}), (0, dict.fromkeys(["slim"], "gpu=0"))):
+        jobs = planned(folder, f"gpu={gpu}", "--", *runs)
+        for rule in ("train", "size_particles"):
+            said = {}
+            for job in jobs[rule]:
+                variant = re.search("variant=([^,]+)", next(line for line in job if line.startswith("wildcards: ")))[1]
+                said[variant] = re.search(r"gpu=\d", next(line for line in job if line.startswith("resources: ")))[0]
+            assert expected.items() <= said.items(), (rule, said)
+
+
+def test_what_a_training_has_left_is_declared_and_never_deleted_by_the_workflow(tmp_path):
+    """Snakemake deletes the outputs of a rule that is run again, or that fails."""
+    run = tmp_path / "smoke" / "slim-seed0"
+    kept = [f"{run}/{name}" for name in ("generator.safetensors", "history.csv", "provenance.json")]
+    jobs = planned(f'results_dir=["{tmp_path}"]', "--", *kept)
+    (outputs,) = [line for line in jobs["train"][0] if line.startswith("output: ")]
+    assert outputs == f"output: {run}/finished"

@@ -117,7 +117,7 @@ def photographs(reference: Path) -> str:
     text = f"""**{PHOTOGRAPHS:,} photographs** of 1900 x 2048 px take {hours:,.0f} hours of a core with the restorer
         that comes with the kit: {seconds:.1f} s each were measured on {cores} cores of an
         {measured["machine"]["processor"]} ({measured["machine"]["vectors"]}, without bfloat16; with it, about half).
-        Shards have nothing to wait for, so that cores add up, as long as the drive gives them photographs fast enough:"""
+        Shards have nothing to wait for: cores add up, as long as the drive gives them photographs fast enough:"""
     return f"{paragraph(text)}\n\n{to_markdown(pd.DataFrame(rows))}"
 
 
