@@ -179,7 +179,7 @@ def test_the_executor_shares_a_volume_and_starts_where_snakemake_is(monkeypatch)
     monkeypatch.syspath_prepend(str(KUBERNETES))
     name = f"{plugin.__name__}_shared"
     shared = importlib.import_module(name)
-    monkeypatch.delitem(sys.modules, name)
+    del sys.modules[name]
     assert not shared.common_settings.implies_no_shared_fs
     assert not shared.common_settings.job_deploy_sources
     assert not shared.common_settings.pass_envvar_declarations_to_cmd, "as the plugin itself has it"
