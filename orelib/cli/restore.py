@@ -86,6 +86,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         "--shard", metavar="K/N",
         help="restore only every Nth photograph, from the Kth, as one of N machines or processes",
     )  # fmt: skip
+    parser.add_argument("--resume", action="store_true", help="restore only what has no result in OUT yet")
     parser.add_argument("--replace", action="store_true", help="overwrite results that are in OUT already")
     parser.add_argument("--json", action="store_true", help="print one line of JSON per photograph")
 
@@ -100,6 +101,8 @@ def run(chosen: argparse.Namespace) -> int:
     shard = None if chosen.shard is None else Shard.parse(chosen.shard)
     if chosen.watch and shard is not None:
         raise ValueError("--watch restores all photographs that arrive: leave --shard out")
+    if chosen.resume and (chosen.watch or chosen.replace):
+        raise ValueError("--resume does not go with --watch, which resumes always, nor with --replace: leave one out")
     if chosen.watch and chosen.replace:
         raise ValueError("--watch restores each photograph once: leave --replace out")
     if chosen.calibration is not None and chosen.darker is not None:
@@ -125,7 +128,9 @@ def run(chosen: argparse.Namespace) -> int:
             except KeyboardInterrupt:
                 pass  # the usual way to end it
         else:
-            restore_folder(restorer, chosen.photographs, chosen.out, report, chosen.replace, chosen.recursive, shard)
+            restore_folder(
+                restorer, chosen.photographs, chosen.out, report, chosen.replace, chosen.recursive, shard, chosen.resume
+            )
         for remark, count in remarks.most_common(MOST_REMARKS):
             say(f"remark: {count} of {counts['restored']} photographs are {remark}")
         if (others := remarks.total() - sum(count for _, count in remarks.most_common(MOST_REMARKS))) > 0:

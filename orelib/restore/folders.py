@@ -6,6 +6,7 @@ and depth (:mod:`orelib.data.photographs`); it appears whole or not at all, so a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ def restore_folder(
     replace_copies: bool = False,
     recursive: bool = False,
     shard: Shard | None = None,
+    resume: bool = False,
 ) -> pd.DataFrame:
     """Restores every photograph of a folder into another folder, under the same names.
 
@@ -53,6 +55,7 @@ def restore_folder(
     shard : restore only this part of the photographs of a folder. The list is the same on every machine: folder by
         folder, each sorted by name. Shards may run at the same time, with one ``out``, if the folder does not change
         before the last one has listed it. Photographs whose names differ in case or accents alone are in one shard.
+    resume : leave out the photographs that have a copy of the same name in ``out``, as after an interruption.
 
     Returns
     -------
@@ -88,6 +91,10 @@ def restore_folder(
             jobs, among = _of_shard(jobs, shard), len(jobs)
             say(f"shard {shard}: {len(jobs)} of {among} photographs" + (": nothing to do" if not jobs else ""))
             title += f", shard {shard}"
+    if resume:
+        missing = [job for job in jobs if not os.path.lexists(places.out / job.copy)]
+        say(f"{len(jobs) - len(missing)} of {len(jobs)} copies are there already")
+        jobs = missing
     places.prepare(jobs)
     copies = Copies(restorer, places.out, {} if replace_copies else places.taken(), replace_copies)
     progress = Progress(len(jobs), title)

@@ -14,7 +14,7 @@ from orelib.runs import Folders
 from orelib.utils.shards import Shard
 
 SCENES = {"scene_size": (512, 512), "px_per_mm": 4.0, "zoom": 1.0, "train_pairs": 0, "val_pairs": 8, "test_pairs": 200}
-SMOKE_SCENES = SCENES | {"scene_size": (128, 128), "px_per_mm": 1.6, "val_pairs": 1, "test_pairs": 2}
+SMOKE_SCENES = SCENES | {"scene_size": (128, 128), "px_per_mm": 1.6, "val_pairs": 1, "test_pairs": 3}
 
 
 def sizing_folder(folders: Folders) -> Path:

@@ -19,13 +19,14 @@ import pandas as pd
 from orelib.config import PROFILES, Experiment
 from orelib.study.contents import linked, readme_table
 from orelib.study.results_page import (
+    FIRST_LOOK,
     PUBLISHED,
     counted_claims,
-    found_particles,
     results_page,
 )
 from orelib.study.rock_page import BOTH, RENDERED, gained_on_rock, what_you_have
 from orelib.study.scaling import GPU_TFLOPS, scaling, step_teraflop
+from orelib.study.sizing_page import found_particles
 from orelib.study.table3 import PAPER, to_markdown
 from orelib.study.wording import Compared, bullets, paragraph, short
 from orelib.utils.command import run_command
@@ -76,7 +77,7 @@ def answer(reference: Path, notebooks: str = "notebooks/") -> str:
     unseen, tuned = (replace(gained_on_rock(reference, "improved", on, "psnr"), digits=1) for on in (RENDERED, BOTH))
     rock = read_table(reference / "restorer" / "real_rock.csv").set_index(["has", "restorer"])["psnr"]
     kit, alone_there = (rock["nothing", f"the kit's {part}"] for part in ("restorer", "network alone"))
-    wet, improved, dry = (found_particles(study, name) for name in ("do_nothing", "improved", "dry"))
+    wet, improved, dry = (found_particles(reference / FIRST_LOOK, name) for name in ("do_nothing", "improved", "dry"))
     return bullets(
         f"""**It works on rendered scenes:** the paper's method (*Improved*) is {psnr} dB above Pix2Pix in PSNR and
         {ssim} in SSIM, more than the paper itself claims ({PAPER["improved"][0] - PAPER["pix2pix"][0]:.3f} dB and

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from orelib.sizing.segmenter import segmenter_checksum
-from orelib.study.bootstrap import CONTRADICTED, NOISE, NOT_RUN, REPRODUCED, UNTESTED, Estimate
-from orelib.study.effects import ablation_effects, scores, share_gone, table3_of_seeds
-from orelib.study.kept import segmenter_of
+from orelib.study.bootstrap import CONTRADICTED, NOISE, NOT_RUN, REPRODUCED, UNTESTED
+from orelib.study.effects import ablation_effects, table3_of_seeds
 from orelib.study.rock_page import wet_rock
+from orelib.study.sizing_page import particles
 from orelib.study.table3 import CLAIM, COSTS, differences, readable, readable_costs, to_markdown
-from orelib.study.wording import Compared, Finding, bullets, paragraph, row_finding, share
+from orelib.study.wording import Compared, Finding, bullets, paragraph, row_finding
 from orelib.utils.tables import read_table
 
 PUBLISHED, FIRST_LOOK = "cpu", "quick"  # the profiles whose results are kept
@@ -22,7 +21,6 @@ VERDICTS = {REPRODUCED: "are reproduced", NOISE: "lie within noise", CONTRADICTE
             UNTESTED: "cannot be tested here", NOT_RUN: "are not run yet"}  # fmt: skip
 SHOWN = ["method", "paper PSNR, dB", "paper SSIM", "PSNR, dB", "SSIM", "PSNR in glare, dB", "glare removed",
          "colour error", "sharpness", "seeds"]  # fmt: skip
-ERRORS = {"p80": "P80", "p50": "P50", "count": "count"}
 HEAD = """# Results
 
 <!-- Written by `make tables`, from the files beside it: change orelib/study/results_page.py instead. -->
@@ -37,10 +35,6 @@ there is more glare. *Colour error* is CIEDE2000. *Sharpness* is the mean gradie
 dry images: below 1, something is blurred. Brackets hold 95 % intervals over other trainings and other test images."""
 
 
-EARLIER = """The table was made by an earlier segmenter, that of commit 0639df1. Sizes that different segmenters
-    found are never mixed in one table."""
-
-
 def results_page(reference: Path) -> str:
     """Returns the page as Markdown; ``reference`` is ``results/reference``.
 
@@ -50,7 +44,7 @@ def results_page(reference: Path) -> str:
     parts = (
         _published(study, reference / FIRST_LOOK),
         _parts(study),
-        _particles(study),
+        particles(reference / FIRST_LOOK, study),
         wet_rock(reference),
         _first_look(reference),
     )
@@ -124,47 +118,6 @@ def _parts(study: Path) -> str:
     )
     points = bullets(ssim_loss, discriminator, window)
     return "\n\n".join(["## Effect of each part of the method", paragraph(intro), to_markdown(table), points])
-
-
-def _particles(study: Path) -> str:
-    titles = {"do_nothing": "wet", "telea": "Telea's filling, colour map", "pix2pix": "Pix2Pix",
-              "improved": "Improved", "nafnet": "NAFNet", "dry": "dry"}  # fmt: skip
-    rows = [
-        {"image": title, "particles found": found_particles(study, name)}
-        | {f"{short} error gone": _per_cent(share_gone(study, name)[error]) for error, short in ERRORS.items()}
-        for name, title in titles.items()
-    ]
-    scenes = len(read_table(study / "sizing.csv").query("method == 'dry'"))
-    outlined = read_table(study / "segmenter_photographs.csv").query("enlarged == 1").set_index("folder")
-    (belts, on_belt), (gravels, in_gravel) = (
-        (int(outlined.loc[name, "photographs"]), f"{100 * outlined.loc[name, 'matched']:.0f} %")
-        for name in ("ore_belt", "gravel")
-    )
-    same = segmenter_of(study) == segmenter_checksum()
-    intro = """
-        A segmenter that was trained on dry rendered scenes alone looks for particles in wet, restored and dry images
-        of the same scenes. *Found*: share of particles that overlap a found one by more than half of their union.
-        *Error gone*: share of the wet images' error of that size, or of the count, that a restoration removes; 100 %
-        is all of it, below 0 it adds error. More: [10_particle_sizing](../../notebooks/10_particle_sizing.ipynb)."""
-    points = bullets(
-        f"{scenes} scenes are too few to distinguish the shares of error gone.",
-        *(() if same else (EARLIER,)),
-        f"""On photographs of dry stones that were outlined by hand, {"the same" if same else "today's"} segmenter finds
-        {on_belt} of the particles in {belts} photographs of an ore belt, and {in_gravel} in {gravels} of river gravel;
-        it finds the scale by itself. We have no photographs of wet ore with outlined particles.""",
-    )
-    return "\n\n".join(["## Particles found and sized", paragraph(intro), to_markdown(pd.DataFrame(rows)), points])
-
-
-def found_particles(study: Path, name: str) -> str:
-    """The share of the true particles that are found in a method's restored scenes, as text in per cent."""
-    return share(scores(study, name, "matched", "sizing.csv"))
-
-
-def _per_cent(found: Estimate) -> str:
-    if found.low == found.high:  # the wet images, compared with themselves
-        return "-"
-    return f"{100 * found.mean:.0f} % [{100 * found.low:.0f}, {100 * found.high:.0f}]"
 
 
 def _first_look(reference: Path) -> str:

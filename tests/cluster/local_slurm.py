@@ -1,7 +1,8 @@
 """A Slurm cluster of a few virtual nodes on the loopback interface of one machine, from Debian's packages.
 
-``apt-get install slurm-wlm slurmdbd mariadb-server`` has all it needs; it runs as root, in one folder, beside no other
-Slurm. Every daemon is ended with it.
+``apt-get install slurm-wlm slurmdbd mariadb-server munge`` has all it needs. It runs as root, beside no other Slurm:
+its settings lie in a temporary folder, but links in ``/etc/slurm`` lead to them while it runs, because Snakemake's
+plugin takes ``SLURM_CONF`` out of the environment of a job. Every daemon is ended with it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 import psutil
 
 PROGRAMS = ("munged", "mariadbd", "slurmdbd", "slurmctld", "slurmd", "sacct")
+SETTINGS = (Path("/etc/slurm/slurm.conf"), Path("/etc/slurm/slurmdbd.conf"))
 PATIENCE = 60.0  # seconds that a daemon may take to answer
 NODE_MB = 6000  # promised to jobs by each node; more than their sum is not checked
 
@@ -32,20 +34,22 @@ def missing_programs() -> list[str]:
 class LocalSlurm:
     """A cluster with ``nodes`` nodes called node1, node2, ... of ``cores`` cores each, in a temporary folder.
 
-    A context manager. ``environment`` is for the programs that use it: there, ``SLURM_CONF`` names its settings.
+    A context manager. Raises FileExistsError where this machine has a Slurm already.
     """
 
     def __init__(self, nodes: int = 3, cores: int = 2):
         self.nodes, self.cores = nodes, cores
         self.folder = Path(tempfile.mkdtemp(prefix="slurm-"))
         self.folder.chmod(0o755)  # munged demands it
-        self.environment = os.environ | {"SLURM_CONF": str(self.folder / "slurm.conf")}
         self._daemons: dict[str, subprocess.Popen] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> LocalSlurm:
         with ExitStack() as stack:
             stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            for settings in SETTINGS:
+                settings.symlink_to(self.folder / settings.name)
+                stack.callback(settings.unlink)
             stack.callback(self._end_all)
             self._start()
             self._stack = stack.pop_all()
@@ -56,7 +60,7 @@ class LocalSlurm:
 
     def command(self, *words: str) -> str:
         """Runs a Slurm command, such as ``squeue``, and returns what it prints."""
-        return subprocess.run(words, env=self.environment, capture_output=True, text=True, check=True).stdout
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
     def kill_node(self, name: str) -> None:
         """Ends a node as a power failure does: its daemon and all jobs on it. Slurm is told that it is down."""
@@ -181,8 +185,7 @@ StorageLoc=slurm
         for process in psutil.process_iter():
             with suppress(psutil.Error):
                 about = process.environ()
-                ours = about.get("SLURM_CONF") == self.environment["SLURM_CONF"]
-                if ours and about.get("SLURMD_NODENAME") == node and process.pid not in daemons:
+                if about.get("SLURMD_NODENAME") == node and process.pid not in daemons:
                     jobs.append(process.pid)
                     if "slurmstepd" in " ".join(process.parent().cmdline()):  # its own environment cannot be read
                         watching.append(process.ppid())
@@ -194,14 +197,14 @@ StorageLoc=slurm
 
     def _says(self, *words: str) -> str:
         """What a command prints, nothing while it fails."""
-        done = subprocess.run(words, env=self.environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
         return "" if done.returncode else done.stdout or " "
 
     def _run(self, key: str, program: str, *options: str, **environment: str) -> None:
         path = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")
         with open(self.folder / f"{key}.out", "ab") as out:
             self._daemons[key] = subprocess.Popen(
-                [path, *options], env=self.environment | environment, stdout=out, stderr=out, start_new_session=True
+                [path, *options], env=os.environ | environment, stdout=out, stderr=out, start_new_session=True
             )
 
     def _end_all(self) -> None:

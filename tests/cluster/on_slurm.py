@@ -43,7 +43,7 @@ def main() -> int:
     with LocalSlurm(nodes=3, cores=4) as slurm:
         _say(began, slurm.command("sinfo", "-h", "-o", "Slurm: %D nodes, %c cores each, %T").strip())
         runs = [
-            _start(cluster, ["--profile", "profiles/slurm", "--jobs", "6", *options], folder / f"{name}.log", slurm)
+            _start(cluster, ["--profile", "profiles/slurm", "--jobs", "6", *options], folder / f"{name}.log")
             for name, options in (("smoke", SMOKE), ("quick", QUICK))
         ]
         checkpoint = cluster / TRAINING / "checkpoint.pt"
@@ -77,9 +77,9 @@ def _clone(folder: Path) -> Path:
     return folder
 
 
-def _start(clone: Path, options: list[str], log: Path, slurm: LocalSlurm | None = None) -> subprocess.Popen:
+def _start(clone: Path, options: list[str], log: Path) -> subprocess.Popen:
     """Starts Snakemake in a clone, with its code instead of the installed one."""
-    environment = (slurm.environment if slurm else dict(os.environ)) | {"PYTHONPATH": str(clone)}
+    environment = os.environ | {"PYTHONPATH": str(clone)}
     with open(log, "ab") as out:
         return subprocess.Popen(
             [sys.executable, "-m", "snakemake", *options], cwd=clone, env=environment, stdout=out, stderr=out

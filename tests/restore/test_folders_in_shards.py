@@ -71,7 +71,7 @@ def test_every_nth_photograph_is_restored(tmp_path, noise, capsys):
 
 def test_shards_run_at_once_as_processes(tmp_path, wet):
     restore_folder(ClassicalRestorer(), wet, tmp_path / "whole", recursive=True)
-    command = [sys.executable, "-m", "orelib.cli", "restore", wet, tmp_path / "out", "--model", "classical", "--json"]
+    command = [sys.executable, "-m", "orelib.cli", "restore", wet, tmp_path / "out", "--json"]
     processes = [
         subprocess.Popen(
             [*command, "--recursive", "--shard", f"{number}/3"],
@@ -135,3 +135,22 @@ def test_what_has_no_shards_is_one_line(tmp_path, wet, capsys):
     assert not (tmp_path / "out").exists()
     with pytest.raises(ValueError, match="is one photograph, which has no shards"):
         restore_folder(ClassicalRestorer(), wet / "belt_0.png", tmp_path / "out", shard=Shard(1, 2))
+
+
+def test_what_was_interrupted_is_resumed(tmp_path, wet, capsys):
+    (wet / "belt_1.png").unlink()  # it is damaged
+    for name in ("BELT_3.png", "be\u0301lt.png"):
+        (wet / name).unlink()
+    assert run(wet, tmp_path / "whole") == 0
+    out = tmp_path / "out"
+    assert run(wet, out, "--shard", "1/2") == 0
+    before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    capsys.readouterr()
+    assert run(wet, out, "--resume") == 0
+    assert "3 of 6 copies are there already" in capsys.readouterr().out
+    assert contents(out) == contents(tmp_path / "whole")
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert run(wet, out, "--resume") == 0
+    assert "0 restored, 0 failed" in capsys.readouterr().out
+    assert run(wet, out, "--resume", "--replace") == 2
+    assert "leave one out" in capsys.readouterr().err
