@@ -80,7 +80,7 @@ test: env  ## run all tests
 	python -m ruff format --check $(SOURCES)
 	python -m pytest
 
-test-cluster: env  ## run the workflow on a Slurm of three virtual nodes, a quarter of an hour; as root, with Debian's packages
+test-cluster: env  ## run the workflow on a Slurm of three virtual nodes, half an hour; as root, with Debian's packages
 	python tests/cluster/on_slurm.py
 
 lint: env  ## format the code and fix what ruff can fix
