@@ -9,6 +9,7 @@ import pytest
 from conftest import ROOT
 
 from orelib import cli
+from orelib.study import document
 from orelib.study.claims import Results, weigh
 from orelib.study.document import documents
 from orelib.study.effects import missing, table3_of_seeds
@@ -30,6 +31,16 @@ def commands(path):
 def test_generated_documents_are_what_make_tables_writes():
     for path, text in documents(ROOT).items():
         assert path.read_text("utf-8") == text, f"{path.name}: run make tables"
+
+
+def test_every_block_of_a_document_is_written(monkeypatch):
+    """The README has several; each was once written into the file as it was, so that the last one alone counted."""
+    blocks = {name: (where, lambda _, name=name: f"new {name}") for name, (where, _) in document.BLOCKS.items()}
+    monkeypatch.setattr(document, "BLOCKS", blocks)
+    monkeypatch.setattr(document, "results_page", lambda _: "")
+    texts = documents(ROOT)
+    for name, (where, _) in blocks.items():
+        assert f"written by make tables -->\nnew {name}\n<!-- end {name} -->" in texts[ROOT / where]
 
 
 def test_the_page_of_benchmarks_is_what_make_bench_writes(monkeypatch):

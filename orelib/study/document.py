@@ -52,7 +52,8 @@ def documents(root: Path) -> dict[Path, str]:
     texts = {root / REFERENCE / "RESULTS.md": results_page(root / REFERENCE)}
     for name, (document, block) in BLOCKS.items():
         path = root / document
-        texts[path] = with_block(path.read_text("utf-8"), name, block(root / REFERENCE))
+        text = texts.get(path) or path.read_text("utf-8")  # a document may have several blocks
+        texts[path] = with_block(text, name, block(root / REFERENCE))
     return texts
 
 

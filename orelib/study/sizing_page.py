@@ -8,10 +8,11 @@ import pandas as pd
 
 from orelib.sizing.segmenter import segmenter_checksum
 from orelib.study.bootstrap import Estimate
-from orelib.study.effects import scores, share_gone, sized_ways
+from orelib.study.effects import scores, share_gone, sized_ways, sizing_by_wetness
 from orelib.study.kept import segmenter_of
+from orelib.study.sizes import SIZED, percentiles_of_all
 from orelib.study.table3 import title_of, to_markdown
-from orelib.study.wording import Finding, bullets, paragraph, share
+from orelib.study.wording import Finding, bullets, paragraph, share, short
 from orelib.utils.tables import read_table
 
 ERRORS = {"p80": "P80", "p50": "P50", "count": "count"}
@@ -63,6 +64,14 @@ def _per_cent(found: Estimate) -> str:
 
 
 def _findings(quick: Path, published: Path) -> str:
+    kit, dry = ({error: gone(quick, name, error).above() for error in ERRORS} for name in ("default_restorer", "dry"))
+    thirds = sizing_by_wetness(quick, "default_restorer")
+    (damp, damp_to), (soaked, soaked_to) = (
+        [short(thirds.loc[third, f"P80 error, mm, {image}"]) for image in ("wet", "restored")]
+        for third in ("least wet", "wettest")
+    )
+    together = percentiles_of_all(quick)["P80, mm"]
+    off = {name: 100 * (together[name] / together["truth"] - 1) for name in ("wet", SIZED["default_restorer"])}
     outlined = read_table(published / "segmenter_photographs.csv").query("enlarged == 1").set_index("folder")
     (belts, on_belt), (gravels, in_gravel) = (
         (int(outlined.loc[name, "photographs"]), f"{100 * outlined.loc[name, 'matched']:.0f} %")
@@ -70,6 +79,20 @@ def _findings(quick: Path, published: Path) -> str:
     )
     same = "the same" if segmenter_of(quick) == segmenter_checksum() else "another"
     return bullets(
+        f"""**Restoring pays where one photograph is sized.** The kit's restorer removes {kit["p80"]} % of the wet
+        images' error of P80, {kit["p50"]} % of that of P50 and {kit["count"]} % of that of the count. In dry images,
+        which no restorer can be expected to beat, {dry["p80"]}, {dry["p50"]} and {dry["count"]} % are gone: what
+        remains is the segmenter's own error.""",
+        f"""**The wetter, the more.** In the wettest third of the scenes the mean error of P80 falls from {soaked} to
+        {soaked_to} mm, in the least wet third from {damp} to {damp_to} mm.""",
+        f"""**Not every restoration helps to count.** Improved, Pix2Pix and the classical restorer change the error of
+        the count within noise ({gone(quick, "improved", "count").level()}, {gone(quick, "pix2pix", "count").level()}
+        and {gone(quick, "classical", "count").level()} % gone), filling the glare with a colour map enlarges it
+        ({gone(quick, "telea", "count").below()} %). After CycleGAN, sizes are no nearer to the truth
+        ({gone(quick, "cyclegan", "p80").level()} % for P80).""",
+        f"""**It pays little where one curve is made of many photographs.** Errors of single photographs cancel: over
+        all scenes together, P80 is {off["wet"]:+.1f} % off in the wet images, and
+        {off[SIZED["default_restorer"]]:+.1f} % after the kit's restorer.""",
         f"""On photographs of dry stones that were outlined by hand, {same} segmenter finds {on_belt} of the particles
         in {belts} photographs of an ore belt, and {in_gravel} in {gravels} of river gravel; it finds the scale itself.
         We have no photographs of wet ore with outlined particles.""",

@@ -11,24 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from orelib.baselines import SHIPPED
-from orelib.config import METHODS, PUBLISHED, entry_of
+from orelib.config import entry_of
 from orelib.metrics import LIMITS
-from orelib.runs import find_runs
-from orelib.sizing.particles import percentile
 from orelib.study.bootstrap import Estimate, estimate
 from orelib.study.effects import METRICS, scores, sized_ways, sizing_errors
-from orelib.utils.tables import read_table
+from orelib.study.sizes import SIZED, masses_by_class
 from orelib.views.pictures import listed
 
 GREY = "#777777"
-SIZED = {
-    "do_nothing": "wet",
-    "linear_colour": "linear colour map",
-    "telea": "Telea's filling",
-    **SHIPPED,
-    **{name: METHODS[name].short for name in PUBLISHED},
-    "dry": "dry",
-}
 
 
 def answer_figure(results: Path) -> Figure:
@@ -118,9 +108,9 @@ def passing_figure(results: Path) -> Figure:
     plt.close(figure)
     for axis in axes.flat[len(names) :]:
         axis.set_axis_off()
-    truth = _passing(_sizes(results, "truth"))
+    truth = _passing(masses_by_class(results, "truth"))
     for axis, name in zip(axes.flat, names, strict=False):
-        low, middle, high = _passing(_sizes(results, name))
+        low, middle, high = _passing(masses_by_class(results, name))
         colour = entry_of(name).colour
         axis.fill_between(middle.index, low, high, color=colour, alpha=0.25, lw=0)
         axis.plot(middle, color=colour, lw=1.8)
@@ -133,16 +123,6 @@ def passing_figure(results: Path) -> Figure:
         f"for {listed(SIZED[name] for name in names)} images."
     )
     return figure
-
-
-def _sizes(results: Path, name: str) -> list[pd.DataFrame]:
-    """Reads the mass by scene and size class (scenes x classes), a table per seed; unrestored images have one."""
-    if name in METHODS:
-        tables = [read_table(run / "sizes.csv") for run in find_runs(results, "sizes.csv", variant=name)]
-    else:
-        table = read_table(Path(results) / "sizes.csv")
-        tables = [table[table["method"] == name]]
-    return [table.pivot_table("mass", "image", "size_mm", aggfunc="sum", fill_value=0) for table in tables]
 
 
 def _passing(tables: list[pd.DataFrame], draws: int = 400) -> tuple[pd.Series, pd.Series, pd.Series]:
@@ -161,19 +141,6 @@ def _passing(tables: list[pd.DataFrame], draws: int = 400) -> tuple[pd.Series, p
     low, high = np.quantile(drawn, (0.025, 0.975), axis=0)
     middle = share(sum(array.sum(axis=0) for array in arrays))
     return tuple(pd.Series(values, index=classes + 0.5) for values in (low, middle, high))
-
-
-def percentiles_of_all(results: Path) -> pd.DataFrame:
-    """P50 and P80 in mm of all scenes taken together, by size class; the mean over seeds."""
-    rows = []
-    for name in ("truth", *(name for name in SIZED if name in sized_ways(results))):
-        found = []
-        for table in _sizes(results, name):
-            masses = table.sum(axis=0)
-            found.append([percentile(masses.index, masses, share) for share in (0.5, 0.8)])
-        p50, p80 = np.mean(found, axis=0)
-        rows.append({"image": SIZED.get(name, "truth"), "P50, mm": p50, "P80, mm": p80})
-    return pd.DataFrame(rows).set_index("image").round(2)
 
 
 def segmentation_figure(panels: list[tuple[str, np.ndarray, np.ndarray]]) -> Figure:

@@ -12,6 +12,7 @@ from orelib.config import METHODS
 from orelib.study import effects
 from orelib.study.bootstrap import NOT_RUN
 from orelib.study.claims import Results, weigh
+from orelib.study.sizes import percentiles_of_all
 from orelib.study.variants import all_variants, variant_names
 from orelib.utils.allowed import SettingsError
 from orelib.utils.provenance import write_provenance
@@ -61,9 +62,7 @@ def test_images_keep_their_names(made_study, tmp_path):
     assert effects.by_wetness(results, "improved", "psnr") == effects.by_wetness(made_study, "improved", "psnr")
     masses = study_figures._sizes(results, "improved")[0]
     assert set(masses.index) == set(NAMED.values())
-    pd.testing.assert_frame_equal(
-        study_figures.percentiles_of_all(results), study_figures.percentiles_of_all(made_study)
-    )
+    pd.testing.assert_frame_equal(percentiles_of_all(results), percentiles_of_all(made_study))
 
 
 def test_equal_images_are_left_out(made_study, tmp_path):
@@ -158,7 +157,7 @@ def test_figures_show_every_method(made_study):
     labels = [text.get_text() for text in study_figures.answer_figure(made_study).axes[0].get_yticklabels()]
     assert {"wet", "Improved", "NAFNet", "dry"} <= set(labels)
     assert len(study_figures.passing_figure(made_study).axes) == 3 + len(SHIPPED) + len(METHODS)
-    percentiles = study_figures.percentiles_of_all(made_study)
+    percentiles = percentiles_of_all(made_study)
     assert np.allclose(percentiles.loc["truth"], percentiles.loc["Improved"])
 
 
@@ -189,7 +188,7 @@ def test_an_experiment_that_still_runs_can_be_looked_at(made_study, tmp_path):
     assert {"residual modules", "SSIM loss"}.isdisjoint(effects.ablation_effects(results, "smoke")["effect"])
     assert "Mosaic" in set(effects.ablation_effects(results, "smoke")["effect"])
     assert effects.compared(results, residual, "pix2pix").empty
-    assert "CycleGAN" not in study_figures.percentiles_of_all(results).index
+    assert "CycleGAN" not in percentiles_of_all(results).index
     table = weigh(Results(results, "smoke"))
     lacking = table[table["claim"].str.contains("Residual modules")].iloc[0]
     assert lacking["verdict"] == NOT_RUN
