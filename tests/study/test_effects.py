@@ -12,7 +12,7 @@ from orelib.config import METHODS
 from orelib.study import effects
 from orelib.study.bootstrap import NOT_RUN
 from orelib.study.claims import Results, weigh
-from orelib.study.sizes import percentiles_of_all
+from orelib.study.sizes import masses_by_class, percentiles_of_all
 from orelib.study.variants import all_variants, variant_names
 from orelib.utils.allowed import SettingsError
 from orelib.utils.provenance import write_provenance
@@ -60,7 +60,7 @@ def test_images_keep_their_names(made_study, tmp_path):
         found, before = (effects.scores(folder, name, "psnr") for folder in (results, made_study))
         pd.testing.assert_frame_equal(found.rename_axis(columns=None), before.rename(columns=NAMED), check_names=False)
     assert effects.by_wetness(results, "improved", "psnr") == effects.by_wetness(made_study, "improved", "psnr")
-    masses = study_figures._sizes(results, "improved")[0]
+    masses = masses_by_class(results, "improved")[0]
     assert set(masses.index) == set(NAMED.values())
     pd.testing.assert_frame_equal(percentiles_of_all(results), percentiles_of_all(made_study))
 
