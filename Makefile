@@ -34,8 +34,8 @@ CONFIG = profile="$$PROFILE" seed="$$SEED" results_dir="$$($(TEXT) RESULTS_DIR)"
 GPUS = $(shell $(BIN)/python -c 'from orelib.utils.devices import gpus_given; print(max(1, gpus_given()))')
 SNAKEMAKE = snakemake --cores $(CORES) --resources gpu=$(GPUS) --quiet progress rules host reason
 EXECUTE := python -m orelib.utils.execute --in-place
-# Snakemake's reasons are shown, but not its messages about every step.
-BRIEFLY := 2> >(grep --line-buffered -v -E '^(Select|Execute) .*jobs?|^(Touching|Complete log|Elapsed|Assuming|Building|Using shell)' >&2)
+# Snakemake's reasons are shown, but not its messages about every step, nor its surprise at the files of the rule keep.
+BRIEFLY := 2> >(grep --line-buffered -v -E '^(Select|Execute) .*jobs?|^(Touching|Complete log|Elapsed|Assuming|Building|Using shell|Warning: the following output files of rule keep|\{'"'"')' >&2)
 INTERRUPTED := trap 'echo "Interrupted. What is finished is kept: the same command goes on from there."' INT
 
 .DEFAULT_GOAL := help
