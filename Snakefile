@@ -62,8 +62,8 @@ EXPERIMENT = Experiment(PROFILE, seed=SEED)
 SHARDS = whole_number("shards", 1, least=1)  # into so many jobs the rendering of the scenes is divided
 
 # What a job asks for. Threads are fixed: for a training because another number rounds otherwise, and for rendering
-# because a cluster has no number of cores. Minutes and MB are two to four times what was seen on slow cores; those of
-# ``paper`` are calculated. A job that failed asks for more when it is tried again.
+# because a cluster has no number of cores. Minutes and MB are several times what was seen, so that slow cores suffice;
+# those of ``paper`` are guesses. A job that failed asks for more when it is tried again.
 TRAINING_THREADS, RENDERING_THREADS = EXPERIMENT.threads, 4
 MINUTES = {"smoke": 15, "quick": 90, "cpu": 150, "restorer": 900, "paper": 4320}[PROFILE]  # of a training
 RENDERING_MINUTES = {"smoke": 10, "quick": 20, "cpu": 30, "restorer": 60, "paper": 480}[PROFILE]
@@ -87,7 +87,8 @@ PAPERMILL = f"{PYTHON} -m orelib.utils.execute"
 SCENES, SPLITS = f"data/{PROFILE}", ("train", "val", "test")
 EMBEDDED = [] if DATA else [f"{SCENES}/{name}" for name in ("manifest.json", *SPLITS)]
 LASTING = ("generator.safetensors", "metrics.csv", "baselines.csv")  # of a finished run
-KEPT = (*LASTING, "config.json", "provenance.json", "history.csv", "validation.csv", "snapshots.json")
+# What others read of it; snapshots.json, which runs of earlier versions lack, is written before them.
+KEPT = (*LASTING, "config.json", "provenance.json", "history.csv", "validation.csv")
 
 
 def stands(stamp, files):

@@ -119,7 +119,7 @@ def copy(source: Path, target: Path) -> None:
 def test_pins_for_processors_are_those_of_the_makefile(tmp_path):
     step = next(step for step in of("RUN") if "pins.txt" in step)
     shutil.copy(ROOT / "requirements.txt", tmp_path)
-    step = step.replace("cd /tmp/pins", f"cd {tmp_path}").replace("pip install", "echo")
+    step = re.sub(r"^cd \S+", f"cd {tmp_path}", step).replace("pip install", "echo")
     asked = {"PATH": os.environ["PATH"], "TORCH": "cpu", "TORCH_INDEX": "file:///with space"}
     done = subprocess.run(["sh", "-ec", step], env=asked, capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[0] == "--extra-index-url file:///with space --requirement pins.txt"

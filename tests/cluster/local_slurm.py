@@ -74,7 +74,7 @@ class LocalSlurm:
     def start_node(self, name: str) -> None:
         """Starts a node, also one that was killed, and waits until it takes jobs."""
         self._run(name, "slurmd", "-D", "-N", name, SLURMD_NODENAME=name)
-        _wait(lambda: self._answers(name), f"{name} does not answer")
+        wait_until(lambda: self._answers(name), f"{name} does not answer")
 
     def _start(self) -> None:
         for name in ("munge", "mysql", "slurm", *(f"spool-{node}" for node in self._names())):
@@ -83,7 +83,7 @@ class LocalSlurm:
         self._start_munge()
         self._start_accounting()
         self._run("slurmctld", "slurmctld", "-D", "-i")
-        _wait(lambda: "UP" in self._says("scontrol", "ping"), "slurmctld does not answer")
+        wait_until(lambda: "UP" in self._says("scontrol", "ping"), "slurmctld does not answer")
         for node in self._names():
             self.start_node(node)
 
@@ -154,7 +154,7 @@ StorageLoc=slurm
         munge.chmod(0o755)
         names = [f"--{name}-file={munge / name}" for name in ("key", "pid", "log", "seed")]
         self._run("munged", "munged", "--foreground", f"--socket={munge / 'socket'}", *names)
-        _wait(lambda: (munge / "socket").exists(), "munged does not answer")
+        wait_until(lambda: (munge / "socket").exists(), "munged does not answer")
 
     def _start_accounting(self) -> None:
         mysql, user = self.folder / "mysql", pwd.getpwnam("mysql")
@@ -170,11 +170,12 @@ StorageLoc=slurm
             "mariadbd", "mariadbd", "--no-defaults", *where, f"--socket={socket_file}",
             f"--pid-file={mysql}/pid", *small,
         )  # fmt: skip
-        _wait(lambda: self._says("mariadb", f"--socket={socket_file}", "-e", "select 1"), "mariadbd does not answer")
+        ask = ["mariadb", f"--socket={socket_file}", "-e"]
+        wait_until(lambda: self._says(*ask, "select 1"), "mariadbd does not answer")
         granted = "create user slurm@localhost identified via unix_socket; grant all on slurm.* to slurm@localhost"
-        self.command("mariadb", f"--socket={socket_file}", "-e", granted)
+        self.command(*ask, granted)
         self._run("slurmdbd", "slurmdbd", "-D", MYSQL_UNIX_PORT=str(socket_file))
-        _wait(lambda: self._says("sacctmgr", "-n", "list", "cluster"), "slurmdbd does not answer")
+        wait_until(lambda: self._says("sacctmgr", "-n", "list", "cluster"), "slurmdbd does not answer")
         self.command("sacctmgr", "-i", "add", "cluster", "loopback")
         self.command("sacctmgr", "-i", "add", "account", "ore")
         self.command("sacctmgr", "-i", "add", "user", pwd.getpwuid(os.getuid()).pw_name, "account=ore")
@@ -226,11 +227,12 @@ def _kill(pid: int) -> None:
         os.kill(pid, 9)
 
 
-def _wait(done: Callable[[], object], complaint: str) -> None:
-    end = time.monotonic() + PATIENCE
+def wait_until(done: Callable[[], object], complaint: str, patience: float = PATIENCE) -> None:
+    """Returns when ``done`` does; RuntimeError with the complaint when it does not within ``patience`` seconds."""
+    end = time.monotonic() + patience
     while not done():
         if time.monotonic() > end:
-            raise RuntimeError(f"{complaint} after {PATIENCE:g} s")
+            raise RuntimeError(f"{complaint} after {patience:g} s")
         time.sleep(0.3)
 
 

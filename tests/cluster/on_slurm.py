@@ -16,11 +16,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-from local_slurm import LocalSlurm, missing_programs
+from local_slurm import LocalSlurm, missing_programs, wait_until
 
 ROOT = Path(__file__).parents[2]
 SMOKE = ["--config", "profile=smoke", "--", "all", "study"]
@@ -47,7 +46,7 @@ def main() -> int:
             for name, options in (("smoke", SMOKE), ("quick", QUICK))
         ]
         checkpoint = cluster / TRAINING / "checkpoint.pt"
-        _wait(lambda: checkpoint.exists() or any(run.poll() for run in runs), "the first checkpoint")
+        wait_until(lambda: checkpoint.exists() or any(run.poll() for run in runs), "there is no checkpoint", PATIENCE)
         node = _node_of(slurm, "train", "slim")
         jobs = slurm.command("squeue", "-h", "-w", node, "-o", "%k").split()
         slurm.kill_node(node)
@@ -120,14 +119,6 @@ def _content(table: Path) -> bytes:
         return table.read_bytes()
     rows = pd.read_csv(table, dtype=str).drop(columns=["seconds_per_image", "training_seconds"])
     return rows[~rows["method"].str.contains("+", regex=False)].to_csv(index=False).encode()
-
-
-def _wait(done: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + PATIENCE
-    while not done():
-        if time.monotonic() > end:
-            raise RuntimeError(f"{what} did not come in {PATIENCE:g} s")
-        time.sleep(0.5)
 
 
 def _say(began: float, text: str) -> None:
