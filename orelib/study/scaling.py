@@ -101,9 +101,9 @@ def papers() -> str:
     counted = _listing([f"{METHODS[m].short} {teraflop[m]:.1f} TFLOP and {hours[m]:.0f} hours" for m in PAPERS])
     rows = [{"GPUs": str(gpus), "days": f"{makespan(jobs, gpus) / 24:.1f}"} for gpus in GPUS]
     text = f"""**The paper's experiment** (`paper`): {len(PAPERS)} methods with {SEEDS} seeds, {steps:,} steps of 512 px
-        each. The operations of a step are counted, not measured: {counted} a training, at {GPU_TFLOPS} TFLOP/s, a
-        third of what an RTX 3090 is rated for in mixed precision. Nobody has run it. {sum(jobs):,.0f} hours of a GPU,
-        one training on each:"""
+        each. Nobody has run it. Operations are counted, and {GPU_TFLOPS} TFLOP/s assumed, a third of what an RTX 3090
+        is rated for in mixed precision. A step and a training then take: {counted}; all of them {sum(jobs):,.0f} hours
+        of a GPU. One training on each:"""
     return f"{paragraph(text)}\n\n{to_markdown(pd.DataFrame(rows))}"
 
 
