@@ -33,7 +33,7 @@ SMALLEST_MM = 4.0  # smaller areas are no particles: the scenes' have 5 mm or mo
 WORKING_PX_PER_MM = (4.0, 2.0)  # scales at which a photograph of known scale is looked at
 LARGEST_SIDE, SMALLEST_SIDE = 1400, 160  # px, root of the area, of a photograph of unknown scale while it is looked at
 CURE = "put back a copy of it, or run make segmenter"
-MOST_ENLARGED = 2.0
+MOST_ENLARGED = 3.0
 
 
 class Segmenter:
