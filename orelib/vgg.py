@@ -42,7 +42,7 @@ def vgg19_features(layers: int, weights: str | Path | None = None) -> nn.Sequent
     ModelFileError where the file is damaged or holds other weights, MemoryError, and ModuleNotFoundError where
     torchvision, which lists the layers, is not installed.
     """
-    demand_packages("The perceptual loss", "reproduce", "torchvision")
+    demand_packages("The perceptual loss", "perceptual", "torchvision")
     path = _from_torchvision() if weights is None else kit_path("vgg_weights", weights)
     expected = re.search(r"-([0-9a-f]{8})\.pth$", path.name)
     state, features = _read(path, expected.group(1) if expected else "", CURE), _layers(layers)

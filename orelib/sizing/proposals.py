@@ -37,19 +37,41 @@ def partitions(maps: np.ndarray) -> Iterator[np.ndarray]:
     A region is split where several middles of a level lie in it; only its parts are new proposals.
     """
     share, inside, border = maps
-    particle = inside > 0.5
+    particle, height = inside > 0.5, share - border
     regions, _ = ndimage.label(particle)
     yield _large_enough(regions)
-    for level in LEVELS:
-        middles, count = ndimage.label(particle & (share - border > level))
-        of = np.zeros(count + 1, np.intp)
-        of[middles.ravel()] = regions.ravel()
-        several = np.bincount(of[1:], minlength=int(regions.max()) + 1) > 1
-        several[0] = False
-        divided = several[regions]
-        parts = watershed(border - share, np.where(divided, middles, 0), mask=divided)
-        yield _large_enough(parts)
-        regions = np.where(divided, parts + regions.max(), regions)
+    levels = [ndimage.label(particle & (height > level))[0] for level in LEVELS]
+    tops = _tops(levels)
+    region = _at(tops, regions)
+    # What floods from a middle is what floods from its tops together: so one flood, from all tops, is enough.
+    in_parts = (np.bincount(region[1:], minlength=int(regions.max()) + 1) > 1)[regions] & particle
+    basins = watershed(-height, np.where(in_parts, tops, 0), mask=in_parts)
+    for labels in levels:
+        middle = _at(tops, labels)
+        once = np.unique(middle, return_index=True)[1]
+        divided = (np.bincount(region[once], minlength=int(region.max()) + 1) > 1)[region] & (middle > 0)
+        yield _large_enough(np.where(divided, middle, 0)[basins])
+        region = np.where(divided, middle + region.max(), region)
+
+
+def _tops(levels: list[np.ndarray]) -> np.ndarray:
+    """Numbers (H, W) of the middles that hold no middle of a higher level, from 1."""
+    tops = np.zeros_like(levels[0])
+    for labels in reversed(levels):
+        top = np.ones(int(labels.max()) + 1, bool)
+        top[labels[tops > 0]] = False
+        top[0] = False
+        new = top[labels]
+        tops[new] = labels[new] + tops.max()
+    return relabel_sequential(tops)[0]
+
+
+def _at(tops: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The number (n + 1,) that ``labels`` (H, W) has where each of n tops lies; 0 for number 0, which is none."""
+    of = np.zeros(int(tops.max()) + 1, np.intp)
+    of[tops.ravel()] = labels.ravel()
+    of[0] = 0
+    return of
 
 
 def _large_enough(regions: np.ndarray) -> np.ndarray:

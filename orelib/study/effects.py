@@ -182,6 +182,7 @@ def ablation_effects(results: Path, profile: str, metrics: tuple[str, ...] = ("p
         "batch 4 instead of 1": (names["batch_4"], WHOLE),
         "learning rate 0.002": (names["rate_0.002"], WHOLE),
         "SSIM window 7, not 11": (names["window_7"], WHOLE),
+        "perceptual loss (VGG16)": (names["vgg16"], WHOLE),
         "misaligned by 1 px": (names["shifted_1"], WHOLE),
         "misaligned by 3 px": (names["shifted_3"], WHOLE),
     }

@@ -51,14 +51,23 @@ def as_batch(image: np.ndarray) -> Tensor:
     return torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1)[None] / 127.5 - 1
 
 
-def loss_values(image: np.ndarray, dry: np.ndarray, window_size: int = losses.WINDOW_SIZE) -> dict[str, float]:
+def loss_values(
+    image: np.ndarray,
+    dry: np.ndarray,
+    window_size: int = losses.WINDOW_SIZE,
+    perceptual: losses.PerceptualLoss | None = None,
+) -> dict[str, float]:
     """Returns the losses of an image against the dry one, both uint8 (H, W, 3), as in a training of Improved.
 
-    L1 and MSE of values in [-1, 1], the SSIM loss of values in [0, 1].
+    L1 and MSE of values in [-1, 1], the SSIM loss and a ``perceptual`` one of values in [0, 1].
     """
     x, y = as_batch(image), as_batch(dry)
-    similar = losses.SSIMLoss(1.0, window_size)((x + 1) / 2, (y + 1) / 2)
-    return {"L1": losses.l1_loss(x, y).item(), "MSE": losses.mse_loss(x, y).item(), "SSIM loss": similar.item()}
+    x01, y01 = (x + 1) / 2, (y + 1) / 2
+    terms = {"L1": losses.l1_loss(x, y), "MSE": losses.mse_loss(x, y)}
+    terms["SSIM loss"] = losses.SSIMLoss(1.0, window_size)(x01, y01)
+    if perceptual is not None:
+        terms["VGG loss"] = perceptual(x01, y01)
+    return {name: value.item() for name, value in terms.items()}
 
 
 def metric_values(image: np.ndarray, dry: np.ndarray) -> dict[str, float]:

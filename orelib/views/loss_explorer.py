@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from orelib.data.degraded import degraded
+from orelib.losses import PerceptualLoss
 from orelib.study.loss_trials import TERMS, loss_values, metric_values, similarity_maps
 from orelib.views.explorer import Choice, Explorer, Slider
 from orelib.views.loss_figures import explored_figure
@@ -15,18 +16,19 @@ LARGEST_ERROR = 64  # grey levels; the map of absolute errors is scaled to it
 SIDE = 160  # px; of the part of the images that is shown, so that a picture takes a fraction of a second
 
 
-def loss_explorer(wet: np.ndarray, dry: np.ndarray) -> Explorer:
+def loss_explorer(wet: np.ndarray, dry: np.ndarray, perceptual: PerceptualLoss | None = None) -> Explorer:
     """Returns an explorer of a pair, both uint8 (H, W, 3) of at least 11 px: damage to the dry image, and its losses.
 
-    Losses are relative to the loss of the wet image: 0 for the dry image itself, 1 for one as bad as the wet image.
+    Losses are relative to the loss of the wet image: 0 for the dry image itself, 1 for one as bad as the wet image. A
+    ``perceptual`` loss is one of them if it is given; its images have at least 32 px.
     """
     wet, dry = (_middle(image) for image in (wet, dry))
     windows = [window for window in WINDOWS if _size(window) <= min(dry.shape[:2])]
-    of_wet = {window: loss_values(wet, dry, _size(window)) for window in windows}
+    of_wet = {window: loss_values(wet, dry, _size(window), perceptual) for window in windows}
 
     def draw(blur, shift, brightness, noise, glare, window, view):
         image = degraded(dry, blur, shift, brightness / 100, noise, glare / 100)
-        values, metrics = loss_values(image, dry, _size(window)), metric_values(image, dry)
+        values, metrics = loss_values(image, dry, _size(window), perceptual), metric_values(image, dry)
         bars = {name: value / of_wet[window][name] for name, value in values.items()}
         if view == "absolute error":
             drawn = np.abs(image.astype(float) - dry).mean(axis=2) / LARGEST_ERROR

@@ -1,10 +1,13 @@
 """From maps to particles: partitions, what speaks for a region, belief, and the choice among proposals."""
 
 import numpy as np
+from scipy import ndimage
 from skimage.draw import disk
+from skimage.segmentation import watershed
 
 from orelib.sizing.maps import targets
-from orelib.sizing.proposals import Belief, Proposals, choose, features, fit_belief, partitions
+from orelib.sizing.particles import overlaps
+from orelib.sizing.proposals import LEAST_PX, LEVELS, Belief, Proposals, choose, features, fit_belief, partitions
 
 
 def discs(*places, shape=(96, 120)):
@@ -21,6 +24,29 @@ def test_touching_particles_are_proposed_together_and_one_by_one():
     together, *levels = (found.max() for found in partitions(targets(HEAP)))
     assert together == 3
     assert sum(levels) == 2  # the two that touch, once
+
+
+def test_one_flood_finds_what_a_flood_from_the_middles_of_each_level_finds():
+    rng = np.random.default_rng(0)
+    share, inside, border = (ndimage.gaussian_filter(rng.random((160, 200)), 3) for _ in range(3))
+    maps = np.stack([(share - 0.4) * 5, inside * 1.02, np.clip((border - 0.45) * 3, 0, 1)])
+    regions, _ = ndimage.label(maps[1] > 0.5)
+    count = 0
+    for level, found in zip(LEVELS, list(partitions(maps))[1:], strict=True):
+        height = maps[0] - maps[2]
+        middles, _ = ndimage.label((regions > 0) & (height > level))
+        parts = watershed(-height, middles, mask=regions > 0)
+        of = {number: set(np.unique(middles[regions == number])) - {0} for number in np.unique(regions)}
+        several = np.isin(regions, [number for number, inside in of.items() if number and len(inside) > 1])
+        wanted = np.where(several, parts, 0)
+        wanted[(np.bincount(wanted.ravel()) < LEAST_PX)[wanted]] = 0
+        regions = np.where(several, parts + regions.max(), regions)
+        pairs = overlaps(found, wanted)
+        best = pairs.groupby("true")["iou"].max()
+        assert found.max() == len(best) == len(np.unique(wanted)) - 1
+        assert (best > 0.9).all()  # pixels that touch two middles may go to either
+        count += len(best)
+    assert count > 20
 
 
 def test_empty_maps_propose_nothing():

@@ -62,6 +62,11 @@ def test_the_explorer_answers_every_control(scene):
     assert "blur 2.0" in explorer.alt
 
 
+def test_the_explorer_draws_a_perceptual_loss_if_it_is_given_one(scene):
+    with_vgg = loss_explorer(scene.wet, scene.dry, lambda x, y: (x - y).abs().max())
+    assert bytes(with_vgg.picture) != bytes(loss_explorer(scene.wet, scene.dry).picture)
+
+
 def test_the_explorer_offers_only_windows_that_fit(scene):
     explorer = loss_explorer(scene.wet[:30], scene.dry[:30])
     assert explorer.controls["window"]["options"] == ["7 px", "11 px", "21 px"]
