@@ -20,12 +20,13 @@ from orelib.methods.supervised import one_cycle
 from orelib.sizing.maps import build, loss, targets
 from orelib.sizing.particles import LEAST_IOU, overlaps
 from orelib.sizing.proposals import Belief, fit_belief
-from orelib.sizing.segmenter import MOST_ENLARGED, Segmenter, resized
+from orelib.sizing.segmenter import Segmenter, resized
 from orelib.utils.names import is_left_behind
 from orelib.utils.progress import Progress
 
 CROP, BATCH, STEPS, RATE = 128, 8, 20000, 0.003
 BEDS, FIRST_BED = 700, 30_000_000  # FIRST_BED: seeds that no rendered scene has
+COARSEST = 3.0  # factor by which a crop is enlarged at most, since small photographs are, before they are looked at
 FACTORS = (2.0, 1.0, 0.5)  # scales of the photographs from which the belief learns
 LEAST = 0.15  # belief of a particle: lower finds more, and more that are none
 
@@ -117,21 +118,26 @@ def _other_camera(dry: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     image = (mean + (image - mean) * np.float32(rng.uniform(0.5, 1.6))) * rng.uniform(0.7, 1.4, 3).astype(np.float32)
     if rng.random() < 0.5:
         image = ndimage.gaussian_filter(image, (blur := rng.uniform(0, 1.5), blur, 0))
-    image = _enlarged_from(image, rng.uniform(1, MOST_ENLARGED) if rng.random() < 0.5 else 1.0, rng)
+    image = _enlarged_from(image, rng.uniform(1, COARSEST) if rng.random() < 0.5 else 1.0, rng)
     return (image.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1)
 
 
 def _enlarged_from(image: np.ndarray, factor: float, rng: np.random.Generator) -> np.ndarray:
-    """An image (H, W, 3) in [0, 1] taken with ``factor`` times fewer pixels a side, kept as a JPEG, and enlarged; uint8."""
-    shape = image.shape[1], image.shape[0]
-    small = Image.fromarray(np.rint(image.clip(0, 1) * 255).astype(np.uint8))
+    """An image (H, W, 3) in [0, 1] of fewer pixels by ``factor``, noisy, kept as a JPEG, and enlarged again; uint8."""
+    size = image.shape[1], image.shape[0]
+    small = _in_8_bits(255 * image)
     if factor > 1:
-        small = small.resize([max(1, round(side / factor)) for side in shape], Image.Resampling.BICUBIC)
-    noisy = np.asarray(small) + rng.uniform(0, 0.05 * 255) * rng.standard_normal((*small.size[::-1], 3), dtype=np.float32)
+        small = small.resize([max(1, round(side / factor)) for side in size], Image.Resampling.BICUBIC)
+    noise = rng.uniform(0, 0.05 * 255) * rng.standard_normal((*small.size[::-1], 3), dtype=np.float32)
     with BytesIO() as file:
-        Image.fromarray(np.rint(noisy.clip(0, 255)).astype(np.uint8)).save(file, "JPEG", quality=int(rng.integers(40, 99)))
+        quality = int(rng.integers(40, 99))
+        _in_8_bits(np.asarray(small) + noise).save(file, "JPEG", quality=quality)
         seen = Image.open(file).convert("RGB")
-    return np.asarray(seen.resize(shape, Image.Resampling.BICUBIC) if factor > 1 else seen)
+    return np.asarray(seen.resize(size, Image.Resampling.BICUBIC) if factor > 1 else seen)
+
+
+def _in_8_bits(image: np.ndarray) -> Image.Image:
+    return Image.fromarray(np.rint(image.clip(0, 255)).astype(np.uint8))
 
 
 def read_labelled(folder: Path, split: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
