@@ -25,7 +25,7 @@ DRAWS = 1000
 LEAST_COUNT = 30  # particles
 LEAST_ALIKE = 10  # particles of one mass that would tell as much: few large ones may hold most of the mass
 LEAST_LARGER = 3  # particles above a percentile
-ABOVE_SMALLEST = 1.5  # a percentile must be so many times the smallest size that counts, which else decides it
+ABOVE_SMALLEST = 2.5  # a percentile must be so many times the smallest size that counts: see docs/sizing.md
 LARGEST_CUT = 0.5  # share of the particles' area that the border may cut
 CURVE = 20  # sizes of the curve for each factor of 10
 

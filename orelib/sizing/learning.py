@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 
@@ -23,8 +24,9 @@ from orelib.sizing.segmenter import Segmenter, resized
 from orelib.utils.names import is_left_behind
 from orelib.utils.progress import Progress
 
-CROP, BATCH, STEPS, RATE = 128, 8, 16000, 0.003
+CROP, BATCH, STEPS, RATE = 128, 8, 20000, 0.003
 BEDS, FIRST_BED = 700, 30_000_000  # FIRST_BED: seeds that no rendered scene has
+COARSEST = 3.0  # factor by which a crop is enlarged at most, since small photographs are, before they are looked at
 FACTORS = (2.0, 1.0, 0.5)  # scales of the photographs from which the belief learns
 LEAST = 0.15  # belief of a particle: lower finds more, and more that are none
 
@@ -96,16 +98,16 @@ def _crop(dry: np.ndarray, maps: np.ndarray, side: int, rng: np.random.Generator
     top, left = (rng.integers(0, length - side, endpoint=True) for length in dry.shape[:2])
     window = np.s_[..., top : top + side, left : left + side]
     turns, mirrored = rng.integers(4), rng.random() < 0.5
-    image = _other_colours(dry[top : top + side, left : left + side], rng)
+    image = _other_camera(dry[top : top + side, left : left + side], rng)
     turned = [np.rot90(part, turns, (1, 2)) for part in (image, maps[window].astype(np.float32) / 255)]
     return tuple(np.ascontiguousarray(part[..., ::-1] if mirrored else part) for part in turned)
 
 
-def _other_colours(dry: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _other_camera(dry: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A dry photograph as another camera might have taken it of another rock, float32 (3, H, W) in [-1, 1].
 
-    Changes gain and gamma of each channel, contrast, focus and noise: a segmenter trained without these changes failed
-    when only the colours changed. One photograph in six is grey, and channels are mixed at random.
+    Changes gain and gamma of each channel, contrast, focus, noise and resolution: a segmenter trained without these
+    changes failed when only the colours changed. One photograph in six is grey, and channels are mixed at random.
     """
     image = (dry.astype(np.float32) / 255) ** rng.uniform(0.7, 1.4, 3).astype(np.float32)
     mix = np.eye(3) + rng.normal(0, 0.15, (3, 3))
@@ -116,8 +118,26 @@ def _other_colours(dry: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     image = (mean + (image - mean) * np.float32(rng.uniform(0.5, 1.6))) * rng.uniform(0.7, 1.4, 3).astype(np.float32)
     if rng.random() < 0.5:
         image = ndimage.gaussian_filter(image, (blur := rng.uniform(0, 1.5), blur, 0))
-    image = image + np.float32(rng.uniform(0, 0.04)) * rng.standard_normal(image.shape, dtype=np.float32)
-    return (image.clip(0, 1) * 2 - 1).astype(np.float32).transpose(2, 0, 1)
+    image = _enlarged_from(image, rng.uniform(1, COARSEST) if rng.random() < 0.5 else 1.0, rng)
+    return (image.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1)
+
+
+def _enlarged_from(image: np.ndarray, factor: float, rng: np.random.Generator) -> np.ndarray:
+    """An image (H, W, 3) in [0, 1] of fewer pixels by ``factor``, noisy, kept as a JPEG, and enlarged again; uint8."""
+    size = image.shape[1], image.shape[0]
+    small = _in_8_bits(255 * image)
+    if factor > 1:
+        small = small.resize([max(1, round(side / factor)) for side in size], Image.Resampling.BICUBIC)
+    noise = rng.uniform(0, 0.05 * 255) * rng.standard_normal((*small.size[::-1], 3), dtype=np.float32)
+    with BytesIO() as file:
+        quality = int(rng.integers(40, 99))
+        _in_8_bits(np.asarray(small) + noise).save(file, "JPEG", quality=quality)
+        seen = Image.open(file).convert("RGB")
+    return np.asarray(seen.resize(size, Image.Resampling.BICUBIC) if factor > 1 else seen)
+
+
+def _in_8_bits(image: np.ndarray) -> Image.Image:
+    return Image.fromarray(np.rint(image.clip(0, 255)).astype(np.uint8))
 
 
 def read_labelled(folder: Path, split: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:

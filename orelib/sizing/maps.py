@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from orelib.networks import UNet
 
-WIDTH, DEPTH = 12, 5
+WIDTH, DEPTH = 15, 5
 
 
 def targets(labels: np.ndarray) -> np.ndarray:

@@ -32,8 +32,8 @@ WEIGHTS = Path(__file__).with_name("segmenter.safetensors")
 SMALLEST_MM = 4.0  # smaller areas are no particles: the scenes' have 5 mm or more, but a part may be hidden
 WORKING_PX_PER_MM = (4.0, 2.0)  # scales at which a photograph of known scale is looked at
 LARGEST_SIDE, SMALLEST_SIDE = 1400, 160  # px, root of the area, of a photograph of unknown scale while it is looked at
+MOST_ENLARGED = 3.5  # factor by which a small photograph is enlarged at most while it is looked at
 CURE = "put back a copy of it, or run make segmenter"
-MOST_ENLARGED = 2.0
 
 
 class Segmenter:
@@ -68,9 +68,9 @@ class Segmenter:
     def segment_any(self, image: np.ndarray) -> np.ndarray:
         """Returns particle numbers int32 (H, W), 0 for no particle, of a uint8 photograph (H, W, 3) of unknown scale.
 
-        It is looked at in scales that halve, from twice its size at most. Of particles smaller than about 10 px there,
-        or larger than half the photograph, few are found. Memory is bounded: no larger picture than 1400 x 1400 px is
-        made, so on larger photographs particles smaller than a 140th of its side are missed.
+        It is looked at in scales that halve, from 3.5 times its size at most. Of particles smaller than about 10 px
+        there, or larger than half the photograph, few are found. Memory is bounded: no larger picture than
+        1400 x 1400 px is made, so on larger photographs particles smaller than a 140th of its side are missed.
         """
         side = float(np.sqrt(image.shape[0] * image.shape[1]))
         largest = min(MOST_ENLARGED * side, LARGEST_SIDE)

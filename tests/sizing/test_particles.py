@@ -9,7 +9,7 @@ from orelib.config import Experiment
 from orelib.data.dataset import render_dataset
 from orelib.runs import Folders
 from orelib.sizing import particles as module
-from orelib.sizing.learning import fit_segmenter, read_labelled, train_network
+from orelib.sizing.learning import _enlarged_from, fit_segmenter, read_labelled, train_network
 from orelib.sizing.maps import build, targets
 from orelib.sizing.scenes import render_sizing, sizing_folder
 from orelib.sizing.segmenter import WEIGHTS, load_segmenter, save_segmenter, segmenter_checksum
@@ -104,6 +104,17 @@ def test_scores_of_scenes_have_their_columns(scenes):
 def test_the_same_seed_trains_the_same_network(scenes):
     one, other = (train_network(scenes, seed=3, steps=2, beds=2).state_dict() for _ in range(2))
     assert all((value == other[name]).all() for name, value in one.items())
+
+
+def test_a_photograph_of_a_coarser_camera_is_blurred_and_as_large(scenes):
+    dry = next(read_labelled(scenes, "train"))[0]
+    detail = {}
+    for factor in (1.0, 3.0):
+        seen = [_enlarged_from(dry / 255, factor, np.random.default_rng(seed)) for seed in range(8)]
+        assert {(image.shape, image.dtype) for image in seen} == {(dry.shape, np.dtype(np.uint8))}
+        assert abs(np.mean(seen) - dry.mean()) < 3
+        detail[factor] = np.abs(np.diff(np.mean(seen, axis=0), axis=0)).mean()
+    assert detail[3.0] < 0.8 * detail[1.0]
 
 
 def test_the_kits_segmenter_finds_most_particles_of_a_dry_scene():
