@@ -39,7 +39,7 @@ def partitions(maps: np.ndarray) -> Iterator[np.ndarray]:
     share, inside, border = maps
     particle, height = inside > 0.5, share - border
     regions, _ = ndimage.label(particle)
-    yield _large_enough(regions)
+    yield large_enough(regions)
     levels = [ndimage.label(particle & (height > level))[0] for level in LEVELS]
     tops = _tops(levels)
     region = _at(tops, regions)
@@ -50,7 +50,7 @@ def partitions(maps: np.ndarray) -> Iterator[np.ndarray]:
         middle = _at(tops, labels)
         once = np.unique(middle, return_index=True)[1]
         divided = (np.bincount(region[once], minlength=int(region.max()) + 1) > 1)[region] & (middle > 0)
-        yield _large_enough(np.where(divided, middle, 0)[basins])
+        yield large_enough(np.where(divided, middle, 0)[basins])
         region = np.where(divided, middle + region.max(), region)
 
 
@@ -74,8 +74,9 @@ def _at(tops: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return of
 
 
-def _large_enough(regions: np.ndarray) -> np.ndarray:
-    small = np.bincount(regions.ravel()) < LEAST_PX
+def large_enough(regions: np.ndarray, least: float = LEAST_PX) -> np.ndarray:
+    """The regions (H, W) of at least so many px, int32, numbered without gaps."""
+    small = np.bincount(regions.ravel()) < least
     return relabel_sequential(np.where(small[regions], 0, regions))[0].astype(np.int32)
 
 

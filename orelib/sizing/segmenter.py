@@ -24,7 +24,7 @@ from torch import nn
 
 from orelib.data.mosaic import to_network
 from orelib.sizing.maps import build
-from orelib.sizing.proposals import Belief, Proposals, choose, features, partitions
+from orelib.sizing.proposals import Belief, Proposals, choose, features, large_enough, partitions
 from orelib.utils.names import one_line
 from orelib.utils.weights import checksum, demand_file, unusable, write
 
@@ -62,8 +62,7 @@ class Segmenter:
         Areas smaller than a disc of 4 mm are no particles.
         """
         found = self._look(image, [min(working / px_per_mm, MOST_ENLARGED) for working in WORKING_PX_PER_MM])
-        small = np.bincount(found.ravel()) < np.pi / 4 * (SMALLEST_MM * px_per_mm) ** 2
-        return relabel_sequential(np.where(small[found], 0, found))[0].astype(np.int32)
+        return large_enough(found, np.pi / 4 * (SMALLEST_MM * px_per_mm) ** 2)
 
     def segment_any(self, image: np.ndarray) -> np.ndarray:
         """Returns particle numbers int32 (H, W), 0 for no particle, of a uint8 photograph (H, W, 3) of unknown scale.
@@ -75,7 +74,7 @@ class Segmenter:
         side = float(np.sqrt(image.shape[0] * image.shape[1]))
         largest = min(MOST_ENLARGED * side, LARGEST_SIDE)
         halvings = max(0, int(np.log2(largest / SMALLEST_SIDE)))
-        return self._look(image, [largest / side / 2**halving for halving in range(halvings + 1)])
+        return large_enough(self._look(image, [largest / side / 2**halving for halving in range(halvings + 1)]))
 
     def propose(self, image: np.ndarray, factors: list[float]) -> list[tuple[np.ndarray, np.ndarray]]:
         """Returns regions int32 (h, w) and their features (n, 8) at each level of a photograph at each scale."""

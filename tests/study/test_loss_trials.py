@@ -44,7 +44,7 @@ def test_a_perceptual_loss_is_taken_of_values_from_0_to_1(scene):
     perceptual = lambda x, y: seen.extend((x, y)) or (x - y).abs().max()  # noqa: E731 (in the place of VGG)
     values = loss_trials.loss_values(scene.wet, scene.dry, perceptual=perceptual)
     assert values["VGG loss"] == pytest.approx(np.abs(scene.wet / 255 - scene.dry / 255).max(), abs=1e-6)
-    assert all(0 <= image.min() and image.max() <= 1 for image in seen)
+    assert all(image.min() >= 0 and image.max() <= 1 for image in seen)
 
 
 @pytest.mark.parametrize("size", [7, 11, 21])
