@@ -140,8 +140,7 @@ def _first_look(reference: Path) -> str:
         image.""",
         """Slim is the U-Net of Pix2Pix with a third of its width here, and an eighth of its usual width; it is trained
         like NAFNet.""",
-        f"""All trainings together took {sum(training_seconds(quick)) / 60:.0f} minutes on one core of a machine that
-        was busy with other work.""",
+        f"""All trainings together took {sum(training_seconds(quick)) / 60:.0f} minutes on one core.""",
     )
     return "\n\n".join([
         "## A first look", paragraph(intro), to_markdown(readable(table)), points, to_markdown(readable_costs(table)),
