@@ -85,11 +85,11 @@ def _findings(quick: Path, published: Path) -> str:
         remains is the segmenter's own error.""",
         f"""**The wetter, the more.** In the wettest third of the scenes the mean error of P80 falls from {soaked} to
         {soaked_to} mm, in the least wet third from {damp} to {damp_to} mm.""",
-        f"""**Not every restoration helps to count.** Improved, Pix2Pix and the classical restorer change the error of
-        the count within noise ({gone(quick, "improved", "count").level()}, {gone(quick, "pix2pix", "count").level()}
-        and {gone(quick, "classical", "count").level()} % gone), filling the glare with a colour map enlarges it
-        ({gone(quick, "telea", "count").below()} %). After CycleGAN, sizes are no nearer to the truth
-        ({gone(quick, "cyclegan", "p80").level()} % for P80).""",
+        f"""**Restorations differ.** Improved removes {gone(quick, "improved", "p80").above()} % of the error of P80 and
+        {gone(quick, "improved", "count").above()} % of that of the count, the classical restorer
+        {gone(quick, "classical", "p80").above()} and {gone(quick, "classical", "count").above()} %. Filling the glare
+        with a colour map changes the error of the count within noise ({gone(quick, "telea", "count").level()} % gone).
+        After CycleGAN, sizes are no nearer to the truth ({gone(quick, "cyclegan", "p80").level()} % for P80).""",
         f"""**It pays little where one curve is made of many photographs.** Errors of single photographs cancel: over
         all scenes together, P80 is {off["wet"]:+.1f} % off in the wet images, and
         {off[SIZED["default_restorer"]]:+.1f} % after the kit's restorer.""",
