@@ -11,9 +11,9 @@ The network gives them as probabilities (the share as itself), so that a doubtfu
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import torch.nn.functional as F
-from scipy import ndimage
 from skimage.segmentation import find_boundaries
 from torch import Tensor, nn
 
@@ -30,8 +30,9 @@ def targets(labels: np.ndarray) -> np.ndarray:
 
 def shares(labels: np.ndarray, outline: np.ndarray) -> np.ndarray:
     """The share map (H, W) of particle numbers whose inner ``outline`` is a mask."""
-    distance = ndimage.distance_transform_edt((labels > 0) & ~outline)
-    largest = np.zeros(int(labels.max()) + 1)
+    within = ((labels > 0) & ~outline).astype(np.uint8)
+    distance = cv2.distanceTransform(within, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    largest = np.zeros(int(labels.max()) + 1, np.float32)  # of one dtype with the distances: ten times as fast
     np.maximum.at(largest, labels.ravel(), distance.ravel())
     return (distance / np.maximum(largest, 1)[labels]).astype(np.float32)
 
