@@ -144,17 +144,17 @@ def test_no_core_module_imports_an_extra(core):
 
 
 @pytest.mark.parametrize(
-    ("code", "package"),
+    ("code", "package", "extra"),
     [
-        ("import orelib.views.figures", "matplotlib"),
-        ("import orelib.views.compare", "anywidget"),
-        ("from orelib.vgg import vgg19_features as features; features(5)", "torchvision"),
+        ("import orelib.views.figures", "matplotlib", "reproduce"),
+        ("import orelib.views.compare", "anywidget", "reproduce"),
+        ("from orelib.vgg import vgg19_features as features; features(5)", "torchvision", "perceptual"),
     ],
 )
-def test_a_view_says_which_extra_it_needs(core, code, package):
+def test_a_view_says_which_extra_it_needs(core, code, package, extra):
     last = core("-c", code).stderr.splitlines()[-1]
     assert package in last
-    assert 'pip install "orelib[reproduce]"' in last
+    assert f'pip install "orelib[{extra}]"' in last
 
 
 # ---- the notebooks -----------------------------------------------------------------------------------------------

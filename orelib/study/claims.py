@@ -62,8 +62,7 @@ def _mean(results: Results, name: str, metric: str) -> float:
 
 def _higher(results: Results, metric: str, unit: str) -> Evidence:
     one, other = (results.minus(*names, metric) for names in (("improved", "pix2pix"), ("pix2pix", "cyclegan")))
-    text = f"Improved - Pix2Pix {one}{unit}; Pix2Pix - CycleGAN {other}{unit}"
-    return text, worst(verdict(one), verdict(other))
+    return f"Improved - Pix2Pix {one}{unit}; Pix2Pix - CycleGAN {other}{unit}", worst(verdict(one), verdict(other))
 
 
 @claim("Table 3", "PSNR: Improved before Pix2Pix before CycleGAN")
@@ -208,10 +207,7 @@ def adversarial(results: Results) -> Evidence:
 def perceptual(results: Results) -> Evidence:
     name = results.named("vgg16")
     psnr, ssim, sharp = (results.minus(name, "improved", metric) for metric in ("psnr", "ssim", "sharpness"))
-    text = (
-        f"With VGG16's features in the place of VGG19's, whose weights cannot be shipped, minus without: {psnr} dB, "
-        f"SSIM {ssim}, sharpness {sharp}; VGG19 itself is off here"
-    )
+    text = f"VGG16 in the place of VGG19, whose weights cannot be shipped: {psnr} dB, SSIM {ssim}, sharpness {sharp}"
     return text, UNTESTED
 
 
@@ -224,8 +220,7 @@ def mosaic(results: Results) -> Evidence:
 @claim("Section 3.3", "One image a step trains best")
 def batch(results: Results) -> Evidence:
     psnr, ssim = (results.minus("improved", results.named("batch_4"), metric) for metric in ("psnr", "ssim"))
-    text = f"Batch 1 minus batch 4, for as many images, so four times the updates: {psnr} dB, SSIM {ssim}"
-    return text, verdict(psnr)
+    return f"Batch 1 minus 4, for as many images, so four times the updates: {psnr} dB, SSIM {ssim}", verdict(psnr)
 
 
 @claim("Section 3.3", "A constant learning rate of 0.002 suits the training")
