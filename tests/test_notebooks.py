@@ -97,6 +97,11 @@ def test_no_output_of_one_test_image_shows_a_number_that_is_none(executed):
         assert not re.search(r"\b(nan|inf)\b", " ".join(texts), re.IGNORECASE), path.name
 
 
+def test_no_text_in_a_table_is_cut_short(executed):
+    pages = [path.read_text("utf-8") for path in [*NOTEBOOKS, *executed.glob("*.ipynb")]]
+    assert not [cell for page in pages for cell in re.findall(r"<td>[^<]*\.\.\.</td>", page)]
+
+
 def test_they_leave_what_others_read(executed):
     results = executed / "smoke"
     table = pd.read_csv(results / "table3.csv")
