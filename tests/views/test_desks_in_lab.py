@@ -121,7 +121,7 @@ def test_photographs_are_restored_and_downloaded_and_pairs_train_a_restorer(brow
         assert person.actions + 2 <= MOST_TO_TRAIN
         [model] = kit.glob("results/yours/pairs-1-*/smoke/slim-seed0/generator.safetensors")
         assert tab.locator(".orelib-panel[data-state=finished]").count() == 1
-        assert tab.locator(".orelib-browser [data-shown]").count() == 1  # their own test pairs
+        tab.locator(".orelib-browser [data-shown]").wait_for(state="attached", timeout=10_000)  # their own test pairs
         assert tab.get_by_text("From now on, (a) restores with").count() == 1
 
         person.run_all()  # and the first door takes it
