@@ -44,7 +44,7 @@ def partitions(maps: np.ndarray) -> Iterator[np.ndarray]:
     tops = _tops(levels)
     region = _at(tops, regions)
     # What floods from a middle is what floods from its tops together: so one flood, from all tops, is enough.
-    in_parts = (np.bincount(region[1:], minlength=int(regions.max()) + 1) > 1)[regions] & particle
+    in_parts = (np.bincount(region[1:], minlength=int(regions.max()) + 1) > 1)[regions]
     basins = watershed(-height, np.where(in_parts, tops, 0), mask=in_parts)
     for labels in levels:
         middle = _at(tops, labels)

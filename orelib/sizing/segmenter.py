@@ -69,7 +69,8 @@ class Segmenter:
 
         It is looked at in scales that halve, from 3.5 times its size at most. Of particles smaller than about 10 px
         there, or larger than half the photograph, few are found. Memory is bounded: no larger picture than
-        1400 x 1400 px is made, so on larger photographs particles smaller than a 140th of its side are missed.
+        1400 x 1400 px is made, so on larger photographs particles smaller than a 140th of its side are missed. Areas
+        below 16 px of the photograph are no particles.
         """
         side = float(np.sqrt(image.shape[0] * image.shape[1]))
         largest = min(MOST_ENLARGED * side, LARGEST_SIDE)

@@ -50,7 +50,7 @@ def ablation(profile: str) -> list[Variant]:
     """The parts of Improved, added one by one to a plain U-Net; and other settings of Improved, one at a time.
 
     A batch of 4 sees as many images as a batch of 1, so it takes a quarter of the updates. The perceptual loss has the
-    paper's kind and weight, but VGG16 in the place of VGG19, whose weights cannot be shipped.
+    weight of the profile ``paper``, but VGG16 in the place of VGG19, whose weights cannot be shipped.
     """
     if profile not in ABLATION_SEEDS:
         return []
