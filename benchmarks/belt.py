@@ -2,13 +2,15 @@
 
     python benchmarks/belt.py
 
-Photographs of 1900 x 2048 px, rendered, are restored by the kit's restorer and by Slim (the size of ``quick``, without
-training, which costs the same), by OpenVINO on two threads. The columns *read* to *write* are milliseconds that a
-photograph takes by itself; *together* is a whole folder, divided by the number of its photographs, and *processor* what
-both cores together have computed meanwhile for one of them, which other programs change less.
+Photographs of 1900 x 2048 px, rendered, are restored by the kit's restorer, by Slim (the size of ``quick``, without
+training, which costs the same), and the classical way; the networks by OpenVINO on two threads. The columns *read* to
+*write* are milliseconds that the first photograph takes by itself; *together* is a whole folder, divided by the number
+of its photographs, and *processor* what both cores together have computed meanwhile for one of them, which other
+programs change less. *Classical* counts the photographs that are restored the classical way, at least in part, because
+the restorer takes them for unlike its training.
 
 Every way is a process of its own, which takes turns with the others: ``belt.py PRECISION MODEL FOLDER`` prints the
-fewest milliseconds of each column, by the code that ``PYTHONPATH`` leads to.
+fewest milliseconds of each column, and that count, by the code that ``PYTHONPATH`` leads to.
 """
 
 from __future__ import annotations
@@ -24,9 +26,10 @@ from pathlib import Path
 from common import ROOT, markdown, start_process
 
 BEFORE = "f9da19d"  # the last commit before the folder was restored several photographs at a time
+CLASSICAL = "classical"
 SIDES, FRAMES, ROUNDS = (1900, 2048), 8, 3
-COLUMNS = ("read", "look", "restore", "write", "together", "processor")
-TOGETHER = COLUMNS.index("together")
+TIMES = ("read", "look", "restore", "write", "together", "processor")
+TOGETHER = TIMES.index("together")
 
 
 def measure() -> list[dict[str, str]]:
@@ -43,6 +46,8 @@ def measure() -> list[dict[str, str]]:
         for _ in range(ROUNDS):
             for title, model in models.items():
                 for way, (commit, precision) in ways.items():
+                    if model == CLASSICAL and precision != "float32":
+                        continue
                     numbers = run(before if commit else ROOT, precision, model, photographs)
                     milliseconds.setdefault((title, way), []).append(numbers)
     fewest = {key: [min(column) for column in zip(*rounds, strict=True)] for key, rounds in milliseconds.items()}
@@ -51,10 +56,11 @@ def measure() -> list[dict[str, str]]:
 
 def row(title: str, way: str, numbers: list[float], before: float) -> dict[str, str]:
     """A row of the table: milliseconds of each part, frames a second, and how many times those of ``before``."""
-    cells = {f"{name}, ms": f"{number:.0f}" for name, number in zip(COLUMNS, numbers, strict=True)}
+    *times, classical = numbers
+    cells = {f"{name}, ms": f"{number:.0f}" for name, number in zip(TIMES, times, strict=True)}
     together = numbers[TOGETHER]
     frames = {"frames/s": f"{1000 / together:.2f}", "times": f"{before / together:.2f}"}
-    return {"restorer": title, "way": way} | cells | frames
+    return {"restorer": title, "way": way} | cells | frames | {"classical": f"{classical:.0f} of {FRAMES}"}
 
 
 def photographed(folder: Path) -> Path:
@@ -74,8 +80,8 @@ def photographed(folder: Path) -> Path:
     return folder
 
 
-def restorers(folder: Path) -> dict[str, Path]:
-    """Returns model files by title; Slim's is made in ``folder``."""
+def restorers(folder: Path) -> dict[str, Path | str]:
+    """Returns model files, or what stands for one, by title; Slim's is made in ``folder``."""
     from orelib.config import Experiment
     from orelib.data.scenes import render_pair
     from orelib.methods import CLASSES
@@ -86,7 +92,7 @@ def restorers(folder: Path) -> dict[str, Path]:
     weights = CLASSES["slim"].build_generator(slim).state_dict()
     known = Familiar.of(render_pair(seed, (128, 128)).wet for seed in range(4))
     save_generator(path, weights, slim, "no data", 0, familiar=known)
-    return {"the kit's": DEFAULT_RESTORER, "Slim": path}
+    return {"the kit's": DEFAULT_RESTORER, "Slim": path, "classical": CLASSICAL}
 
 
 def checkout(folder: Path, commit: str) -> Path:
@@ -96,7 +102,7 @@ def checkout(folder: Path, commit: str) -> Path:
     return folder
 
 
-def run(kit: Path, precision: str, model: Path, photographs: Path) -> list[float]:
+def run(kit: Path, precision: str, model: Path | str, photographs: Path) -> list[float]:
     """The numbers that this script prints as a process with the code of ``kit``."""
     command = [sys.executable, __file__, precision, str(model), str(photographs)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(kit), str(ROOT / "benchmarks")])}
@@ -104,7 +110,7 @@ def run(kit: Path, precision: str, model: Path, photographs: Path) -> list[float
     return [float(number) for number in done.stdout.splitlines()[-1].split()]
 
 
-def main(precision: str, model: Path, photographs: Path) -> None:
+def main(precision: str, model: str, photographs: Path) -> None:
     start_process(as_the_kit=True)
     from dataclasses import replace
 
@@ -116,8 +122,8 @@ def main(precision: str, model: Path, photographs: Path) -> None:
 
     torch.set_num_threads(2)
     options = {} if precision == "float32" else {"precision": precision}  # which the older code does not know
-    restorer = load_restorer(None if model == DEFAULT_RESTORER else model, engine="openvino", **options)
-    first, fewest = sorted(photographs.iterdir())[0], dict.fromkeys(COLUMNS, float("inf"))
+    restorer = load_restorer(None if model == str(DEFAULT_RESTORER) else model, engine="openvino", **options)
+    first, fewest = sorted(photographs.iterdir())[0], dict.fromkeys(TIMES, float("inf"))
     with tempfile.TemporaryDirectory() as folder:
         restorer.restore(read_photograph(first).pixels)  # compiles
         for number in range(2):
@@ -132,7 +138,8 @@ def main(precision: str, model: Path, photographs: Path) -> None:
         raise RuntimeError(f"not all photographs were restored: {table['error'].max()}")
     for whole in ("together", "processor"):
         fewest[whole] /= len(table)
-    print(*(1000 * seconds for seconds in fewest.values()))
+    classical = len(table) if model == CLASSICAL else table["remark"].str.contains(CLASSICAL).sum()
+    print(*(1000 * seconds for seconds in fewest.values()), classical)
 
 
 def timed(fewest: dict[str, float], what: str, work: Callable, *arguments: object) -> object:
@@ -145,6 +152,6 @@ def timed(fewest: dict[str, float], what: str, work: Callable, *arguments: objec
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+        main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
     else:
         print(markdown(measure()))

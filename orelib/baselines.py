@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+import cv2
 import numpy as np
 import pandas as pd
 from skimage.restoration import inpaint_biharmonic
 
-from orelib.data.highlights import above_surroundings, fill, highlights
+from orelib.data.highlights import above_surroundings, highlights
 from orelib.data.pair import Pair
 from orelib.metrics import glare_of, score
 
@@ -28,6 +29,7 @@ BASELINES = {  # their names in tables
 # The restorers that come with the kit, as the user of ``orelib restore`` gets them.
 SHIPPED = {"classical": "the classical restorer", "default_restorer": "the kit's restorer"}
 OF_NO_RUN = (*BASELINES, *SHIPPED, "dry")  # whose scores and sizes stand in the results folder itself
+TELEA_RADIUS = 5  # px around a pixel from which Telea's method fills it
 EXCESSES = (20, 30, 40, 60, 80, 100)  # grey levels, of which the training pairs choose one
 
 
@@ -60,7 +62,8 @@ def fit_baselines(train: Iterable[Pair]) -> dict[str, Restore]:
         return linear_colour(filled * 255)
 
     def telea(wet: np.ndarray) -> np.ndarray:
-        return linear_colour(fill(wet, highlights(wet, excess)))
+        hidden = highlights(wet, excess).astype(np.uint8)
+        return linear_colour(cv2.inpaint(wet, hidden, TELEA_RADIUS, cv2.INPAINT_TELEA))
 
     return dict(zip(BASELINES, (np.copy, mean_colour, linear_colour, biharmonic, telea), strict=True))
 

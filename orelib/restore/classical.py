@@ -23,6 +23,7 @@ FACTOR, EXPONENT = 0.92, 0.5
 # highest, the rims of the highlights stay.
 EXCESS, AROUND, GROWN_TO = 60, 61, 0.5
 TILE, OVERLAP = 1024, 64  # px; a pixel decides on a highlight up to 60 px away, by growth and window
+STRIDE = 2  # px; highlights are filled at half size
 
 
 class ClassicalRestorer(AnySizeRestorer):
@@ -44,7 +45,7 @@ class ClassicalRestorer(AnySizeRestorer):
 
     def tiling(self) -> tuple[int, int, int]:
         """Returns the smallest side of a tile, the overlap of tiles, and their stride, in px."""
-        return TILE, OVERLAP, 1
+        return TILE, OVERLAP, STRIDE
 
     def restore_tile(self, tile: np.ndarray) -> np.ndarray:
         """Restores one tile, uint8 or uint16 (h, w, 3), to float32 in the range of its dtype."""
