@@ -29,7 +29,7 @@ from orelib.views.report import write_report
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PARAMETERS = {"profile", "method", "methods", "seed", "data_dir", "results_dir", "images", "photographs_dir", "model",
               "calibration", "start_from", "changes", "largest_shift", "align", "scene", "dry_dir", "px_per_mm",
-              "balls_mm", "restore"}  # fmt: skip
+              "balls_mm", "smallest_mm", "restore"}  # fmt: skip
 TRAININGS = [("05_training", {"method": method}) for method in METHODS]
 ORDER = [
     ("00_start", {}),

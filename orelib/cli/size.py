@@ -32,6 +32,7 @@ EXAMPLES = """\
 examples:
   orelib size belt_photos sizes --px-per-mm 4.2
   orelib size heap_photos sizes --balls 150 --restore
+  orelib size belt_photos sizes --px-per-mm 4.2 --smallest 10
   orelib size scans sizes --px-per-mm file --json
 """
 OUT = Path("sizes")
@@ -51,6 +52,11 @@ def add(commands: argparse._SubParsersAction) -> None:
     scale.add_argument(
         "--balls", metavar="MM",
         help="diameter of the balls that lie on the rock; two show how the scale changes from near to far",
+    )  # fmt: skip
+    parser.add_argument(
+        "--smallest", metavar="MM",
+        help="count particles from this size on, such as that of your finest sieve, so that photographs of different "
+        "scales can be compared (default: from the smallest on that each photograph shows)",
     )  # fmt: skip
     parser.add_argument(
         "--restore", action="store_true", help="also size what the restorer makes of each photograph of wet ore"
@@ -104,17 +110,17 @@ def _answer(found: Distribution) -> str:
 
 def _sizer(chosen: argparse.Namespace) -> Sizer:
     from orelib.sizing.scale import chosen_scale
+    from orelib.sizing.sized import Sizer, chosen_smallest
 
-    find_scale = chosen_scale(chosen.px_per_mm, chosen.balls)
+    find_scale, smallest_mm = chosen_scale(chosen.px_per_mm, chosen.balls), chosen_smallest(chosen.smallest)
     restorer = None
     if chosen.restore or chosen.model is not None:
         model = Path(chosen.model) if chosen.model is not None else None
         choice = argparse.Namespace(model=model, engine=None, classical=None)
         restorer, _ = load_model(choice, chosen.photographs)
     from orelib.sizing.segmenter import load_segmenter
-    from orelib.sizing.sized import Sizer
 
-    return Sizer(load_segmenter(), find_scale, restorer)
+    return Sizer(load_segmenter(), find_scale, restorer, smallest_mm)
 
 
 def _reporter(results, as_json: bool) -> Callable[[dict], None]:

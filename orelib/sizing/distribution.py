@@ -54,6 +54,7 @@ class Distribution:
     count: int
     cut: int
     photographs: int
+    shown_mm: float
     smallest_mm: float
     cut_share: float
 
@@ -103,6 +104,7 @@ def _facts(photographs: Sequence[Measured]) -> dict:
     return {
         "cut": int(is_cut.sum()),
         "photographs": len(photographs),
+        "shown_mm": max((each.shown_mm for each in photographs if len(each.table)), default=float("nan")),
         "smallest_mm": max((each.smallest_mm for each in photographs if len(each.table)), default=float("nan")),
         "cut_share": float(areas[is_cut].sum() / areas.sum()) if len(areas) else 0.0,
     }
@@ -148,8 +150,8 @@ def _why_not(size: float, together: np.ndarray, facts: dict) -> str:
         return _too_few(len(sizes))
     if alike < LEAST_ALIKE:
         return f"a few large particles hold most of the mass: all tell no more than {alike:.0f} alike"
-    if size < ABOVE_SMALLEST * facts["smallest_mm"]:
-        return f"too near to {facts['smallest_mm']:.3g} mm, below which particles are too small in the photograph"
+    if size < ABOVE_SMALLEST * facts["shown_mm"]:
+        return f"too near to {facts['shown_mm']:.3g} mm, below which particles are too small in the photograph"
     if facts["cut_share"] > LARGEST_CUT:
         return f"the border cuts {facts['cut_share']:.0%} of the particles' area"
     if larger < LEAST_LARGER:

@@ -18,7 +18,7 @@ import pandas as pd
 from skimage.measure import regionprops_table
 
 from orelib.sizing.balls import without_balls
-from orelib.sizing.scale import Scale
+from orelib.sizing.scale import Scale, ScaleError
 
 LEAST_PX = 8  # across a particle that counts: what is smaller is found by chance
 BORDER, SMALL = "border", "small"  # why a particle is not counted
@@ -30,10 +30,12 @@ class Measured:
 
     ``table``: label, row, column (of the middle, in px), px (minor axis), px_per_mm (there), size_mm (minor axis),
     length_mm (major axis), area_mm2, mass (mm^3, up to a factor), weight (how many it stands for), left_out ("": it
-    counts). ``smallest_mm`` is the size from which all particles count, and ``error`` the scale's relative one.
+    counts). The photograph shows particles from ``shown_mm`` on well; those from ``smallest_mm`` on count. ``error`` is
+    the scale's relative one.
     """
 
     table: pd.DataFrame
+    shown_mm: float
     smallest_mm: float
     error: float
 
@@ -42,10 +44,13 @@ class Measured:
         return self.table[self.table["left_out"] == ""]
 
 
-def measure(labels: np.ndarray, scale: Scale, least_px: float = LEAST_PX) -> Measured:
+def measure(labels: np.ndarray, scale: Scale, least_px: float = LEAST_PX, smallest_mm: float | None = None) -> Measured:
     """Measures the particles of a photograph, given as particle numbers (H, W), 0 for no particle.
 
-    The smallest size that counts is ``least_px`` px where the scale is smallest, so that it is one for all places.
+    The smallest size that counts is ``smallest_mm``; by default, what the photograph shows: ``least_px`` px where the
+    scale is smallest, so that it is one for all places.
+
+    Raises ScaleError if particles of ``smallest_mm`` are smaller than what the photograph shows.
     """
     labels = without_balls(labels, scale.balls)
     height, width = labels.shape
@@ -57,7 +62,13 @@ def measure(labels: np.ndarray, scale: Scale, least_px: float = LEAST_PX) -> Mea
     area, size = found["area"] / at**2, found["axis_minor_length"] / at
     # Where its corner may lie without the border touching it; at least one place, for those that it does touch.
     places = (height - 1 - (bottom - top)).clip(lower=1) * (width - 1 - (right - left)).clip(lower=1)
-    smallest = least_px / float(np.min(at)) if len(found) else float("nan")
+    shown = least_px / float(np.min(at)) if len(found) else float("nan")
+    smallest = shown if smallest_mm is None else smallest_mm
+    if shown > smallest:
+        raise ScaleError(
+            f"it shows particles from {shown:.3g} mm on, not from {smallest:g} mm: choose a larger smallest size, or "
+            "photograph from nearer"
+        )
     table = pd.DataFrame(
         {
             "label": found["label"], "row": found["centroid-0"], "column": found["centroid-1"],
@@ -67,4 +78,4 @@ def measure(labels: np.ndarray, scale: Scale, least_px: float = LEAST_PX) -> Mea
             "left_out": np.where(is_cut, BORDER, np.where(size < smallest, SMALL, "")),
         }
     )  # fmt: skip
-    return Measured(table, smallest, scale.error)
+    return Measured(table, shown, smallest, scale.error)

@@ -66,10 +66,10 @@ def chosen_scale(px_per_mm: float | str | None = None, balls_mm: float | str | N
     if (px_per_mm is None) == (balls_mm is None):
         raise ScaleError("a scale is needed: either how many px a mm takes, or the diameter of the balls on the rock")
     if balls_mm is not None:
-        return ball_scale(_positive(balls_mm, "no diameter of a ball, such as 150"))
+        return ball_scale(positive(balls_mm, "no diameter of a ball, such as 150"))
     if px_per_mm == FROM_FILE:
         return file_scale
-    px_per_mm = _positive(px_per_mm, f"no number of px per mm, such as 4.2, and not the word {FROM_FILE}")
+    px_per_mm = positive(px_per_mm, f"no number of px per mm, such as 4.2, and not the word {FROM_FILE}")
     return one_scale(Scale(px_per_mm, f"stated: {px_per_mm:.4g} px per mm"))
 
 
@@ -78,8 +78,8 @@ def one_scale(scale: Scale) -> FindScale:
     return lambda photograph: scale
 
 
-def _positive(value: float | str, what_not: str) -> float:
-    """Returns a number above 0. Raises ScaleError that says what the value is not."""
+def positive(value: float | str, what_not: str) -> float:
+    """Returns a number above 0, which may be text. Raises ScaleError that says what the value is not."""
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -114,7 +114,7 @@ def marked_scale(points: Sequence[tuple[float, float]], mm: float) -> Scale:
     Each point is taken to be right to a pixel. Raises ScaleError for a length that is not positive, and for points
     that lie too close.
     """
-    mm = _positive(mm, "no number of mm: say how many lie between the two points")
+    mm = positive(mm, "no number of mm: say how many lie between the two points")
     px = math.dist(*points)
     if px < SHORTEST:
         raise ScaleError(f"the two points are {px:.1f} px apart: mark an object of {SHORTEST} px or more")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +12,21 @@ import numpy as np
 from orelib.data.photographs import SUFFIXES, Photograph, in_8_bits, photographs_below, photographs_in, read_photograph
 from orelib.restore.any_size import AnySizeRestorer
 from orelib.sizing.measured import LEAST_PX, Measured, measure
-from orelib.sizing.scale import FindScale, Scale, ScaleError
+from orelib.sizing.scale import FindScale, Scale, ScaleError, positive
 from orelib.sizing.segmenter import Segmenter
 from orelib.utils.names import composed
 from orelib.utils.paths import shown
 
 LOOKED_AT = 140  # particles of the smallest size that the segmenter finds, side by side along a large photograph
 AS_IT_IS, RESTORED, DRY = "photograph", "restored", "dry"  # the sides of a photograph
+
+
+def chosen_smallest(smallest_mm: float | str | None) -> float | None:
+    """Returns the smallest size in mm that a user wants counted; None: all that each photograph shows.
+
+    The number may be text. Raises ScaleError for what is no positive number.
+    """
+    return None if smallest_mm is None else positive(smallest_mm, "no smallest size in mm, such as 10")
 
 
 @dataclass(frozen=True)
@@ -38,39 +47,52 @@ class Side:
 
 @dataclass(frozen=True)
 class Sizer:
-    """Sizes photographs of one scale, or one way to find it; with a ``restorer``, also what it makes of them."""
+    """Sizes photographs of one scale, or one way to find it; with a ``restorer``, also what it makes of them.
+
+    Particles from ``smallest_mm`` on count; None: from the smallest on that each photograph shows.
+    """
 
     segmenter: Segmenter
     find_scale: FindScale
     restorer: AnySizeRestorer | None = None
+    smallest_mm: float | None = None
 
     def sides(self, path: Path, dry: Path | None = None) -> Iterator[Side]:
         """Yields a photograph as it is; then, if there are, the restored one and the dry partner.
 
         The restored one has the scale of the photograph; the dry partner's is found anew.
 
-        Raises ScaleError where a scale cannot be found, and the errors of
-        :func:`~orelib.data.photographs.read_photograph`; all name the file.
+        Raises ScaleError where a scale cannot be found, or where particles of ``smallest_mm`` are too small to be seen,
+        and the errors of :func:`~orelib.data.photographs.read_photograph`; all name the file.
         """
         photograph, scale = self._scaled(path)
         image = in_8_bits(photograph)
-        yield self._side(AS_IT_IS, image, scale)
+        yield self._side(path, AS_IT_IS, image, scale)
         if self.restorer is not None:
-            yield self._side(RESTORED, self.restorer.restore(image), scale, self.restorer.remark(image))
+            yield self._side(path, RESTORED, self.restorer.restore(image), scale, self.restorer.remark(image))
         if dry is not None:
             photograph, scale = self._scaled(dry)
-            yield self._side(DRY, in_8_bits(photograph), scale)
+            yield self._side(dry, DRY, in_8_bits(photograph), scale)
 
     def _scaled(self, path: Path) -> tuple[Photograph, Scale]:
         photograph = read_photograph(path)
-        try:
+        with _naming(path):
             return photograph, self.find_scale(photograph)
-        except ScaleError as error:
-            raise ScaleError(f"{shown(path)}: {error}") from error
 
-    def _side(self, side: str, image: np.ndarray, scale: Scale, remark: str = "") -> Side:
+    def _side(self, path: Path, side: str, image: np.ndarray, scale: Scale, remark: str = "") -> Side:
         labels = self.segmenter.segment_any(image)
-        return Side(side, image, labels, scale, measure(labels, scale, smallest_px(image)), remark)
+        with _naming(path):
+            measured = measure(labels, scale, smallest_px(image), self.smallest_mm)
+        return Side(side, image, labels, scale, measured, remark)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Within the block, a ScaleError begins with the name of the photograph."""
+    try:
+        yield
+    except ScaleError as error:
+        raise ScaleError(f"{shown(path)}: {error}") from error
 
 
 def photographs_by_name(

@@ -58,7 +58,7 @@ def passing_curves_figure(
         smallest = max(found.smallest_mm for found in drawn.values())
         left, right = axis.get_xlim()
         left = min(left, 0.8 * smallest)
-        axis.axvspan(left, smallest, color="#999999", alpha=0.2, lw=0, label="too small to count")
+        axis.axvspan(left, smallest, color="#999999", alpha=0.2, lw=0, label="not counted")
         axis.set_xlim(left, right)
         axis.legend(frameon=False, fontsize=9, loc="upper left")
     _sieves(figure)

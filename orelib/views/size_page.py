@@ -45,8 +45,8 @@ _BESIDE = "display:grid;grid-template-columns:repeat(auto-fit,minmax(220px,1fr))
 NOT_TO_CONCLUDE = (
     "The curve is of the particles that are seen on the surface. Heaps and belts sort their particles, and what lies "
     "below is not seen.",
-    f"Particles less than {LEAST_PX} px across, or less than a {LOOKED_AT}th of a photograph's side, are not counted. "
-    "Where there are many of them, all percentiles are too large.",
+    f"Particles less than {LEAST_PX} px across, or less than a {LOOKED_AT}th of a photograph's side, are not counted, "
+    "nor those below the smallest size that was chosen. Where there are many of them, all percentiles are too large.",
     "The 95 % intervals say what other particles, other photographs and the accuracy of the scale would change. They "
     "do not say how wrong the outlines are: look at them. Two particles under one outline make sizes too large, one "
     "particle in two parts makes them too small.",

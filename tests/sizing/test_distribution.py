@@ -1,5 +1,7 @@
 """Sizes of photographs: what counts, percentiles and their intervals, and when none is given."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from skimage.draw import disk
 from orelib.sizing.distribution import LEAST_COUNT, SHARES, distribution
 from orelib.sizing.measured import BORDER, LEAST_PX, SMALL, Measured, measure
 from orelib.sizing.particles import percentile
-from orelib.sizing.scale import Scale
+from orelib.sizing.scale import Scale, ScaleError
 
 
 def discs(*places, shape=(240, 320)):
@@ -23,13 +25,13 @@ def one(px_per_mm=1.0):
     return Scale(px_per_mm, "stated")
 
 
-def made(sizes, smallest=0.1, error=0.0, cut=()):
+def made(sizes, shown=0.1, error=0.0, cut=()):
     """A photograph whose particles have these sizes; the border cuts particles of the sizes ``cut``."""
     sizes, left_out = np.concatenate([sizes, cut]), [""] * len(sizes) + [BORDER] * len(cut)
     table = pd.DataFrame(
         {"size_mm": sizes, "area_mm2": sizes**2, "mass": sizes**3, "weight": 1.0, "left_out": left_out}
     )
-    return Measured(table, smallest, error)
+    return Measured(table, shown, shown, error)
 
 
 # ---- which count -------------------------------------------------------------------------------------------------
@@ -75,6 +77,22 @@ def test_a_scale_that_changes_is_taken_where_the_particle_lies():
     near = measure(discs((60, 100, 20), (180, 100, 20)), scale)
     assert np.allclose(near.table["size_mm"], [40 / 1.4, 40 / 2.6], rtol=0.03)
     assert near.smallest_mm == pytest.approx(LEAST_PX / 1.4, rel=0.01)
+
+
+def test_particles_count_from_the_size_on_that_is_asked_for():
+    labels = discs((40, 40, 12), (120, 160, 30), (60, 250, 20), (200, 60, 9))
+    found = measure(labels, one(2.0), smallest_mm=10.5)
+    assert found.table["left_out"].tolist() == ["", "", "", SMALL]
+    assert (found.shown_mm, found.smallest_mm) == (LEAST_PX / 2, 10.5)
+    with pytest.raises(ScaleError, match=r"shows particles from 4 mm on, not from 3\.5 mm"):
+        measure(labels, one(2.0), smallest_mm=3.5)
+
+
+def test_a_percentile_may_lie_near_the_size_that_was_asked_for():
+    """What the photograph shows well is the limit; a sieve leaves out what is smaller, too."""
+    fine = made(np.linspace(9, 40, 200), shown=3)
+    coarse = replace(fine, smallest_mm=20.0, table=fine.table.query("size_mm >= 20"))
+    assert {*why_not(coarse).values()} == {""}
 
 
 def test_a_photograph_without_particles_has_an_empty_table():
@@ -158,9 +176,9 @@ def test_few_particles_give_no_size():
 
 
 def test_sizes_near_the_smallest_that_counts_are_not_given():
-    found = why_not(made(np.linspace(9, 40, 200), smallest=16))
-    assert "too small in the photograph" in found["p20"] or found["p20"] == ""
-    found = why_not(made(np.concatenate([np.full(3000, 9.0), np.linspace(10, 40, 80)]), smallest=8))
+    found = why_not(made(np.linspace(9, 40, 200), shown=16))
+    assert all("near to 16 mm" in each for each in found.values())
+    found = why_not(made(np.concatenate([np.full(3000, 9.0), np.linspace(10, 40, 80)]), shown=8))
     assert "near to 8 mm" in found["p20"]
     assert found["p80"] == ""
 

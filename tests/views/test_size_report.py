@@ -252,10 +252,26 @@ def test_a_scale_comes_from_balls_or_from_the_file(photos, tmp_path, capsys):
     capsys.readouterr()
     assert run("size", photos / "wet", tmp_path / "c", "--balls", 6) == 2
     assert "no ball was found" in capsys.readouterr().err
-    for wrong in (["--px-per-mm", "much"], [], ["--px-per-mm", "4", "--balls", "6"]):
+    for wrong in (
+        ["--px-per-mm", "much"],
+        [],
+        ["--px-per-mm", "4", "--balls", "6"],
+        ["--px-per-mm", "4", "--smallest", "fine"],
+    ):
         assert run("size", photos / "wet", tmp_path / "c", *wrong) == 2
         assert capsys.readouterr().err.count("\n") == 1
     assert not (tmp_path / "c").exists()
+
+
+def test_particles_count_from_the_smallest_size_on(photos, tmp_path, capsys):
+    given = ("size", photos / "wet" / "one.png")
+    assert run(*given, tmp_path / "a", "--px-per-mm", PX_PER_MM, "--smallest", 8) == 0
+    particles = read_table(tmp_path / "a" / "particles.csv")
+    assert particles.loc[particles["left_out"].isna(), "size_mm"].min() >= 8
+    assert read_table(tmp_path / "a" / "sizes.csv")["smallest_mm"].iloc[0] == 8
+    capsys.readouterr()
+    assert run(*given, tmp_path / "b", "--px-per-mm", PX_PER_MM, "--smallest", 0.1) == 2
+    assert "one.png: it shows particles from" in capsys.readouterr().err
 
 
 def test_the_documents_name_the_files_that_are_written():
