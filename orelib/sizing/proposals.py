@@ -76,8 +76,9 @@ def _at(tops: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 def large_enough(regions: np.ndarray, least: float = LEAST_PX) -> np.ndarray:
     """The regions (H, W) of at least so many px, int32, numbered without gaps."""
-    small = np.bincount(regions.ravel()) < least
-    return relabel_sequential(np.where(small[regions], 0, regions))[0].astype(np.int32)
+    kept = np.bincount(regions.ravel()) >= least
+    kept[0] = False
+    return (np.cumsum(kept) * kept).astype(np.int32)[regions]
 
 
 def features(labels: np.ndarray, maps: np.ndarray) -> np.ndarray:
@@ -151,8 +152,8 @@ def choose(proposals: list[Proposals], least: float) -> np.ndarray:
     taken: dict[int, tuple[float, int, tuple[slice, slice]]] = {}  # worth, area and box of each number in ``chosen``
     for number, (area, worth, region, of, box) in enumerate(_by_area(proposals, least), 1):
         mask, below = proposals[of].labels[box] == region, chosen[box]
-        under, covered = np.unique(below[mask], return_counts=True)
-        rivals = [k for k, part in zip(under.tolist(), covered, strict=True) if k and part > OVERLAP * taken[k][1]]
+        covered = np.bincount(below[mask])
+        rivals = [k for k in np.flatnonzero(covered).tolist() if k and covered[k] > OVERLAP * taken[k][1]]
         if worth <= sum(taken[k][0] for k in rivals):
             continue
         for k in rivals:
