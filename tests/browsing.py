@@ -21,6 +21,7 @@ from papermill.parameterize import parameterize_notebook
 ROOT = Path(__file__).resolve().parent.parent
 JUPYTER = ROOT / "orelib" / "utils" / "jupyter"  # what an installation places below etc/jupyter and share/jupyter
 PLACES = {"JUPYTER_CONFIG_PATH": str(JUPYTER), "JUPYTER_PATH": str(JUPYTER)}
+LAST = "[...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].at(-1).textContent"  # [*]: or [12]:
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
@@ -94,6 +95,16 @@ def lab_tab(browser, address, name):
     tab.goto(f"{address}/lab/tree/{name}?reset")
     yield tab
     context.close()
+
+
+def wait_until_it_runs(tab):
+    """Waits until the last cell of the notebook waits to be run."""
+    tab.wait_for_function(f"{LAST} === '[*]:'", polling=20)
+
+
+def wait_until_it_has_run(tab):
+    """Waits until the last cell of the notebook has run."""
+    tab.wait_for_function(f"/\\d/.test({LAST})", timeout=180_000)
 
 
 def run_all(tab):

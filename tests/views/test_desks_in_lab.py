@@ -6,14 +6,13 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from browsing import lab_tab, put_notebook
+from browsing import lab_tab, put_notebook, wait_until_it_has_run, wait_until_it_runs
 from PIL import Image
 
 from orelib.data.scenes import render_pair
 
 NAME = "09_your_photos"
 MOST_TO_RESTORE, MOST_TO_TRAIN = 8, 10  # actions
-LAST = "[...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].at(-1).textContent"  # [*]: or [12]:
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +49,7 @@ class Person:
         self.tab.get_by_text("| Idle").wait_for(timeout=120_000)
         self.click(self.tab.get_by_role("menuitem", name="Run", exact=True))
         self.click(self.tab.locator(".lm-Menu-itemLabel", has_text=re.compile("^Run All Cells$")))
-        self.tab.wait_for_function(f"{LAST} === '[*]:'", polling=20)
+        wait_until_it_runs(self.tab)
 
     def choose(self, desk, paths):
         """Opens the browser's dialog, chooses files in it, and waits until the desk has answered."""
@@ -67,10 +66,6 @@ class Person:
         desk = self.tab.locator(".orelib-desk").nth(number)
         desk.locator("button:enabled").first.wait_for(timeout=120_000)
         return desk
-
-    def has_run(self):
-        """Waits until the last cell has run."""
-        self.tab.wait_for_function(f"/\\d/.test({LAST})", timeout=180_000)
 
 
 def save(tab):
@@ -91,12 +86,12 @@ def test_photographs_are_restored_and_downloaded_and_pairs_train_a_restorer(brow
 
         person = Person(tab)
         person.run_all()
-        person.has_run()
+        wait_until_it_has_run(tab)
         assert not list(kit.rglob("config.json"))  # nothing is trained
         assert tab.get_by_text("3 of 3 photographs restored").count() == 1  # the example
         person.choose(person.desk(0), files["wet"])
         person.run_all()
-        person.has_run()
+        wait_until_it_has_run(tab)
         link = tab.get_by_text("Download all of them as a ZIP")
         with tab.expect_download() as download:
             person.click(link)
@@ -117,7 +112,7 @@ def test_photographs_are_restored_and_downloaded_and_pairs_train_a_restorer(brow
         person.click(desk.get_by_role("button", name="Use these 6 pairs"))
         desk.get_by_text("Copies lie in").wait_for()
         person.run_all()
-        person.has_run()
+        wait_until_it_has_run(tab)
         assert person.actions + 2 <= MOST_TO_TRAIN
         [model] = kit.glob("results/yours/pairs-1-*/smoke/slim-seed0/generator.safetensors")
         assert tab.locator(".orelib-panel[data-state=finished]").count() == 1
@@ -125,7 +120,7 @@ def test_photographs_are_restored_and_downloaded_and_pairs_train_a_restorer(brow
         assert tab.get_by_text("From now on, (a) restores with").count() == 1
 
         person.run_all()  # and the first door takes it
-        person.has_run()
+        wait_until_it_has_run(tab)
         assert tab.get_by_text("Method slim, step 8 of 8").count() >= 1
         save(tab)
     written = notebook.read_text("utf-8")
@@ -149,7 +144,7 @@ def test_pairs_from_two_folders_and_a_calibration(browser, lab, kit, files, tmp_
     with lab_tab(browser, lab, f"kit/notebooks/{NAME}.ipynb") as tab:
         person = Person(tab)
         person.run_all()
-        person.has_run()
+        wait_until_it_has_run(tab)
         desk = person.desk(2)
         desk.get_by_role("button", name="Begin anew").click()
         desk.get_by_text("Nothing is chosen yet").wait_for()
