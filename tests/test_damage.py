@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from orelib import evaluation
 from orelib.checkpoint import TrainingStopped
 from orelib.config import Experiment
 from orelib.data.dataset import read_particles, read_scenes, render_dataset
@@ -15,11 +16,14 @@ from orelib.evaluation import evaluate
 from orelib.restore.restorer import load_restorer
 from orelib.restore.snapshots import read_snapshots
 from orelib.runs import Folders
+from orelib.sizing import scores as scores_of_sizes
 from orelib.sizing.scenes import render_sizing
 from orelib.sizing.scores import evaluate_sizing, size_without_runs
 from orelib.study.effects import scores
 from orelib.study.table3 import build_table3
 from orelib.training import read_log, train
+from orelib.utils.provenance import demand_whole
+from orelib.utils.tables import read_table, write_csv
 from orelib.utils.watching import Lines
 
 FOLDERS = Folders("smoke")
@@ -134,6 +138,18 @@ def test_damage_is_mended_or_named(copied, name, damage):
         found, error = None, str(raised)
     assert found == wanted or path.name in error
     assert found == wanted or any(cure in error.lower() for cure in ("delete", "put back", "run ", "again")), error
+
+
+@pytest.mark.parametrize("name", ["metrics.csv", "baselines.csv", "sizing.csv", "sizes.csv"])
+def test_scores_that_another_version_makes_again_are_whole(copied, name, monkeypatch):
+    """The cure that errors name is to delete a file and to run again; the kit may have changed in between."""
+    made = [Path(RUN) / name, *Path("results/smoke").glob(f"*/{name}" if name == "baselines.csv" else "none")]
+    for module in (evaluation, scores_of_sizes):
+        monkeypatch.setattr(module, "write_csv", lambda path, table: write_csv(path, table.assign(new=1.0)))
+    for path in made:
+        path.unlink(missing_ok=True)
+    result()
+    assert "new" in read_table(demand_whole(Path(RUN) / name))
 
 
 @pytest.mark.parametrize("name", FILES)

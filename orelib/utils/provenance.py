@@ -65,8 +65,8 @@ def demand_whole(path: Path) -> Path:
 
 
 def is_listed(path: Path) -> bool:
-    """Returns whether the provenance beside a file lists it, as it lists every finished file."""
-    return _listed(Path(path)) is not None
+    """Returns whether the provenance beside a file lists it with its checksum, as it lists every finished file."""
+    return _listed(Path(path)) == file_checksum(path)
 
 
 def _listed(path: Path) -> str | None:
