@@ -81,7 +81,7 @@ def _findings(quick: Path, published: Path) -> str:
     return bullets(
         f"""**Restoring pays where one photograph is sized.** The kit's restorer removes {kit["p80"]} % of the wet
         images' error of P80, {kit["p50"]} % of that of P50 and {kit["count"]} % of that of the count. In dry images,
-        which no restorer can be expected to beat, {dry["p80"]}, {dry["p50"]} and {dry["count"]} % are gone: what
+        which a restorer can hardly beat, {dry["p80"]}, {dry["p50"]} and {dry["count"]} % are gone: what
         remains is the segmenter's own error.""",
         f"""**The wetter, the more.** In the wettest third of the scenes the mean error of P80 falls from {soaked} to
         {soaked_to} mm, in the least wet third from {damp} to {damp_to} mm.""",
