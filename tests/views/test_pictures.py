@@ -39,7 +39,7 @@ def drawn(made_study, pair_folder):
                            "ssim_low": 0.4, "ssim_high": 0.6, "paper_psnr": 23.759, "paper_ssim": 0.7141}])  # fmt: skip
     sizes = np.linspace(4, 20, 60)
     particles = {"size_mm": sizes, "area_mm2": sizes**2, "mass": sizes**3, "weight": 1.0, "left_out": ""}
-    sized = distribution([Measured(pd.DataFrame(particles), 3.0, 0.0)], draws=20)
+    sized = distribution([Measured(pd.DataFrame(particles), 3.0, 3.0, 0.0)], draws=20)
     return {
         "pairs_figure": figures.pairs_figure([("0$7", scene.wet, scene.dry), ("long", scene.wet[:4], scene.dry[:4])]),
         "layers_figure": figures.layers_figure(scene, px_per_mm=2.5),
