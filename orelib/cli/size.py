@@ -55,8 +55,8 @@ def add(commands: argparse._SubParsersAction) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--smallest", metavar="MM",
-        help="count particles from this size on, such as that of your finest sieve, so that photographs of different "
-        "scales can be compared (default: from the smallest on that each photograph shows)",
+        help="count particles from this size on, such as the mesh of your finest sieve; photographs of different "
+        "scales can then be compared (default: from the smallest on that each photograph shows)",
     )  # fmt: skip
     parser.add_argument(
         "--restore", action="store_true", help="also size what the restorer makes of each photograph of wet ore"

@@ -31,7 +31,8 @@ from orelib.utils.weights import checksum, demand_file, unusable, write
 WEIGHTS = Path(__file__).with_name("segmenter.safetensors")
 SMALLEST_MM = 4.0  # smaller areas are no particles: the scenes' have 5 mm or more, but a part may be hidden
 # Scales at which a photograph of known scale is looked at. Chosen on 40 scenes that no result is measured on: P80 was
-# off by 4.4 % in restored scenes and 4.5 % in dry ones, P50 by 4.2 and 3.7 %. With 2 for 2.8: 4.9, 4.8, 5.4 and 3.5 %.
+# off by 4.4 % in restored scenes and 4.5 % in dry ones, P50 by 4.2 and 3.7 %. At 4 and 2 px per mm, it was 4.9, 4.8,
+# 5.4 and 3.5 %.
 WORKING_PX_PER_MM = (4.0, 2.8)
 LARGEST_SIDE, SMALLEST_SIDE = 1400, 160  # px, root of the area, of a photograph of unknown scale while it is looked at
 MOST_ENLARGED = 3.5  # factor by which a small photograph is enlarged at most while it is looked at

@@ -80,13 +80,13 @@ def _findings(quick: Path, published: Path) -> str:
     same = "the same" if segmenter_of(quick) == segmenter_checksum() else "another"
     return bullets(
         f"""**Restoring pays where one photograph is sized.** The kit's restorer removes {kit["p80"]} % of the wet
-        images' error of P80, {kit["p50"]} % of that of P50 and {kit["count"]} % of that of the count. In dry images,
-        which a restorer can hardly beat, {dry["p80"]}, {dry["p50"]} and {dry["count"]} % are gone: what
+        images' error of P80, {kit["p50"]} % of the error of P50 and {kit["count"]} % of the error of the count. In dry
+        images, which a restorer can hardly beat, {dry["p80"]}, {dry["p50"]} and {dry["count"]} % are gone: what
         remains is the segmenter's own error.""",
         f"""**The wetter, the more.** In the wettest third of the scenes the mean error of P80 falls from {soaked} to
         {soaked_to} mm, in the least wet third from {damp} to {damp_to} mm.""",
         f"""**Restorations differ.** Improved removes {gone(quick, "improved", "p80").above()} % of the error of P80 and
-        {gone(quick, "improved", "count").above()} % of that of the count, the classical restorer
+        {gone(quick, "improved", "count").above()} % of the error of the count, the classical restorer
         {gone(quick, "classical", "p80").above()} and {gone(quick, "classical", "count").above()} %. Filling the glare
         with a colour map changes the error of the count within noise ({gone(quick, "telea", "count").level()} % gone).
         After CycleGAN, sizes are no nearer to the truth ({gone(quick, "cyclegan", "p80").level()} % for P80).""",

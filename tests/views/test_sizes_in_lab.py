@@ -26,7 +26,6 @@ def test_sizes_follow_the_object_that_is_marked(browser, lab, lab_folder, photog
         NAME, lab_folder, profile="smoke", photographs_dir=str(photographs), results_dir=str(results), restore="no"
     )
     with lab_tab(browser, lab, f"{NAME}.ipynb") as tab:
-        tab.set_default_timeout(20_000)
         run_all(tab)
         tab.get_by_text("say how many lie between the two points").first.wait_for(timeout=120_000)
         assert not list(results.rglob("sizes.csv"))  # nothing is sized without a scale
